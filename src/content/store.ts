@@ -1,0 +1,97 @@
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Manifest } from "../spec/manifest.ts";
+import type { Location } from "../spec/reference.ts";
+
+/** A stream of bytes, pulled by its one reader. Leaving the loop early ends the source. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/**
+ * A body that an attempt opens anew, at an offset in bytes; what it yields is verified from the first byte to the last,
+ * so an attempt that ends without an error has sent what the digest says. Nothing is opened before the first `next()`.
+ */
+export type Replayable = (offset: number, signal?: AbortSignal) => Bytes;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Content with its descriptor. Single use: read `body` to its end, or dispose. */
+export interface Content extends AsyncDisposable {
+  readonly descriptor: Descriptor;
+  /** Throws `digest_mismatch` or `size_mismatch` at its end where the bytes are not what the descriptor says. */
+  readonly body: Bytes;
+}
+
+export interface FetchOptions extends CallOptions {
+  /** Where to begin, in bytes; default 0. A body from an offset is verified by size only: the reader holds the hash of what came before. */
+  readonly offset?: number;
+}
+
+export interface ReferrersOptions extends CallOptions {
+  /** Only referrers of this artifact type. The filter always holds, whether or not the registry applies it. */
+  readonly artifactType?: string;
+}
+
+/** Where content comes from. Names are tags or digests. */
+export interface Source {
+  readonly location: Location;
+  /** What `name` stands for now. One HEAD; a GET where the answer lacks what a descriptor needs. @throws `not_found` */
+  resolve(name: string, options?: CallOptions): Promise<Descriptor>;
+  /** A manifest by tag, digest or descriptor, whole and verified, in one trip. @throws `not_found` `digest_mismatch` `invalid_manifest` */
+  manifest(target: Descriptor | string, options?: CallOptions): Promise<Manifest>;
+  /** A blob as a stream. @throws `not_found` `digest_mismatch` `size_mismatch` */
+  fetch(target: Descriptor, options?: FetchOptions): Promise<Content>;
+  /** Descriptors of manifests whose subject is `subject`, with their `artifactType` and `annotations`. Empty where there is none. */
+  referrers(subject: Digest, options?: ReferrersOptions): Promise<readonly Descriptor[]>;
+}
+
+/** How content came to be at its target. */
+export type PushOutcome = "existed" | "mounted" | "sent";
+
+export interface PushBlobOptions extends CallOptions {
+  /** Repositories of the same registry that may hold the blob, best first: it is mounted from there where the registry can. */
+  readonly mountFrom?: readonly Location[];
+  /** Called with the number of bytes that have left since the last call. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface PushManifestOptions extends CallOptions {
+  /** Tags that shall name it, written in this order after its children are there. Default none: by digest only. */
+  readonly tags?: readonly string[];
+}
+
+/** Where content goes. Children first is the caller's duty. */
+export interface Target {
+  readonly location: Location;
+  /** Whether the blob or manifest is there. */
+  exists(target: Descriptor, options?: CallOptions): Promise<boolean>;
+  /** What a tag names now; `undefined` where it names nothing. */
+  tagged(tag: string, options?: CallOptions): Promise<Descriptor | undefined>;
+  /**
+   * Makes a blob be there: checks, mounts or sends it, with as few trips as the store allows. Retries and resumes on its
+   * own; `body` is opened only when bytes must be sent. A thrown error leaves no half-written content visible.
+   *
+   * @throws `digest_mismatch` when `body` is not the blob; `auth_denied`, `unavailable` and the like from the store.
+   */
+  pushBlob(blob: Descriptor, body: Replayable, options?: PushBlobOptions): Promise<PushOutcome>;
+  /**
+   * Writes a manifest, by digest and under each tag. With one tag and no need for the digest it is one trip. A manifest
+   * with a `subject` can afterwards be found by `referrers` (the fallback tag is kept where the registry lacks the API).
+   *
+   * @throws `blob_unknown` with `context.missing` where the store says that children are missing; `tag_immutable`.
+   */
+  pushManifest(manifest: ManifestToPush, options?: PushManifestOptions): Promise<void>;
+}
+
+/** The exact bytes and what they are; `descriptor.digest` is what the store must acknowledge. */
+export interface ManifestToPush {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly subject?: Descriptor;
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** A store that can be read and written. */
+export type Store = Source & Target;

@@ -1,0 +1,51 @@
+import { WaybillError } from "../errors.ts";
+import type { Bytes } from "../content/store.ts";
+import type { HttpRequest, HttpResponse } from "./send.ts";
+
+/**
+ * The whole body, at most `maxBytes`. Consumes the response.
+ *
+ * @throws WaybillError `too_large` as soon as it is longer; the rest is not read.
+ */
+export async function readBody(response: HttpResponse, maxBytes: number): Promise<Uint8Array> {
+  await using _ = response;
+  return collect(response.body, maxBytes);
+}
+
+/** All of `body` in one piece. @throws WaybillError `too_large` beyond `maxBytes`. */
+export async function collect(body: Bytes, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let seen = 0;
+  for await (const chunk of body) {
+    seen += chunk.byteLength;
+    if (seen > maxBytes) throw new WaybillError("too_large", `Cannot read body: it is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only ? only : Buffer.concat(chunks, seen);
+}
+
+/** Reads and drops a small body so that the connection can be used again; gives up on a long one. */
+export async function drain(response: HttpResponse, maxBytes = 64 * 1024): Promise<void> {
+  try {
+    await readBody(response, maxBytes);
+  } catch {
+    // The body's fate does not matter: its owner wanted the status only.
+  }
+}
+
+export async function* one(bytes: Uint8Array): Bytes {
+  if (bytes.byteLength > 0) yield bytes;
+}
+
+export async function* none(): Bytes {
+  // Ends at once.
+}
+
+/** The request's body as a stream, and its length in bytes. */
+export function openBody(request: HttpRequest): { sizeBytes: number; body: Bytes } {
+  const { body } = request;
+  if (body === undefined) return { sizeBytes: 0, body: none() };
+  if (body instanceof Uint8Array) return { sizeBytes: body.byteLength, body: one(body) };
+  return { sizeBytes: body.sizeBytes, body: body.open(request.signal) };
+}

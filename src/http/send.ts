@@ -1,0 +1,124 @@
+import type { Bytes } from "../content/store.ts";
+
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** Where requests go: scheme, host and port in the form of `URL.origin`. What credentials are bound to. */
+export type Origin = string & { readonly brand: "Origin" };
+
+export function originOf(url: string): Origin {
+  return new URL(url).origin as Origin;
+}
+
+/** A body that can be opened again for another attempt. */
+export interface RequestBody {
+  readonly sizeBytes: number;
+  /** Opens it from its beginning. Nothing is read before the first `next()`. */
+  open(signal?: AbortSignal): Bytes;
+}
+
+/** An `Authorization` header that leaves only towards one origin: `network*.ts` refuses to write it anywhere else. */
+export interface BoundAuthorization {
+  readonly origin: Origin;
+  /** `Bearer …` or `Basic …`. */
+  readonly value: Secret;
+}
+
+/** What a request is for: decides its deadline, its lane and whether the retry interceptor may repeat it. */
+export type Operation =
+  | "manifest" // small, read whole; reserved lane
+  | "blob" // a stream from the registry
+  | "upload-open" // POST, no body
+  | "upload-body" // PUT or PATCH with content; never repeated blindly: the upload decides
+  | "upload-control" // status, cancel
+  | "list" // tags, referrers, catalog
+  | "token"
+  | "ping";
+
+export interface HttpRequest {
+  readonly method: Method;
+  /** Absolute. A string, because what a registry sends as `Location` must reach it again byte for byte. */
+  readonly url: string;
+  /** Names in lower case. Never `authorization`, `cookie` or `proxy-authorization`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly authorization?: BoundAuthorization;
+  readonly body?: Uint8Array | RequestBody;
+  readonly operation?: Operation;
+  /** The registry concerned, `host[:port]` as users write it (`docker.io`): credentials are looked up by it. */
+  readonly registry?: string;
+  /**
+   * The registry's origin that led us to this URL: by a redirect, a realm or an upload location. Absent for URLs that the
+   * user named. Addresses reached on somebody else's word are checked (security: never link-local, private only from private).
+   */
+  readonly ledBy?: Origin;
+  /** Scopes that the request needs, such as `repository:a/b:pull,push`: what a token is asked for. */
+  readonly scopes?: readonly string[];
+  /** Bytes that the socket took of the body since the last call. */
+  readonly onProgress?: (bytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Whoever receives one reads `body` to its end or disposes of it; disposing is safe at any time and more than once. */
+export interface HttpResponse extends AsyncDisposable {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+  /** Throws `connection_failed` or `timeout` where it ends early. */
+  readonly body: Bytes;
+  readonly protocol?: string;
+}
+
+/** Response headers. */
+export interface HttpHeaders {
+  /** The value, or the values joined by ", "; `name` in any case. */
+  get(name: string): string | undefined;
+  /** Each value on its own: `WWW-Authenticate`, `Warning`, `Set-Cookie`. */
+  all(name: string): readonly string[];
+}
+
+/**
+ * One HTTP exchange. Answers with whatever status came; throws `WaybillError` (`connection_failed`, `timeout`, `tls_failed`,
+ * `address_forbidden`, `cancelled`) where no answer came, with `context.sent` saying how much had left.
+ * Network, interceptors and the embedded registry all have this type.
+ */
+export type Send = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** A leaf that wraps the wire: `next` is the rest of the chain. */
+export type Interceptor = (next: Send) => Send;
+
+/** Wraps `send`, the first interceptor outermost. */
+export function intercept(send: Send, ...interceptors: readonly Interceptor[]): Send {
+  return interceptors.reduceRight((next, interceptor) => interceptor(next), send);
+}
+
+const shown = "[redacted]";
+
+/** Text that must not be printed: every usual way to turn it into a string gives `[redacted]`. */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text itself, for the one place that writes it to a socket or a helper. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  equals(other: Secret): boolean {
+    return this.#text === other.#text;
+  }
+
+  toString(): string {
+    return shown;
+  }
+
+  toJSON(): string {
+    return shown;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return shown;
+  }
+}

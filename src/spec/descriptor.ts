@@ -1,0 +1,119 @@
+import * as v from "valibot";
+import { WaybillError } from "../errors.ts";
+import { isDigest, type Digest } from "./digest.ts";
+import { stringMap, type StringMap } from "./json.ts";
+import type { Platform } from "./platform.ts";
+
+/** What content is, how large, and its address. Spec: image-spec v1.1.1, "OCI Content Descriptors". */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly urls?: readonly string[];
+  readonly annotations?: StringMap;
+  /** The content itself in base64, where it is small. */
+  readonly data?: string;
+  readonly platform?: Platform;
+  readonly artifactType?: string;
+}
+
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+// RFC 6838, and nothing that could break a header.
+const mediaType = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[\w!#$&^.+-]{1,127}(?:\s*;[\x20-\x7e]*)?$/));
+const text = v.pipe(v.string(), v.maxLength(4096));
+
+export const annotationsSchema = v.pipe(
+  v.custom<Record<string, unknown>>((input) => typeof input === "object" && input !== null && !Array.isArray(input)),
+  v.check((input) => Object.values(input).every((value) => typeof value === "string"), "annotations must be strings"),
+  v.transform((input): StringMap => stringMap(Object.entries(input) as [string, string][])),
+);
+
+const platformSchema = v.pipe(
+  v.object({
+    architecture: v.optional(text, ""),
+    os: v.optional(text, ""),
+    "os.version": v.optional(text),
+    "os.features": v.optional(v.nullable(v.array(text))),
+    variant: v.optional(text),
+  }),
+  v.transform(
+    (raw): Platform => ({
+      architecture: raw.architecture,
+      os: raw.os,
+      ...(raw["os.version"] !== undefined && { osVersion: raw["os.version"] }),
+      ...(raw["os.features"] && { osFeatures: raw["os.features"] }),
+      ...(raw.variant !== undefined && { variant: raw.variant }),
+    }),
+  ),
+);
+
+/** Reads one descriptor of a manifest from outside. Unknown members are dropped: whoever needs them keeps the raw bytes. */
+export const descriptorSchema = v.pipe(
+  v.object({
+    mediaType,
+    digest: v.custom<Digest>(isDigest, "digest is not a valid sha256 or sha512 digest"),
+    size,
+    urls: v.optional(v.nullable(v.array(v.string()))),
+    annotations: v.optional(v.nullable(annotationsSchema)),
+    data: v.optional(v.nullable(v.string())),
+    platform: v.optional(v.nullable(platformSchema)),
+    artifactType: v.optional(v.string()),
+  }),
+  v.transform(
+    (raw): Descriptor => ({
+      mediaType: raw.mediaType,
+      digest: raw.digest,
+      size: raw.size,
+      ...(raw.urls && { urls: raw.urls }),
+      ...(raw.annotations && { annotations: raw.annotations }),
+      ...(raw.data && { data: raw.data }),
+      ...(raw.platform && { platform: raw.platform }),
+      ...(raw.artifactType && { artifactType: raw.artifactType }),
+    }),
+  ),
+);
+
+/** @throws WaybillError `invalid_manifest`, naming the first member that is wrong and never its value. */
+export function parseDescriptor(raw: unknown, what = "descriptor"): Descriptor {
+  const result = v.safeParse(descriptorSchema, raw);
+  if (result.success) return result.output;
+  throw new WaybillError("invalid_manifest", `Cannot read ${what}: ${issueOf(result.issues)}`);
+}
+
+/** `layers.3.size: Invalid type` – where and what, without the foreign value. */
+export function issueOf(issues: readonly v.BaseIssue<unknown>[]): string {
+  const issue = issues[0];
+  if (!issue) return "invalid";
+  const path = issue.path?.map((item) => String(item.key)).join(".") ?? "";
+  return `${path || "document"} is not valid`;
+}
+
+/** The members in the order and spelling of image-spec's Go structs, ready for `goJson`. */
+export function descriptorJson(descriptor: Descriptor): object {
+  const { platform } = descriptor;
+  return {
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    urls: nonEmpty(descriptor.urls),
+    annotations: descriptor.annotations && Object.keys(descriptor.annotations).length > 0 ? stringMap(Object.entries(descriptor.annotations)) : undefined,
+    data: descriptor.data || undefined,
+    platform: platform && platformJson(platform),
+    artifactType: descriptor.artifactType || undefined,
+  };
+}
+
+export function platformJson(platform: Platform): object {
+  return {
+    architecture: platform.architecture,
+    os: platform.os,
+    "os.version": platform.osVersion || undefined,
+    "os.features": nonEmpty(platform.osFeatures),
+    variant: platform.variant || undefined,
+  };
+}
+
+function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list && list.length > 0 ? list : undefined;
+}

@@ -1,0 +1,51 @@
+import { createHash, type Hash } from "node:crypto";
+import { WaybillError } from "../errors.ts";
+
+/** A content address such as `sha256:9f2c…`. Only `parseDigest` and the hashing functions here make one. Spec: image-spec v1.1.1, "Digests". */
+export type Digest = string & { readonly brand: "Digest" };
+
+export type DigestAlgorithm = "sha256" | "sha512";
+
+const grammar = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
+
+/**
+ * Reads a digest of a registered algorithm in its one canonical spelling.
+ *
+ * @throws WaybillError `invalid_digest` for anything else: other algorithms, upper case, a wrong length.
+ */
+export function parseDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  throw new WaybillError("invalid_digest", `Cannot read digest "${text.slice(0, 140)}": expected sha256 or sha512 in lower-case hex`);
+}
+
+export function isDigest(text: unknown): text is Digest {
+  return typeof text === "string" && text.length <= 135 && grammar.test(text);
+}
+
+export function algorithmOf(digest: Digest): DigestAlgorithm {
+  return digest.startsWith("sha256:") ? "sha256" : "sha512";
+}
+
+export function hexOf(digest: Digest): string {
+  return digest.slice(7);
+}
+
+export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
+  return digestFrom(createHash(algorithm).update(bytes), algorithm);
+}
+
+/** Finishes `hash`, which must have been made for `algorithm`. */
+export function digestFrom(hash: Hash, algorithm: DigestAlgorithm): Digest {
+  return `${algorithm}:${hash.digest("hex")}` as Digest;
+}
+
+/** An unfinished hash for content that is to match `digest`. */
+export function hashFor(digest: Digest): Hash {
+  return createHash(algorithmOf(digest));
+}
+
+/** `9f2c4e…` → `sha256:9f2c…41be`: short enough for a table, long enough to tell two apart. */
+export function shortDigest(digest: string): string {
+  const hex = digest.slice(digest.indexOf(":") + 1);
+  return hex.length <= 12 ? digest : `${digest.slice(0, digest.indexOf(":") + 5)}…${hex.slice(-4)}`;
+}

@@ -1,0 +1,107 @@
+import { WaybillError } from "../errors.ts";
+
+/** A string map from outside. Made without a prototype, so that a key such as `__proto__` is only a key. */
+export type StringMap = Readonly<Record<string, string>>;
+
+export interface JsonLimits {
+  /** Default 4 MiB. */
+  readonly maxBytes?: number;
+  /** Nesting of arrays and objects; default 64. */
+  readonly maxDepth?: number;
+  /** What the document is, for the error's sentence; default "JSON". */
+  readonly what?: string;
+}
+
+/**
+ * Parses foreign JSON within limits that are checked before the parser runs. One pass, linear in the size.
+ *
+ * @throws WaybillError `too_large` beyond a limit; `invalid_manifest` where it is not UTF-8 or not JSON. No content is quoted.
+ */
+export function parseJson(input: Uint8Array | string, limits: JsonLimits = {}): unknown {
+  const { maxBytes = 4 * 1024 * 1024, maxDepth = 64, what = "JSON" } = limits;
+  const bytes = typeof input === "string" ? Buffer.from(input) : input;
+  if (bytes.byteLength > maxBytes) {
+    throw new WaybillError("too_large", `Cannot read ${what}: ${bytes.byteLength} bytes are more than ${maxBytes}`);
+  }
+  if (depthOf(bytes, maxDepth) > maxDepth) {
+    throw new WaybillError("too_large", `Cannot read ${what}: nested deeper than ${maxDepth} levels`);
+  }
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    throw new WaybillError("invalid_manifest", `Cannot read ${what}: it is not valid JSON`);
+  }
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+function depthOf(bytes: Uint8Array, giveUpAbove: number): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === backslash) at++;
+      else if (byte === quote) inString = false;
+    } else if (byte === quote) inString = true;
+    else if (byte === 0x7b || byte === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if (byte === 0x7d || byte === 0x5d) depth--;
+    if (deepest > giveUpAbove) break;
+  }
+  return deepest;
+}
+
+/** A copy of `entries` as a map without a prototype. */
+export function stringMap(entries: Iterable<readonly [string, string]>): StringMap {
+  const map = Object.create(null) as Record<string, string>;
+  for (const [key, value] of entries) map[key] = value;
+  return map;
+}
+
+/**
+ * JSON as Go's `encoding/json` writes it: `<`, `>`, `&` and the two line separators escaped, an indent per level where
+ * asked for, empty arrays and objects closed at once. Objects without a prototype and `Map`s stand for Go maps and are
+ * written in key order; other objects stand for structs and keep theirs. `undefined` members are left out.
+ */
+export function goJson(value: unknown, indent = ""): string {
+  return write(value, indent, indent === "" ? "" : "\n");
+}
+
+function write(value: unknown, indent: string, newline: string): string {
+  if (Array.isArray(value)) {
+    const items = value.map((item) => write(item, indent, newline && newline + indent));
+    return enclose("[", items, "]", newline, indent);
+  }
+  if (typeof value === "object" && value !== null) {
+    const colon = indent === "" ? ":" : ": ";
+    const members = membersOf(value).map(
+      ([key, member]) => writeString(key) + colon + write(member, indent, newline && newline + indent),
+    );
+    return enclose("{", members, "}", newline, indent);
+  }
+  return typeof value === "string" ? writeString(value) : (JSON.stringify(value) ?? "null");
+}
+
+function enclose(open: string, parts: readonly string[], close: string, newline: string, indent: string): string {
+  if (parts.length === 0) return open + close;
+  return open + newline + (newline && indent) + parts.join("," + newline + (newline && indent)) + newline + close;
+}
+
+function membersOf(value: object): [string, unknown][] {
+  const isMap = value instanceof Map;
+  const members: [string, unknown][] = isMap ? [...(value as Map<string, unknown>)] : Object.entries(value);
+  if (isMap || Object.getPrototypeOf(value) === null) members.sort(([a], [b]) => compareBytes(a, b));
+  return members.filter(([, member]) => member !== undefined);
+}
+
+/** Go orders strings by their UTF-8 bytes, JavaScript by UTF-16 units: they differ beyond the basic plane. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function writeString(text: string): string {
+  const wellFormed = text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
+  return JSON.stringify(wellFormed).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

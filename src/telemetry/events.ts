@@ -1,0 +1,57 @@
+/**
+ * News: what happens during a run, as plain data. The screen, JSON lines and traces read the same events.
+ * Strings may come from outside and are escaped where they are shown; no event ever holds a secret or a query string.
+ */
+export type WaybillEvent =
+  /** A named piece of work towards one target (or the sources) began: one row on the screen. */
+  | { readonly type: "work-started"; readonly id: string; readonly name: string; readonly target?: string; readonly at: number }
+  | { readonly type: "work-log"; readonly id: string; readonly message: string; readonly at: number }
+  | { readonly type: "work-done"; readonly id: string; readonly at: number; readonly error?: string }
+  /** A piece of content begins to go to a target. `sizeBytes` is the whole. */
+  | {
+      readonly type: "content-started";
+      readonly id: string;
+      readonly digest: string;
+      readonly mediaType: string;
+      readonly sizeBytes: number;
+      readonly target: string;
+      readonly at: number;
+    }
+  /** `bytes` more were acknowledged by the socket towards `target`. */
+  | { readonly type: "content-progress"; readonly id: string; readonly bytes: number; readonly at: number }
+  | {
+      readonly type: "content-done";
+      readonly id: string;
+      readonly digest: string;
+      readonly target: string;
+      readonly outcome: "existed" | "mounted" | "sent" | "failed";
+      readonly sizeBytes: number;
+      readonly at: number;
+      readonly error?: string;
+    }
+  | { readonly type: "tag-done"; readonly target: string; readonly tag: string; readonly digest: string; readonly state: string; readonly at: number }
+  /** One HTTP attempt ended. `url` has no query. */
+  | {
+      readonly type: "http";
+      readonly method: string;
+      readonly url: string;
+      readonly status?: number;
+      readonly error?: string;
+      readonly attempt: number;
+      readonly startedAt: number;
+      readonly durationMs: number;
+      readonly sentBytes: number;
+      readonly requestId?: string;
+      readonly protocol?: string;
+    }
+  | { readonly type: "retry"; readonly method: string; readonly url: string; readonly attempt: number; readonly delayMs: number; readonly why: string; readonly at: number }
+  /** Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once. */
+  | { readonly type: "warning"; readonly message: string; readonly source?: string; readonly at: number }
+  /** A detail for `--debug`, such as where a credential came from. */
+  | { readonly type: "debug"; readonly message: string; readonly at: number };
+
+/** Takes news. Must not throw and must not wait; whoever calls it does not look at the result. */
+export type Report = (event: WaybillEvent) => void;
+
+/** Hears everything, says nothing. */
+export const silent: Report = () => undefined;

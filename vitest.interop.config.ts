@@ -1,0 +1,6 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  oxc: { target: "es2022" },
+  test: { include: ["test/interop/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 300_000, fileParallelism: false },
+});
