@@ -54,11 +54,15 @@ export interface PushBlobOptions extends CallOptions {
   readonly mountFrom?: readonly Location[];
   /** Called with the number of bytes that have left since the last call. */
   readonly onProgress?: (bytes: number) => void;
+  /** Send it even though the store says that it is there: a manifest that needs it was just refused for want of it. */
+  readonly distrustPresence?: boolean;
 }
 
 export interface PushManifestOptions extends CallOptions {
   /** Tags that shall name it, written in this order after its children are there. Default none: by digest only. */
   readonly tags?: readonly string[];
+  /** Called for each tag as soon as the store has acknowledged that it names the manifest. */
+  readonly onTagged?: (tag: string) => void;
 }
 
 /** Where content goes. Children first is the caller's duty. */
