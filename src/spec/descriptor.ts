@@ -18,9 +18,13 @@ export interface Descriptor {
   readonly artifactType?: string;
 }
 
-const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const sizeSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 // RFC 6838, and nothing that could break a header.
-const mediaType = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[\w!#$&^.+-]{1,127}(?:\s*;[\x20-\x7e]*)?$/));
+export const mediaTypeSchema = v.pipe(
+  v.string(),
+  v.maxLength(1024),
+  v.regex(/^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[\w!#$&^.+-]{1,127}(?: *;[\x20-\x7e]*)?$/),
+);
 const text = v.pipe(v.string(), v.maxLength(4096));
 
 export const annotationsSchema = v.pipe(
@@ -29,7 +33,7 @@ export const annotationsSchema = v.pipe(
   v.transform((input): StringMap => stringMap(Object.entries(input) as [string, string][])),
 );
 
-const platformSchema = v.pipe(
+export const platformSchema = v.pipe(
   v.object({
     architecture: v.optional(text, ""),
     os: v.optional(text, ""),
@@ -37,41 +41,37 @@ const platformSchema = v.pipe(
     "os.features": v.optional(v.nullable(v.array(text))),
     variant: v.optional(text),
   }),
-  v.transform(
-    (raw): Platform => ({
-      architecture: raw.architecture,
-      os: raw.os,
-      ...(raw["os.version"] !== undefined && { osVersion: raw["os.version"] }),
-      ...(raw["os.features"] && { osFeatures: raw["os.features"] }),
-      ...(raw.variant !== undefined && { variant: raw.variant }),
-    }),
-  ),
+  v.transform((raw): Platform => ({
+    architecture: raw.architecture,
+    os: raw.os,
+    ...(raw["os.version"] !== undefined && { osVersion: raw["os.version"] }),
+    ...(raw["os.features"] && { osFeatures: raw["os.features"] }),
+    ...(raw.variant !== undefined && { variant: raw.variant }),
+  })),
 );
 
 /** Reads one descriptor of a manifest from outside. Unknown members are dropped: whoever needs them keeps the raw bytes. */
 export const descriptorSchema = v.pipe(
   v.object({
-    mediaType,
+    mediaType: mediaTypeSchema,
     digest: v.custom<Digest>(isDigest, "digest is not a valid sha256 or sha512 digest"),
-    size,
+    size: sizeSchema,
     urls: v.optional(v.nullable(v.array(v.string()))),
     annotations: v.optional(v.nullable(annotationsSchema)),
     data: v.optional(v.nullable(v.string())),
     platform: v.optional(v.nullable(platformSchema)),
     artifactType: v.optional(v.string()),
   }),
-  v.transform(
-    (raw): Descriptor => ({
-      mediaType: raw.mediaType,
-      digest: raw.digest,
-      size: raw.size,
-      ...(raw.urls && { urls: raw.urls }),
-      ...(raw.annotations && { annotations: raw.annotations }),
-      ...(raw.data && { data: raw.data }),
-      ...(raw.platform && { platform: raw.platform }),
-      ...(raw.artifactType && { artifactType: raw.artifactType }),
-    }),
-  ),
+  v.transform((raw): Descriptor => ({
+    mediaType: raw.mediaType,
+    digest: raw.digest,
+    size: raw.size,
+    ...(raw.urls && { urls: raw.urls }),
+    ...(raw.annotations && { annotations: raw.annotations }),
+    ...(raw.data && { data: raw.data }),
+    ...(raw.platform && { platform: raw.platform }),
+    ...(raw.artifactType && { artifactType: raw.artifactType }),
+  })),
 );
 
 /** @throws WaybillError `invalid_manifest`, naming the first member that is wrong and never its value. */
@@ -97,7 +97,10 @@ export function descriptorJson(descriptor: Descriptor): object {
     digest: descriptor.digest,
     size: descriptor.size,
     urls: nonEmpty(descriptor.urls),
-    annotations: descriptor.annotations && Object.keys(descriptor.annotations).length > 0 ? stringMap(Object.entries(descriptor.annotations)) : undefined,
+    annotations:
+      descriptor.annotations && Object.keys(descriptor.annotations).length > 0
+        ? stringMap(Object.entries(descriptor.annotations))
+        : undefined,
     data: descriptor.data || undefined,
     platform: platform && platformJson(platform),
     artifactType: descriptor.artifactType || undefined,

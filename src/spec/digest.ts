@@ -15,7 +15,10 @@ const grammar = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
-  throw new WaybillError("invalid_digest", `Cannot read digest "${text.slice(0, 140)}": expected sha256 or sha512 in lower-case hex`);
+  throw new WaybillError(
+    "invalid_digest",
+    `Cannot read digest "${text.slice(0, 140)}": expected sha256 or sha512 in lower-case hex`,
+  );
 }
 
 export function isDigest(text: unknown): text is Digest {

@@ -72,21 +72,22 @@ export function goJson(value: unknown, indent = ""): string {
 function write(value: unknown, indent: string, newline: string): string {
   if (Array.isArray(value)) {
     const items = value.map((item) => write(item, indent, newline && newline + indent));
-    return enclose("[", items, "]", newline, indent);
+    return enclose("[]", items, newline, indent);
   }
   if (typeof value === "object" && value !== null) {
     const colon = indent === "" ? ":" : ": ";
     const members = membersOf(value).map(
       ([key, member]) => writeString(key) + colon + write(member, indent, newline && newline + indent),
     );
-    return enclose("{", members, "}", newline, indent);
+    return enclose("{}", members, newline, indent);
   }
   return typeof value === "string" ? writeString(value) : (JSON.stringify(value) ?? "null");
 }
 
-function enclose(open: string, parts: readonly string[], close: string, newline: string, indent: string): string {
-  if (parts.length === 0) return open + close;
-  return open + newline + (newline && indent) + parts.join("," + newline + (newline && indent)) + newline + close;
+function enclose(brackets: "[]" | "{}", parts: readonly string[], newline: string, indent: string): string {
+  if (parts.length === 0) return brackets;
+  const inner = newline && newline + indent;
+  return brackets[0] + inner + parts.join("," + inner) + newline + brackets[1];
 }
 
 function membersOf(value: object): [string, unknown][] {
@@ -103,5 +104,8 @@ function compareBytes(a: string, b: string): number {
 
 function writeString(text: string): string {
   const wellFormed = text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
-  return JSON.stringify(wellFormed).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(wellFormed).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -50,7 +50,11 @@ const common = {
   subject: v.optional(v.nullable(descriptorSchema)),
   annotations: v.optional(v.nullable(annotationsSchema)),
 };
-const imageSchema = v.object({ ...common, config: descriptorSchema, layers: v.optional(v.nullable(v.array(descriptorSchema))) });
+const imageSchema = v.object({
+  ...common,
+  config: descriptorSchema,
+  layers: v.optional(v.nullable(v.array(descriptorSchema))),
+});
 const indexSchema = v.object({ ...common, manifests: v.optional(v.nullable(v.array(descriptorSchema))) });
 
 /**
@@ -62,6 +66,8 @@ const indexSchema = v.object({ ...common, manifests: v.optional(v.nullable(v.arr
 export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}): Manifest {
   const raw = parseJson(bytes, { what: "manifest" });
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw refuse("it is not a JSON object");
+  refuseLookAlikes(raw);
+  refuseInexactSizes(bytes);
   const mediaType = settleMediaType(raw as Record<string, unknown>, options.mediaType);
   const members = raw as { layers?: unknown; manifests?: unknown };
   const count = lengthOf(members.layers) + lengthOf(members.manifests);
@@ -72,7 +78,28 @@ export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}):
   const document = isIndexType(mediaType) ? readIndex(raw, mediaType) : readImage(raw, mediaType);
   const digest = options.digest ?? digestOf(bytes);
   const { artifactType } = document;
-  return { descriptor: { mediaType, digest, size: bytes.byteLength, ...(artifactType && { artifactType }) }, bytes, document };
+  return {
+    descriptor: { mediaType, digest, size: bytes.byteLength, ...(artifactType && { artifactType }) },
+    bytes,
+    document,
+  };
+}
+
+const decisive = ["schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject"];
+
+/** Go's decoder takes `Layers` for `layers`, ours does not: such a document would be two things to two readers. */
+function refuseLookAlikes(raw: object): void {
+  const folded = new Map(decisive.map((key) => [key.toLowerCase(), key]));
+  const isLookAlike = (key: string): boolean => (folded.get(key.toLowerCase()) ?? key) !== key;
+  if (Object.keys(raw).some(isLookAlike)) throw refuse("the name of a member is written in the wrong case");
+}
+
+/** The parser rounds numbers that the raw text still shows: 1.0000000000000000001 and -0 are no sizes. */
+function refuseInexactSizes(bytes: Uint8Array): void {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  for (const [, number = ""] of text.matchAll(/"size"\s*:\s*(-?[0-9][0-9.eE+-]*)/g)) {
+    if (!/^(?:0|[1-9][0-9]{0,15})$/.test(number)) throw refuse("a size is not a whole number");
+  }
 }
 
 function lengthOf(value: unknown): number {
@@ -90,10 +117,13 @@ function settleMediaType(raw: Record<string, unknown>, claimed: string | undefin
   if (Object.hasOwn(raw, "manifests") && (Object.hasOwn(raw, "layers") || Object.hasOwn(raw, "config"))) {
     throw refuse("it is an index and an image at once");
   }
-  if (inHeader === "text/html") throw new WaybillError("not_a_registry", "Cannot read manifest: the answer is a web page");
-  if (specific && inBody !== "" && inHeader !== inBody) throw refuse(`it was announced as ${inHeader}, but says that it is another type`);
+  if (inHeader === "text/html")
+    throw new WaybillError("not_a_registry", "Cannot read manifest: the answer is a web page");
+  if (specific && inBody !== "" && inHeader !== inBody)
+    throw refuse(`it was announced as ${inHeader}, but says that it is another type`);
   const settled = specific ? inHeader : inBody || detectMediaType(raw);
-  if (isSchema1Type(settled)) throw refuse("docker schema 1 is not supported; pull and push the image anew with a current docker");
+  if (isSchema1Type(settled))
+    throw refuse("schema1 manifests are not allowed in manifest lists; push the image anew with a current docker");
   if (!isManifestType(settled)) throw refuse("its media type is neither an image's nor an index's");
   if (isImageType(settled) === Object.hasOwn(raw, "manifests")) throw refuse(`it is not what ${settled} says`);
   return settled;
@@ -102,13 +132,15 @@ function settleMediaType(raw: Record<string, unknown>, claimed: string | undefin
 /** For documents without a `mediaType`: the members tell, as in buildx. */
 function detectMediaType(raw: Record<string, unknown>): string {
   if (Object.hasOwn(raw, "fsLayers")) return mediaTypes.dockerSchema1;
-  if (Object.hasOwn(raw, "config") || Object.hasOwn(raw, "layers")) return detectFamily(raw["config"], mediaTypes.ociManifest, mediaTypes.dockerManifest);
+  if (Object.hasOwn(raw, "config") || Object.hasOwn(raw, "layers"))
+    return detectFamily(raw["config"], mediaTypes.ociManifest, mediaTypes.dockerManifest);
   if (Object.hasOwn(raw, "manifests")) return mediaTypes.ociIndex;
   throw refuse("it has neither config nor manifests");
 }
 
 function detectFamily(config: unknown, oci: string, docker: string): string {
-  const type = typeof config === "object" && config !== null ? (config as { mediaType?: unknown }).mediaType : undefined;
+  const type =
+    typeof config === "object" && config !== null ? (config as { mediaType?: unknown }).mediaType : undefined;
   return typeof type === "string" && type.startsWith("application/vnd.oci.") ? oci : docker;
 }
 

@@ -11,7 +11,9 @@ export interface Platform {
 
 const part = /^[A-Za-z0-9_.-]+$/;
 const knownSystems = new Set(
-  "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos unknown".split(" "),
+  "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos unknown".split(
+    " ",
+  ),
 );
 const knownArchitectures = new Set(
   "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm unknown".split(
@@ -44,14 +46,18 @@ function splitVersion(text: string, first: string): { name: string; version?: st
 
 function single(text: string, name: string, version: string | undefined): Platform {
   const os = normalizeOs(name);
-  if (knownSystems.has(os)) return normalizePlatform({ os, architecture: "amd64", ...(version && { osVersion: version }) });
+  if (knownSystems.has(os))
+    return normalizePlatform({ os, architecture: "amd64", ...(version && { osVersion: version }) });
   const platform = normalizePlatform({ os: "linux", architecture: name });
   if (knownArchitectures.has(platform.architecture)) return platform;
   throw invalid(text);
 }
 
 function invalid(text: string): WaybillError {
-  return new WaybillError("invalid_platform", `invalid platform "${text}": expected os/arch[/variant], such as linux/arm64`);
+  return new WaybillError(
+    "invalid_platform",
+    `invalid platform "${text}": expected os/arch[/variant], such as linux/arm64`,
+  );
 }
 
 function normalizeOs(os: string): string {
@@ -61,7 +67,6 @@ function normalizeOs(os: string): string {
 
 const architectures: Readonly<Record<string, readonly [string, string?]>> = {
   i386: ["386", ""],
-  "386": ["386", ""],
   x86_64: ["amd64"],
   "x86-64": ["amd64"],
   amd64: ["amd64"],
@@ -89,10 +94,15 @@ export function normalizePlatform(platform: Platform): Platform {
 
 function normalizeVariant(architecture: string, variant: string): string {
   if (architecture === "amd64") return variant === "v1" ? "" : variant;
-  if (architecture === "arm64") return variant === "8" || variant === "v8" ? "" : variant;
+  if (architecture === "arm64") return arm64Variant(variant);
   if (architecture !== "arm") return variant;
   if (variant === "") return "v7";
   return /^[5-8]$/.test(variant) ? `v${variant}` : variant;
+}
+
+function arm64Variant(variant: string): string {
+  if (["8", "v8", "v8.0"].includes(variant)) return "";
+  return ["9", "9.0", "v9.0"].includes(variant) ? "v9" : variant;
 }
 
 /** `os/arch[/variant]`, the spelling of users and of map keys. No version. */
@@ -100,12 +110,15 @@ export function formatPlatform(platform: Platform): string {
   return [platform.os, platform.architecture, platform.variant].filter((piece) => piece).join("/");
 }
 
-/** Whether `candidate` is what `wanted` asks for: same system, architecture and variant once both are normalised. */
+/**
+ * Whether `candidate` is what `wanted` asks for: same system, architecture and variant once both are normalised. A wanted
+ * version of the system (`windows(10.0.17763)`) must be the beginning of the candidate's, where that has one.
+ */
 export function platformMatches(wanted: Platform, candidate: Platform): boolean {
   const a = normalizePlatform(wanted);
   const b = normalizePlatform(candidate);
   if (a.os !== b.os || a.architecture !== b.architecture || (a.variant ?? "") !== (b.variant ?? "")) return false;
-  return !a.osVersion || (b.osVersion ?? "").startsWith(a.osVersion);
+  return !a.osVersion || !b.osVersion || `${b.osVersion}.`.startsWith(`${a.osVersion}.`);
 }
 
 export function isUnknownPlatform(platform: Platform | undefined): boolean {

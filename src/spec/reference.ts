@@ -3,7 +3,11 @@ import { isDigest, type Digest } from "./digest.ts";
 
 /** A place that holds content: a repository on a registry, an OCI layout folder, or a store in memory. */
 export type Location =
-  | { readonly kind: "registry"; /** `host[:port]`, as users write it: `docker.io`. */ readonly host: string; readonly repository: string }
+  | {
+      readonly kind: "registry";
+      /** `host[:port]`, as users write it: `docker.io`. */ readonly host: string;
+      readonly repository: string;
+    }
   | { readonly kind: "layout"; readonly path: string }
   | { readonly kind: "memory"; readonly name: string };
 
@@ -20,6 +24,7 @@ const repositoryGrammar = new RegExp(`^${component}(?:/${component})*$`);
 const label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
 const hostGrammar = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`);
 const layoutScheme = "oci-layout://";
+const looksLikeDigest = /^[a-z][a-z0-9+._-]*:[0-9a-f]{32,}$/i;
 
 export function isTag(text: string): boolean {
   return tagGrammar.test(text);
@@ -52,7 +57,8 @@ function splitName(text: string): { name: string; tag?: string; digest?: Digest 
   const at = text.indexOf("@");
   const beforeDigest = at < 0 ? text : text.slice(0, at);
   const digest = at < 0 ? undefined : text.slice(at + 1);
-  if (digest !== undefined && !isDigest(digest)) throw invalid(text, "its digest is not a valid sha256 or sha512 digest");
+  if (digest !== undefined && !isDigest(digest))
+    throw invalid(text, "its digest is not a valid sha256 or sha512 digest");
   const colon = beforeDigest.lastIndexOf(":");
   const hasTag = colon > beforeDigest.lastIndexOf("/") && colon > beforeDigest.lastIndexOf("]");
   if (!hasTag) return { name: beforeDigest, ...(digest && { digest }) };
@@ -62,7 +68,7 @@ function splitName(text: string): { name: string; tag?: string; digest?: Digest 
 }
 
 function parseName(text: string, name: string): Location {
-  if (/^[a-f0-9]{64}$/.test(name)) throw invalid(text, "64 hex digits are an image ID, not a name");
+  if (/^[a-f0-9]{64}$/.test(text)) throw invalid(text, "64 hex digits are an image ID, not a name");
   const slash = name.indexOf("/");
   const first = slash < 0 ? "" : name.slice(0, slash);
   const named = /[.:[]/.test(first) || first === "localhost" || first !== first.toLowerCase();
@@ -72,7 +78,7 @@ function parseName(text: string, name: string): Location {
   if (named && !isHost(first)) throw invalid(text, "its host is not host[:port]");
   if (path === "") throw invalid(text, "it names no repository");
   if (/[A-Z]/.test(path)) throw invalid(text, "repository name must be lowercase");
-  if (!isRepository(repository) || host.length + 1 + repository.length > 255) throw invalid(text, "invalid reference format");
+  if (!isRepository(repository)) throw invalid(text, "invalid reference format");
   return { kind: "registry", host, repository };
 }
 
@@ -86,6 +92,8 @@ function parseLayoutReference(text: string): Reference {
   let path = text.slice(layoutScheme.length);
   const at = path.lastIndexOf("@");
   const suffix = at < 0 ? "" : path.slice(at + 1);
+  if (looksLikeDigest.test(suffix) && !isDigest(suffix))
+    throw invalid(text, "its digest is not a valid sha256 or sha512 digest");
   const digest = isDigest(suffix) ? suffix : undefined;
   if (digest !== undefined) path = path.slice(0, at);
   const colon = path.lastIndexOf(":");

@@ -1,0 +1,114 @@
+import { inContext, WaybillError } from "../errors.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { stringMap, type StringMap } from "../spec/json.ts";
+import { parsePlatform, platformMatches, type Platform } from "../spec/platform.ts";
+
+/** One annotation, and what it is written on: the index, or the index's descriptors of its manifests. */
+export type Annotation =
+  | { readonly on: "index"; readonly key: string; readonly value: string }
+  | {
+      readonly on: "manifest-descriptor";
+      /** Only descriptors of this platform; default all. */
+      readonly platform?: Platform;
+      readonly key: string;
+      readonly value: string;
+    };
+
+/**
+ * Reads `[type[platform],type…:]key=value`, in buildx's grammar. Without a type the annotation is the index's, where buildx
+ * refuses it. A key that holds a colon needs a type in front.
+ *
+ * @throws WaybillError `invalid_annotation`, `invalid_platform`
+ */
+export function parseAnnotations(texts: readonly string[]): readonly Annotation[] {
+  try {
+    return texts.flatMap(parseAnnotation);
+  } catch (error) {
+    throw inContext(error, {}, "failed to parse annotations: ");
+  }
+}
+
+function parseAnnotation(text: string): readonly Annotation[] {
+  const equals = text.indexOf("=");
+  if (equals < 0) throw invalid(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
+  const value = text.slice(equals + 1);
+  const left = text.slice(0, equals);
+  const colon = left.indexOf(":");
+  const key = left.slice(colon + 1);
+  if (key === "") throw invalid(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
+  if (colon < 0) return [{ on: "index", key, value }];
+  return left
+    .slice(0, colon)
+    .split(",")
+    .map((type) => ({ ...parseType(type), key, value }));
+}
+
+function parseType(text: string): { on: "index" } | { on: "manifest-descriptor"; platform?: Platform } {
+  const match = /^([a-z-]+)(?:\[([\w/-]+)\])?$/.exec(text);
+  if (!match) {
+    throw invalid(
+      `invalid annotation type ${JSON.stringify(text)}, expected type and optional platform in square brackets`,
+    );
+  }
+  const platform = match[2] === undefined ? undefined : parsePlatform(match[2]);
+  if (match[1] === "index") return { on: "index" };
+  if (match[1] === "manifest-descriptor") return { on: "manifest-descriptor", ...(platform && { platform }) };
+  throw unusableType(match[1] ?? "");
+}
+
+function unusableType(type: string): WaybillError {
+  if (type === "manifest") {
+    return invalid(
+      '"manifest" annotations are not supported yet: they are part of an image\'s own bytes, which are copied as they are',
+      "Write index: or manifest-descriptor: in front of the key, or annotate the image when it is built.",
+    );
+  }
+  if (type === "index-descriptor") {
+    return invalid(
+      '"index-descriptor" annotations are invalid while creating an image',
+      "Write index: or manifest-descriptor: in front of the key.",
+    );
+  }
+  return invalid(
+    `unknown annotation type ${JSON.stringify(type)}`,
+    "Types are index and manifest-descriptor; a key that holds a colon needs one in front.",
+  );
+}
+
+function invalid(message: string, advice?: string): WaybillError {
+  return new WaybillError("invalid_annotation", message, advice === undefined ? {} : { advice });
+}
+
+/** `existing` with the index's annotations added; `undefined` where there is none at all. */
+export function annotateIndex(annotations: readonly Annotation[], existing?: StringMap): StringMap | undefined {
+  return merged(
+    existing,
+    annotations.filter(({ on }) => on === "index"),
+  );
+}
+
+/**
+ * The children with the annotations that are meant for them. A child without a platform gets those for every child. What is
+ * said of one platform wins over what is said of all, in whichever order they come.
+ */
+export function annotateChildren(
+  annotations: readonly Annotation[],
+  children: readonly Descriptor[],
+): readonly Descriptor[] {
+  return children.map((child) => {
+    const general = annotations.filter((one) => one.on === "manifest-descriptor" && !one.platform);
+    const own = annotations.filter((one) => isForPlatformOf(one, child));
+    const all = merged(child.annotations, [...general, ...own]);
+    return all ? { ...child, annotations: all } : child;
+  });
+}
+
+function isForPlatformOf(annotation: Annotation, child: Descriptor): boolean {
+  if (annotation.on !== "manifest-descriptor" || !annotation.platform || !child.platform) return false;
+  return platformMatches(annotation.platform, child.platform);
+}
+
+function merged(existing: StringMap | undefined, added: readonly Annotation[]): StringMap | undefined {
+  const entries = [...Object.entries(existing ?? {}), ...added.map(({ key, value }) => [key, value] as const)];
+  return entries.length === 0 ? undefined : stringMap(entries);
+}

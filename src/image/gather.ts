@@ -1,0 +1,183 @@
+import type { CallOptions, ManifestToPush, Source } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Manifest } from "../spec/manifest.ts";
+import { formatLocation, formatReference, parseReference, type Location, type Reference } from "../spec/reference.ts";
+import type { Platform } from "../spec/platform.ts";
+import { parseAnnotations, type Annotation } from "./annotations.ts";
+import { assemble, type Root } from "./assemble.ts";
+import { referrersOf, rescued, unattested } from "./attestations.ts";
+import { readPart, type SharedReads } from "./part.ts";
+import { parsePlatforms, selectPlatforms, withChildren } from "./select.ts";
+import { inferRepositories, parseSource, type LocatedSource } from "./source.ts";
+
+/** What the user asked for, as text. */
+export interface GatherRequest {
+  /** Digests, references and descriptors, in order. */
+  readonly sources: readonly string[];
+  /** Files that hold sources; they come before `sources`. */
+  readonly files: readonly SourceFile[];
+  readonly tags: readonly string[];
+  /** Whether the first tag is a source too, before all others. */
+  readonly append: boolean;
+  /** Whether a single image gets an index around it. */
+  readonly preferIndex: boolean;
+  /** The platforms to keep; empty keeps all. */
+  readonly platforms: readonly string[];
+  readonly annotations: readonly string[];
+  /** Whether attestations that registries hold only as referrers are taken into the index. */
+  readonly rescue: boolean;
+}
+
+export interface SourceFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+export interface GatherOptions extends CallOptions {
+  /** Opens the place where a source lies; called once for each place. */
+  readonly open: (location: Location) => Promise<Source>;
+}
+
+/** What the targets shall hold, and where it can be read. */
+export interface Gathered {
+  readonly root: ManifestToPush & Pick<Root, "document">;
+  /** Where each manifest of the root, or the root itself where it is a copy, can be read, best first. */
+  readonly origins: ReadonlyMap<Digest, readonly Location[]>;
+  /** The parsed tags, in their order. */
+  readonly targets: readonly Reference[];
+  /** The manifests that were read on the way. */
+  readonly manifests: ReadonlyMap<Digest, Manifest>;
+}
+
+/** A request whose texts are all understood: what can be found wrong without a network is found before it is used. */
+interface Understood {
+  readonly sources: readonly LocatedSource[];
+  readonly targets: readonly Reference[];
+  readonly platforms: readonly Platform[];
+  readonly annotations: readonly Annotation[];
+}
+
+/**
+ * Reads all sources in parallel and joins them into the root that the targets shall name. Trips: one for the manifests, one
+ * for the configs of images whose platform nobody told, one for the referrers of images without attestation.
+ *
+ * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
+ *   `invalid_annotation` for what the request says; `precondition_failed` where a target names another digest; whatever the
+ *   sources throw.
+ */
+export async function gather(request: GatherRequest, options: GatherOptions): Promise<Gathered> {
+  const understood = understand(request);
+  return together(options.signal, async (signal) => {
+    const reads = sharedReads({ ...options, signal });
+    const parts = await Promise.all(understood.sources.map((source) => readPart(source, reads)));
+    const { annotations, targets, platforms } = understood;
+    const selected = selectPlatforms(assemble(parts, { annotations, preferIndex: request.preferIndex }), platforms);
+    const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
+    const root = withRescued(selected, referrers);
+    checkTargets(targets, root.descriptor.digest);
+    const manifests = new Map(parts.map(({ manifest }) => [manifest.descriptor.digest, manifest]));
+    return { root: toPush(root), origins: root.origins, targets, manifests };
+  });
+}
+
+function understand(request: GatherRequest): Understood {
+  const { sources, files, tags, append } = request;
+  const targets = tags.map((tag) => parseReference(tag));
+  if (sources.length + files.length === 0) throw new WaybillError("invalid_argument", "no sources specified");
+  const texts = [
+    ...(append ? tags.slice(0, 1) : []),
+    ...files.map(({ content }) => new TextDecoder().decode(content)),
+    ...sources,
+  ];
+  return {
+    targets,
+    sources: inferRepositories(texts.flatMap(parseSource), targets),
+    platforms: parsePlatforms(request.platforms),
+    annotations: parseAnnotations(request.annotations),
+  };
+}
+
+/** Runs `work` with a signal that also aborts when `work` fails, so that its other requests end too. */
+async function together<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const siblings = new AbortController();
+  try {
+    return await work(signal ? AbortSignal.any([signal, siblings.signal]) : siblings.signal);
+  } catch (error) {
+    siblings.abort(error);
+    throw error;
+  }
+}
+
+function sharedReads({ open, signal }: GatherOptions): SharedReads {
+  const sources = new Map<string, Promise<Source>>();
+  const manifests = new Map<string, Promise<Manifest>>();
+  const options = signal ? { signal } : {};
+  const source = (location: Location) => remembered(sources, formatLocation(location), () => open(location));
+  return {
+    options,
+    source,
+    manifest: (location, name) =>
+      remembered(manifests, `${formatLocation(location)} ${name}`, async () =>
+        (await source(location)).manifest(name, options),
+      ),
+  };
+}
+
+function remembered<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const before = known.get(key);
+  if (before) return before;
+  const made = make();
+  known.set(key, made);
+  return made;
+}
+
+async function referrersOfUnattested(root: Root, reads: SharedReads): Promise<Map<Digest, readonly Descriptor[]>> {
+  if (root.document.kind !== "index") return new Map();
+  const subjects = new Set(unattested(root.document.manifests).map(({ digest }) => digest));
+  const found = [...subjects].map(async (digest) => {
+    const [location] = root.origins.get(digest) ?? [];
+    const referrers = location ? await referrersOf(await reads.source(location), digest, reads.options) : [];
+    return [digest, referrers] as const;
+  });
+  return new Map(await Promise.all(found));
+}
+
+/** An attestation lies where its subject does. */
+function withRescued(root: Root, referrers: ReadonlyMap<Digest, readonly Descriptor[]>): Root {
+  if (root.document.kind !== "index") return root;
+  const children = rescued(root.document.manifests, referrers);
+  const origins = new Map(root.origins);
+  for (const [subject, found] of referrers) {
+    for (const { digest } of found.filter((one) => children.some((child) => child.digest === one.digest))) {
+      if (!origins.has(digest)) origins.set(digest, root.origins.get(subject)?.slice(0, 1) ?? []);
+    }
+  }
+  return withChildren({ ...root, origins }, root.document, children);
+}
+
+function toPush({ descriptor, bytes, document }: Root): Gathered["root"] {
+  const { subject, artifactType, annotations } = document;
+  return {
+    descriptor,
+    bytes,
+    document,
+    ...(subject && { subject }),
+    ...(artifactType && { artifactType }),
+    ...(annotations && { annotations }),
+  };
+}
+
+/**
+ * Refuses targets that name another digest than what is made.
+ *
+ * @throws WaybillError `precondition_failed`, in buildx's words.
+ */
+export function checkTargets(targets: readonly Reference[], produced: Digest): void {
+  const wrong = targets.find((target) => target.digest !== undefined && target.digest !== produced);
+  if (!wrong) return;
+  const target = formatReference(wrong);
+  const message = `target ${target} requested digest ${wrong.digest} but produced ${produced}`;
+  throw new WaybillError("precondition_failed", message, { subject: target, side: "target" });
+}

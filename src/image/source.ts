@@ -1,0 +1,92 @@
+import { inContext, WaybillError } from "../errors.ts";
+import { isDigest, type Digest } from "../spec/digest.ts";
+import { parseReference, type Location, type Reference } from "../spec/reference.ts";
+import { formatLocation, nameOf } from "../spec/reference.ts";
+import { parseClaim, type Claim } from "./claim.ts";
+import { metadataSources } from "./metadata-source.ts";
+
+/** One source as the user wrote it. `text` is what messages quote. */
+export type SourceSpec =
+  | { readonly kind: "digest"; readonly text: string; readonly digest: Digest }
+  | { readonly kind: "reference"; readonly text: string; readonly reference: Reference }
+  | { readonly kind: "descriptor"; readonly text: string; readonly claim: Claim };
+
+/** A source with the place where it can be read. */
+export interface LocatedSource {
+  readonly location: Location;
+  /** A tag or a digest. */
+  readonly name: string;
+  /** What the user said of it, beyond the name. */
+  readonly claim?: Claim;
+  /** True when the claim is taken whole, as no source had to be resolved; else only its type, annotations and platform. */
+  readonly keepsClaim: boolean;
+}
+
+/**
+ * Reads a source: a digest, a reference, the JSON of a descriptor, or a file that `--metadata-file` of buildx or bake wrote,
+ * which may name several. A final newline is ignored.
+ *
+ * @throws WaybillError `invalid_digest`, `invalid_reference`, `invalid_descriptor`, in buildx's words.
+ */
+export function parseSource(text: string): readonly SourceSpec[] {
+  const trimmed = text.replace(/\r?\n$/, "");
+  try {
+    return readSource(trimmed);
+  } catch (error) {
+    const prefix = `failed to parse source ${quoted(trimmed)}, valid sources are digests, references and descriptors: `;
+    throw inContext(error, {}, prefix);
+  }
+}
+
+function readSource(text: string): readonly SourceSpec[] {
+  if (isDigest(text)) return [{ kind: "digest", text, digest: text }];
+  if (text.startsWith("sha256")) throw invalidDigest(text);
+  if (!text.startsWith("{")) return [{ kind: "reference", text, reference: parseReference(text) }];
+  return metadataSources(text) ?? [{ kind: "descriptor", text, claim: parseClaim(text) }];
+}
+
+function invalidDigest(text: string): WaybillError {
+  const isOnlyLength = /^sha256:[0-9a-f]+$/.test(text);
+  return new WaybillError(
+    "invalid_digest",
+    isOnlyLength ? "invalid checksum digest length" : "invalid checksum digest format",
+  );
+}
+
+/**
+ * Settles where each source is read. A source without a repository takes the one that all tags and references agree on.
+ * A descriptor is always read by its digest: buildx reads the tag of the repository in its place when sources are mixed.
+ *
+ * @throws WaybillError `invalid_argument` where there is no source, no repository, or more than one to choose from.
+ */
+export function inferRepositories(
+  sources: readonly SourceSpec[],
+  tags: readonly Reference[],
+): readonly LocatedSource[] {
+  if (sources.length === 0) throw new WaybillError("invalid_argument", "no sources specified");
+  const references = sources.flatMap((source) => (source.kind === "reference" ? [source.reference] : []));
+  const named = [...references, ...tags];
+  const repositories = new Set(named.map((reference) => formatLocation(reference.location)));
+  if (repositories.size === 0) {
+    const message = "no repositories specified, please set a reference in tag or source";
+    throw new WaybillError("invalid_argument", message);
+  }
+  const shared = repositories.size === 1 ? named[0]?.location : undefined;
+  const keepsClaim = sources.every((source) => source.kind === "descriptor" && source.claim.mediaType !== undefined);
+  return sources.map((source) => ({ ...locate(source, shared), keepsClaim }));
+}
+
+function locate(source: SourceSpec, shared: Location | undefined): Omit<LocatedSource, "keepsClaim"> {
+  if (source.kind === "reference") return { location: source.reference.location, name: nameOf(source.reference) };
+  if (!shared) {
+    const message = `multiple repositories specified, cannot infer repository for ${quoted(source.text)}`;
+    throw new WaybillError("invalid_argument", message);
+  }
+  if (source.kind === "digest") return { location: shared, name: source.digest };
+  return { location: shared, name: source.claim.digest, claim: source.claim };
+}
+
+/** In double quotes as Go's `%q` does it, cut where a whole file was given. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 1000 ? `${text.slice(0, 1000)}…` : text);
+}
