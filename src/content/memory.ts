@@ -83,9 +83,9 @@ function targetOf(shelf: Shelf): Pick<Store, "exists" | "tagged" | "pushBlob" | 
       signal?.throwIfAborted();
       return shelf.tags.has(tag) ? lookUp(shelf, tag) : undefined;
     },
-    async pushBlob(blob, body, { signal, onProgress } = {}) {
+    async pushBlob(blob, body, { signal, onProgress, distrustPresence = false } = {}) {
       signal?.throwIfAborted();
-      if (shelf.blobs.has(blob.digest)) return "existed";
+      if (shelf.blobs.has(blob.digest) && !distrustPresence) return "existed";
       const chunks: Uint8Array[] = [];
       for await (const chunk of verified(blob, body(0, signal))) {
         signal?.throwIfAborted();
@@ -95,13 +95,16 @@ function targetOf(shelf: Shelf): Pick<Store, "exists" | "tagged" | "pushBlob" | 
       shelf.blobs.set(blob.digest, Buffer.concat(chunks));
       return "sent";
     },
-    async pushManifest({ descriptor, bytes }, { tags = [], signal } = {}) {
+    async pushManifest({ descriptor, bytes }, { tags = [], signal, onTagged } = {}) {
       signal?.throwIfAborted();
       requireTags(tags);
       const manifest = verifiedManifest(bytes, descriptor);
       requireChildren(shelf, manifest);
       shelf.manifests.set(descriptor.digest, manifest);
-      for (const tag of tags) shelf.tags.set(tag, descriptor.digest);
+      for (const tag of tags) {
+        shelf.tags.set(tag, descriptor.digest);
+        onTagged?.(tag);
+      }
     },
   };
 }

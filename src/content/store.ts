@@ -61,6 +61,11 @@ export interface PushBlobOptions extends CallOptions {
 export interface PushManifestOptions extends CallOptions {
   /** Tags that shall name it, written in this order after its children are there. Default none: by digest only. */
   readonly tags?: readonly string[];
+  /**
+   * It was asked for by digest and is nobody's child: a store that lists its roots (an OCI layout's index.json) lists it
+   * even without a tag. Default false; registries need nothing for it.
+   */
+  readonly root?: boolean;
   /** Called for each tag as soon as the store has acknowledged that it names the manifest. */
   readonly onTagged?: (tag: string) => void;
 }
