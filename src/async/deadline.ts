@@ -1,0 +1,49 @@
+import { WaybillError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
+import type { Scope } from "./scope.ts";
+import { openScope } from "./scope.ts";
+
+export interface DeadlineOptions {
+  readonly signal?: AbortSignal;
+  /** What is being waited for, as it reads after "Cannot finish "; default "in time". */
+  readonly what?: string;
+}
+
+/** Aborts `scope` with a `timeout` after `delayMs`; the returned function takes that back and is safe to call twice. */
+export function abortAfter(
+  scope: Pick<Scope, "abort">,
+  delayMs: number,
+  options: { clock: Clock; what?: string },
+): () => void {
+  return options.clock.after(delayMs, () => scope.abort(timeoutError(delayMs, options.what)));
+}
+
+/**
+ * Runs `work` and aborts its signal when it has not ended after `delayMs`. Waits for `work` to end in any case.
+ *
+ * @throws WaybillError `timeout` when the deadline ended it; else whatever `work` or the caller's signal throws.
+ */
+export async function withDeadline<T>(
+  clock: Clock,
+  delayMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  options: DeadlineOptions = {},
+): Promise<T> {
+  await using scope = openScope(options);
+  let expired: WaybillError | undefined;
+  const cancel = clock.after(delayMs, () => {
+    expired = timeoutError(delayMs, options.what);
+    scope.abort(expired);
+  });
+  try {
+    return await work(scope.signal);
+  } catch (error) {
+    throw expired ?? error;
+  } finally {
+    cancel();
+  }
+}
+
+function timeoutError(delayMs: number, what = "in time"): WaybillError {
+  return new WaybillError("timeout", `Cannot finish ${what}: nothing came for ${delayMs / 1000} s`);
+}
