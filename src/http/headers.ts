@@ -1,7 +1,9 @@
 import type { HttpHeaders } from "./send.ts";
 
 /** Headers from name and value pairs, as `rawHeaders` lists them or as a plain object. */
-export function headersFrom(input: readonly string[] | Readonly<Record<string, string | readonly string[] | undefined>>): HttpHeaders {
+export function headersFrom(
+  input: readonly string[] | Readonly<Record<string, string | readonly string[] | undefined>>,
+): HttpHeaders {
   const values = new Map<string, string[]>();
   for (const [name, value] of pairsOf(input)) {
     const key = name.toLowerCase();

@@ -1,0 +1,93 @@
+import ipaddr from "ipaddr.js";
+import { classOfAddress } from "./address.ts";
+
+/** The proxy's URL for a request to `url`; `undefined` where it goes straight. */
+export type ProxyFor = (url: string) => string | undefined;
+
+/**
+ * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, lower case first as curl does. Entries of `NO_PROXY` are host
+ * names (with all below them), addresses, CIDR blocks, each with an optional port, or `*`. Loopback never goes by a proxy.
+ */
+export function proxyFromEnv(env: Readonly<Record<string, string | undefined>>): ProxyFor {
+  const read = (name: string) => env[name.toLowerCase()] || env[name.toUpperCase()] || undefined;
+  const all = read("ALL_PROXY");
+  const byScheme: Readonly<Record<string, string | undefined>> = {
+    "http:": read("HTTP_PROXY") ?? all,
+    "https:": read("HTTPS_PROXY") ?? all,
+  };
+  const exceptions = exceptionsOf(read("NO_PROXY") ?? "");
+  return (url) => {
+    const { protocol, hostname, port } = new URL(url);
+    const proxy = byScheme[protocol];
+    if (proxy === undefined || isLoopback(hostname)) return undefined;
+    const target = { host: bare(hostname), port: port || (protocol === "https:" ? "443" : "80") };
+    return exceptions.some((matches) => matches(target)) ? undefined : withScheme(proxy);
+  };
+}
+
+interface ProxyTarget {
+  readonly host: string;
+  readonly port: string;
+}
+
+type Exception = (target: ProxyTarget) => boolean;
+
+function exceptionsOf(list: string): Exception[] {
+  return list
+    .split(/[,\s]/)
+    .filter((entry) => entry !== "")
+    .map((entry) => exceptionOf(entry.toLowerCase()));
+}
+
+function exceptionOf(entry: string): Exception {
+  if (entry === "*") return () => true;
+  const { host, port } = splitPort(entry);
+  const matchesHost = cidrMatcher(host) ?? addressMatcher(host) ?? suffixMatcher(host);
+  return (target) => (port === undefined || port === target.port) && matchesHost(target.host);
+}
+
+type HostMatcher = (host: string) => boolean;
+
+function cidrMatcher(text: string): HostMatcher | undefined {
+  if (!ipaddr.isValidCIDR(text)) return undefined;
+  const [network, bits] = ipaddr.parseCIDR(text);
+  return (host) => {
+    if (!ipaddr.isValid(host)) return false;
+    const address = ipaddr.process(host);
+    return address.kind() === network.kind() && address.match(network, bits);
+  };
+}
+
+function addressMatcher(text: string): HostMatcher | undefined {
+  if (!ipaddr.isValid(text)) return undefined;
+  const wanted = ipaddr.process(text).toNormalizedString();
+  return (host) => ipaddr.isValid(host) && ipaddr.process(host).toNormalizedString() === wanted;
+}
+
+function suffixMatcher(text: string): HostMatcher {
+  const name = text.replace(/^\*?\./, "");
+  return (host) => host === name || host.endsWith(`.${name}`);
+}
+
+function splitPort(entry: string): { host: string; port?: string } {
+  const bracketed = /^\[([^\]]*)\](?::(\d{1,5}))?$/.exec(entry);
+  const match = bracketed ?? /^([^:]*):(\d{1,5})$/.exec(entry);
+  if (!match) return { host: entry };
+  const host = match[1] ?? "";
+  return match[2] === undefined ? { host } : { host, port: match[2] };
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || classOfAddress(hostname) === "loopback";
+}
+
+function bare(hostname: string): string {
+  return hostname
+    .toLowerCase()
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "");
+}
+
+function withScheme(proxy: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+}

@@ -1,0 +1,12 @@
+/**
+ * How long a `Retry-After` header asks us to wait, in milliseconds: seconds, or an HTTP date seen from `nowMs`. A date in the
+ * past is 0; `undefined` where the header is missing or is neither. Spec: RFC 9110, section 10.2.3.
+ */
+export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (/^\d{1,12}(?:\.\d{1,6})?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  // Only what looks like an HTTP date: `Date.parse` alone takes nearly everything for one.
+  if (text.length > 40 || !/^[A-Za-z]{3,9},? /.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
