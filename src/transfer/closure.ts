@@ -1,0 +1,208 @@
+import type { Source, ManifestToPush } from "../content/store.ts";
+import { WaybillError, hasCode } from "../errors.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import { artifactTypeOf, childrenOf, type Manifest } from "../spec/manifest.ts";
+import { isForeignLayerType, isManifestType } from "../spec/media-type.ts";
+import type { Location } from "../spec/reference.ts";
+import type { ReferrersPolicy } from "./referrers.ts";
+
+/** One blob or manifest of an image, with where it can be read. */
+export type Node =
+  | { readonly role: "blob"; readonly content: Descriptor; readonly from: readonly Location[] }
+  | {
+      readonly role: "manifest";
+      readonly content: Descriptor;
+      readonly from: readonly Location[];
+      readonly manifest: ManifestToPush;
+      /** What must be at the target before it: config and layers, or manifests. */
+      readonly children: readonly Digest[];
+    };
+
+/** An image with everything it needs and everything that travels with it. */
+export interface Closure {
+  readonly root: Digest;
+  /** Each digest once, children before what needs them. */
+  readonly nodes: ReadonlyMap<Digest, Node>;
+  /** Manifests that refer to the root or to something below it; each is in `nodes`. */
+  readonly referrers: readonly Digest[];
+  /** Referrers that were found but do not travel, counted by artifact type. */
+  readonly leftBehind: Readonly<Record<string, number>>;
+}
+
+export interface ClosureOptions {
+  /** Opens a place to read from. Manifests and referrers are expected to be remembered behind it. */
+  readonly open: (location: Location) => Promise<Source>;
+  readonly referrers: ReferrersPolicy;
+  /** Manifests that are here already and need no request. */
+  readonly known?: ReadonlyMap<Digest, Manifest>;
+  readonly signal?: AbortSignal;
+  /** Most blobs and manifests in one image; default 50,000. */
+  readonly maxNodes?: number;
+}
+
+export interface ClosureRoot {
+  readonly manifest: ManifestToPush & { readonly document: Manifest["document"] };
+  /** Where the root itself can be read; empty when it has just been assembled. */
+  readonly from: readonly Location[];
+  /** Where children can be read, by digest; a child that is not listed is read where its parent is. */
+  readonly origins: ReadonlyMap<Digest, readonly Location[]>;
+}
+
+const maxDepth = 8;
+
+/**
+ * Everything that must be at a target for `root` to be complete there, and the referrers that travel with it, found by
+ * walking down from the root: what is on one level is read at the same time.
+ *
+ * @throws WaybillError `not_found` for a child that none of its origins has; `too_large` beyond `maxNodes` or 8 levels.
+ */
+export async function closureOf(root: ClosureRoot, options: ClosureOptions): Promise<Closure> {
+  const walker = new Walker(root.origins, options);
+  await walker.visit({ ...root.manifest, from: root.from, depth: 0 });
+  return {
+    root: root.manifest.descriptor.digest,
+    nodes: walker.nodesChildrenFirst(root.manifest.descriptor.digest),
+    referrers: [...walker.referrers],
+    leftBehind: Object.fromEntries(walker.leftBehind),
+  };
+}
+
+interface Visit {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly document: Manifest["document"];
+  readonly from: readonly Location[];
+  readonly depth: number;
+}
+
+class Walker {
+  readonly #origins: ReadonlyMap<Digest, readonly Location[]>;
+  readonly #options: ClosureOptions;
+  readonly #nodes = new Map<Digest, Node>();
+  readonly referrers = new Set<Digest>();
+  readonly leftBehind = new Map<string, number>();
+  readonly #referrersSeen = new Set<Digest>();
+
+  constructor(origins: ReadonlyMap<Digest, readonly Location[]>, options: ClosureOptions) {
+    this.#origins = origins;
+    this.#options = options;
+  }
+
+  async visit(visit: Visit): Promise<void> {
+    const { descriptor, document, from } = visit;
+    if (visit.depth > maxDepth)
+      throw new WaybillError(
+        "too_large",
+        `Cannot follow manifest ${descriptor.digest}: nested deeper than ${maxDepth} levels`,
+      );
+    const children = childrenOf(document).filter((child) => !isElsewhere(child));
+    this.#add({
+      role: "manifest",
+      content: descriptor,
+      from,
+      manifest: toPush(visit),
+      children: children.map((child) => child.digest),
+    });
+    await joinAll([...children.map((child) => this.#descend(child, visit)), this.#visitReferrers(visit)]);
+  }
+
+  async #descend(child: Descriptor, parent: Visit): Promise<void> {
+    if (this.#nodes.has(child.digest)) return;
+    const from = this.#origins.get(child.digest) ?? parent.from;
+    const isManifest = parent.document.kind === "index" || isManifestType(child.mediaType);
+    if (!isManifest) return this.#add({ role: "blob", content: child, from });
+    const manifest = this.#options.known?.get(child.digest) ?? (await this.#read(child, from));
+    if (!this.#nodes.has(child.digest)) await this.visit({ ...manifest, from, depth: parent.depth + 1 });
+  }
+
+  async #visitReferrers(subject: Visit): Promise<void> {
+    if (!this.#options.referrers.lookUp || subject.from.length === 0) return;
+    const lists = subject.from.map((location) => this.#listReferrers(location, subject.descriptor.digest));
+    await joinAll(
+      (await Promise.all(lists)).flatMap(({ location, found }) =>
+        found.map((referrer) => this.#visitReferrer(referrer, location, subject.depth)),
+      ),
+    );
+  }
+
+  async #listReferrers(
+    location: Location,
+    subject: Digest,
+  ): Promise<{ location: Location; found: readonly Descriptor[] }> {
+    const source = await this.#options.open(location);
+    return { location, found: await source.referrers(subject, { signal: this.#options.signal }) };
+  }
+
+  async #visitReferrer(referrer: Descriptor, location: Location, depth: number): Promise<void> {
+    if (this.#referrersSeen.has(referrer.digest) || this.#nodes.has(referrer.digest)) return;
+    this.#referrersSeen.add(referrer.digest);
+    const type = referrer.artifactType;
+    if (!this.#options.referrers.carries(type)) {
+      const name = type ?? "unknown";
+      this.leftBehind.set(name, (this.leftBehind.get(name) ?? 0) + 1);
+      return;
+    }
+    const manifest = await this.#read(referrer, [location]);
+    this.referrers.add(referrer.digest);
+    await this.visit({ ...manifest, from: [location], depth: depth + 1 });
+  }
+
+  async #read(content: Descriptor, from: readonly Location[]): Promise<Manifest> {
+    let missing: unknown = new WaybillError("not_found", `Cannot read ${content.digest}: no source is known for it`);
+    for (const location of from) {
+      const source = await this.#options.open(location);
+      try {
+        return await source.manifest(content, { signal: this.#options.signal });
+      } catch (error) {
+        if (!hasCode(error, "not_found")) throw error;
+        missing = error;
+      }
+    }
+    throw missing;
+  }
+
+  #add(node: Node): void {
+    const { maxNodes = 50_000 } = this.#options;
+    this.#nodes.set(node.content.digest, node);
+    if (this.#nodes.size > maxNodes)
+      throw new WaybillError("too_large", `Cannot follow image: more than ${maxNodes} blobs and manifests`);
+  }
+
+  /** The nodes in an order of which each prefix is complete: the root's closure first, then each referrer's. */
+  nodesChildrenFirst(root: Digest): ReadonlyMap<Digest, Node> {
+    const ordered = new Map<Digest, Node>();
+    const place = (digest: Digest): void => {
+      const node = this.#nodes.get(digest);
+      if (!node || ordered.has(digest)) return;
+      if (node.role === "manifest") for (const child of node.children) place(child);
+      ordered.set(digest, node);
+    };
+    place(root);
+    for (const referrer of this.referrers) place(referrer);
+    return ordered;
+  }
+}
+
+/** Layers that are not ours to hand on: registries take the manifest without them, and clients fetch them at their `urls`. */
+function isElsewhere(child: Descriptor): boolean {
+  return isForeignLayerType(child.mediaType) && (child.urls?.length ?? 0) > 0;
+}
+
+/** What a store needs in order to keep a manifest that was read elsewhere. */
+export function toPush(manifest: Pick<Manifest, "descriptor" | "bytes" | "document">): ManifestToPush {
+  const { subject, annotations } = manifest.document;
+  const artifactType = artifactTypeOf(manifest.document);
+  return {
+    descriptor: manifest.descriptor,
+    bytes: manifest.bytes,
+    ...(subject && { subject }),
+    ...(artifactType && { artifactType }),
+    ...(annotations && { annotations }),
+  };
+}
+
+/** Waits for every one, also after a failure; then throws the first failure in their order. */
+async function joinAll(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === "rejected") throw result.reason;
+}

@@ -1,0 +1,152 @@
+import type { Clock } from "../async/clock.ts";
+import { createLanes, type Lanes } from "../async/lanes.ts";
+import type { PushManifestOptions, PushOutcome, Store } from "../content/store.ts";
+import { hasCode, inContext, type ErrorContext } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+import { replayable } from "./body.ts";
+import type { Closure } from "./closure.ts";
+import type { Perform, StepResult } from "./run.ts";
+import type { StageStep, Step, TagStep } from "./step.ts";
+
+export interface PerformOptions {
+  readonly open: (location: Location) => Promise<Store>;
+  readonly closure: Closure;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** Called for each tag when the target has acknowledged it. */
+  readonly onTagged: (at: Location, tag: string) => void;
+  /** Called when bytes have left towards a target. */
+  readonly onSent: (at: Location, bytes: number) => void;
+  /** Most blobs on their way to one target at a time; default 64. */
+  readonly blobsInFlight?: number;
+}
+
+type Settings = Omit<PerformOptions, "blobsInFlight"> & { readonly queueOf: (at: Location) => Lanes };
+type Call = { readonly signal: AbortSignal };
+
+/** Most times that a manifest is pushed again because its registry says that it lacks content. */
+const repairRounds = 3;
+
+/** Performs steps on real stores. */
+export function performOn(options: PerformOptions): Perform {
+  const queues = new Map<string, Lanes>();
+  const { blobsInFlight = 64 } = options;
+  const queueOf = (at: Location) => {
+    const name = formatLocation(at);
+    const queue = queues.get(name) ?? createLanes({ limit: blobsInFlight });
+    queues.set(name, queue);
+    return queue;
+  };
+  const settings: Settings = { ...options, queueOf };
+  return (step, call) => performStep(step, settings, call);
+}
+
+async function performStep(step: Step, settings: Settings, call: Call): Promise<StepResult> {
+  if (step.kind === "check") {
+    const target = await settings.open(step.at);
+    return (await target.exists(step.content, call)) ? "present" : "absent";
+  }
+  if (step.kind === "tag") return tagRoot(step, settings, call);
+  return step.role === "blob" ? stageBlob(step, settings, call) : stageManifest(step, settings, call);
+}
+
+async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<StepResult> {
+  const names = step.tags.map((tag) => `${formatLocation(step.at)}:${tag}`);
+  for (const name of names) log(step, `pushing ${step.content.digest} to ${name}`, settings);
+  const onTagged = (tag: string) => settings.onTagged(step.at, tag);
+  try {
+    await pushManifest(step, settings, { ...call, tags: step.tags, onTagged });
+    return "tagged";
+  } catch (error) {
+    throw inContext(error, contextOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
+  }
+}
+
+async function stageManifest(step: StageStep, settings: Settings, call: Call): Promise<StepResult> {
+  const source = step.from[0] ? ` from ${formatLocation(step.from[0])}` : "";
+  const task = `${step.content.digest}${source} to ${formatLocation(step.at)}`;
+  log(step, `copying ${task}`, settings);
+  try {
+    await pushManifest(step, settings, call);
+    return "sent";
+  } catch (error) {
+    throw inContext(error, contextOf(step.at), `copy ${task}: `);
+  }
+}
+
+/** Pushes the manifest; when the registry says that content is missing although it was there, brings that content again. */
+async function pushManifest(
+  step: StageStep | TagStep,
+  settings: Settings,
+  options: PushManifestOptions & Call,
+): Promise<void> {
+  const node = settings.closure.nodes.get(step.content.digest);
+  if (node?.role !== "manifest") {
+    throw new TypeError(`Step "${step.id}" speaks of a manifest that its closure does not hold`);
+  }
+  const target = await settings.open(step.at);
+  for (let round = 0; ; round++) {
+    try {
+      return await target.pushManifest(node.manifest, options);
+    } catch (error) {
+      if (!hasCode(error, "blob_unknown") || round === repairRounds) throw error;
+      const named = node.children.filter((digest) => error.context.missing?.includes(digest));
+      await bringAgain(named.length > 0 ? named : node.children, target, settings, options);
+    }
+  }
+}
+
+async function bringAgain(digests: readonly Digest[], target: Store, settings: Settings, call: Call): Promise<void> {
+  for (const digest of digests) {
+    const child = settings.closure.nodes.get(digest);
+    if (child?.role === "manifest") await target.pushManifest(child.manifest, call);
+    else if (child) await sendBlob(child, target, settings, { ...call, distrustPresence: true });
+  }
+}
+
+async function stageBlob(step: StageStep, settings: Settings, call: Call): Promise<PushOutcome> {
+  const release = await settings.queueOf(step.at).acquire(call);
+  try {
+    return await sendBlob(step, await settings.open(step.at), settings, call);
+  } catch (error) {
+    const source = step.from[0] ? ` from ${formatLocation(step.from[0])}` : "";
+    throw inContext(error, contextOf(step.at), `copy ${step.content.digest}${source} to ${formatLocation(step.at)}: `);
+  } finally {
+    release();
+  }
+}
+
+async function sendBlob(
+  { content: blob, from }: Pick<StageStep, "content" | "from">,
+  target: Store,
+  settings: Settings,
+  call: Call & { readonly distrustPresence?: boolean },
+): Promise<PushOutcome> {
+  const { report, clock } = settings;
+  const name = formatLocation(target.location);
+  const news = { id: `${blob.digest} ${name}`, digest: blob.digest, target: name, sizeBytes: blob.size };
+  report({ ...news, type: "content-started", mediaType: blob.mediaType, at: clock.now() });
+  const onProgress = (bytes: number) => {
+    settings.onSent(target.location, bytes);
+    report({ type: "content-progress", id: news.id, bytes, at: clock.now() });
+  };
+  try {
+    const body = replayable(blob, from, settings.open);
+    const outcome = await target.pushBlob(blob, body, { ...call, onProgress, mountFrom: from });
+    report({ ...news, type: "content-done", outcome, at: clock.now() });
+    return outcome;
+  } catch (error) {
+    report({ ...news, type: "content-done", outcome: "failed", at: clock.now(), error: String(error) });
+    throw error;
+  }
+}
+
+function log(step: Step, message: string, { report, clock }: Settings): void {
+  report({ type: "work-log", id: formatLocation(step.at), message, at: clock.now() });
+}
+
+function contextOf(at: Location): ErrorContext {
+  return at.kind === "registry" ? { registry: at.host, repository: at.repository } : {};
+}

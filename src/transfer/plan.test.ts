@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { digestOf, type Digest } from "../spec/digest.ts";
+import { mediaTypes } from "../spec/media-type.ts";
+import type { Location } from "../spec/reference.ts";
+import type { Closure, Node } from "./closure.ts";
+import { planPublish } from "./plan.ts";
+
+const from: readonly Location[] = [{ kind: "registry", host: "source.example", repository: "app" }];
+const at: Location = { kind: "registry", host: "target.example", repository: "app" };
+
+function content(name: string, mediaType: string): Descriptor {
+  return { mediaType, digest: digestOf(Buffer.from(name)), size: name.length };
+}
+
+function blob(name: string): Node {
+  return { role: "blob", content: content(name, mediaTypes.ociLayer), from };
+}
+
+function manifest(name: string, children: readonly Node[], subject?: Node): Node {
+  const descriptor = content(name, mediaTypes.ociManifest);
+  const push = { descriptor, bytes: Buffer.from(name), ...(subject && { subject: subject.content }) };
+  return {
+    role: "manifest",
+    content: descriptor,
+    from,
+    manifest: push,
+    children: children.map((child) => child.content.digest),
+  };
+}
+
+function closure(nodes: readonly Node[], root: Node, referrers: readonly Node[] = []): Closure {
+  return {
+    root: root.content.digest,
+    nodes: new Map(nodes.map((node) => [node.content.digest, node])),
+    referrers: referrers.map((node) => node.content.digest),
+    leftBehind: {},
+  };
+}
+
+function named(nodes: Readonly<Record<string, Node>>) {
+  const names = new Map(Object.entries(nodes).map(([name, node]) => [node.content.digest, name]));
+  return (digest: Digest) => names.get(digest);
+}
+
+describe("planPublish", () => {
+  test("stages the root by its tag's PUT when there is nothing that refers to it", () => {
+    const layer = blob("layer");
+    const root = manifest("root", [layer]);
+    const { steps } = planPublish(closure([layer, root], root), [{ at, tags: ["1"], before: { "1": "absent" } }]);
+    expect(steps.map((step) => step.kind)).toEqual(["stage", "tag"]);
+  });
+
+  test("stages the root by digest before what refers to it, and tags last", () => {
+    const layer = blob("layer");
+    const root = manifest("root", [layer]);
+    const signature = manifest("signature", [], root);
+    const nameOf = named({ layer, root, signature });
+    const { steps } = planPublish(closure([layer, root, signature], root, [signature]), [
+      { at, tags: ["1"], before: { "1": "absent" } },
+    ]);
+    expect(steps.map((step) => `${step.kind} ${nameOf(step.content.digest)}`)).toEqual([
+      "stage layer",
+      "stage root",
+      "stage signature",
+      "tag root",
+    ]);
+    expect(steps.at(-1)?.after).toEqual(steps.slice(0, 3).map((step) => step.id));
+  });
+
+  test("lists every step after those it waits for, whatever the order of referrers", () => {
+    const sbom = manifest("sbom", []);
+    const root = manifest("root", [blob("layer")]);
+    const signature = manifest("signature", [], sbom);
+    const { steps } = planPublish(closure([blob("layer"), root, signature, sbom], root, [signature, sbom]), [
+      { at, tags: ["1"], before: { "1": "absent" } },
+    ]);
+    const seen = new Set<string>();
+    for (const step of steps) {
+      expect(step.after.filter((id) => !seen.has(id))).toEqual([]);
+      seen.add(step.id);
+    }
+  });
+
+  test("asks for a manifest of many blobs first, and makes its blobs depend on the answer", () => {
+    const layers = Array.from({ length: 7 }, (_, index) => blob(`layer ${index}`));
+    const child = manifest("child", layers);
+    const root = manifest("root", [child]);
+    const { steps } = planPublish(closure([...layers, child, root], root), [
+      { at, tags: ["1"], before: { "1": "absent" } },
+    ]);
+    const check = steps.find((step) => step.kind === "check");
+    expect(check?.content.digest).toBe(child.content.digest);
+    const stages = steps.filter((step) => step.kind === "stage");
+    expect(stages).toHaveLength(8);
+    expect(stages.every((step) => step.unless?.[0] === check?.id)).toBe(true);
+  });
+
+  test("stages a blob that one checked and one unchecked manifest share", () => {
+    const layers = Array.from({ length: 7 }, (_, index) => blob(`layer ${index}`));
+    const large = manifest("large", layers);
+    const small = manifest("small", layers.slice(0, 1));
+    const root = manifest("root", [large, small]);
+    const { steps } = planPublish(closure([...layers, large, small, root], root), [
+      { at, tags: ["1"], before: { "1": "absent" } },
+    ]);
+    const shared = steps.find((step) => step.kind === "stage" && step.content.digest === layers[0]?.content.digest);
+    expect(shared).not.toHaveProperty("unless");
+  });
+
+  test("writes only the tags that do not name the root yet", () => {
+    const root = manifest("root", []);
+    const { steps } = planPublish(closure([root], root), [
+      { at, tags: ["1", "latest"], before: { "1": root.content.digest, latest: "absent" } },
+    ]);
+    expect(steps).toMatchObject([{ kind: "tag", tags: ["latest"] }]);
+  });
+
+  test("gives the same plan for the same input", () => {
+    const root = manifest("root", [blob("layer")]);
+    const input = closure([blob("layer"), root], root);
+    const targets = [{ at, tags: ["1"], before: { "1": "absent" as const } }];
+    expect(JSON.stringify(planPublish(input, targets))).toBe(JSON.stringify(planPublish(input, targets)));
+  });
+});

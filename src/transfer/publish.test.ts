@@ -1,0 +1,253 @@
+import { describe, expect, test } from "vitest";
+import { bytesOf, pushImage, pushIndex } from "../../test/support/images.ts";
+import { manualClock } from "../../test/support/clock.ts";
+import { createMemoryStore, type MemoryStore } from "../content/memory.ts";
+import type { ManifestToPush, Store } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
+import type { Manifest } from "../spec/manifest.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
+import { closureOf, toPush } from "./closure.ts";
+import { lookAt, publish, type PublishTarget } from "./publish.ts";
+import { parseReferrersPolicy } from "./referrers.ts";
+
+interface Setting {
+  readonly source: MemoryStore;
+  readonly stores: readonly Store[];
+  readonly referrers?: string;
+}
+
+async function publishTo(root: Manifest, targets: readonly PublishTarget[], setting: Setting) {
+  const all = [setting.source, ...setting.stores];
+  const open = async (location: Location): Promise<Store> => {
+    const store = all.find((one) => formatLocation(one.location) === formatLocation(location));
+    if (!store) throw new WaybillError("not_found", `Cannot open ${formatLocation(location)}`);
+    return store;
+  };
+  const options = { open, clock: manualClock(), report: () => undefined };
+  const from = [setting.source.location];
+  const looked = await lookAt(targets, options);
+  const closure = await closureOf(
+    { manifest: { ...toPush(root), document: root.document }, from, origins: new Map() },
+    { open, referrers: parseReferrersPolicy(setting.referrers ?? "default") },
+  );
+  return { closure, results: await publish(closure, looked, options) };
+}
+
+/** Notes the order of what is written to `store`. */
+function recorded(store: MemoryStore, log: string[]): Store {
+  return {
+    ...store,
+    pushBlob: async (blob, body, options) => {
+      log.push(`blob ${blob.digest}`);
+      return store.pushBlob(blob, body, options);
+    },
+    pushManifest: async (manifest: ManifestToPush, options) => {
+      log.push(`manifest ${manifest.descriptor.digest} ${(options?.tags ?? []).join(",")}`);
+      await store.pushManifest(manifest, options);
+      for (const tag of options?.tags ?? []) options?.onTagged?.(tag);
+    },
+  };
+}
+
+async function twoPlatforms(source: MemoryStore): Promise<{ index: Manifest; amd64: Manifest; arm64: Manifest }> {
+  const amd64 = await pushImage(source, { platform: "linux/amd64" });
+  const arm64 = await pushImage(source, { platform: "linux/arm64" });
+  const index = await pushIndex(source, [amd64.descriptor, arm64.descriptor], {
+    platforms: ["linux/amd64", "linux/arm64"],
+    tags: ["1"],
+  });
+  return { index, amd64, arm64 };
+}
+
+describe("publish", () => {
+  test("writes blobs, then child manifests by digest, then the root by its tags", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const log: string[] = [];
+    const { index } = await twoPlatforms(source);
+
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1", "latest"] }], {
+      source,
+      stores: [recorded(target, log)],
+    });
+
+    expect(results[0]?.error).toBeUndefined();
+    expect(results[0]?.tags).toEqual([
+      { tag: "1", state: "created" },
+      { tag: "latest", state: "created" },
+    ]);
+    const manifests = log.filter((line) => line.startsWith("manifest"));
+    expect(manifests).toHaveLength(3);
+    expect(manifests.at(-1)).toBe(`manifest ${index.descriptor.digest} 1,latest`);
+    expect(log.findLastIndex((line) => line.startsWith("blob"))).toBeLessThan(log.indexOf(manifests.at(-1)!));
+    expect(target.shelf.tags.get("latest")).toBe(index.descriptor.digest);
+  });
+
+  test("writes nothing when the tags are right already and nothing new refers to the image", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const log: string[] = [];
+    const { index } = await twoPlatforms(source);
+    await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [recorded(target, [])] });
+
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], {
+      source,
+      stores: [recorded(target, log)],
+    });
+
+    expect(log).toEqual([]);
+    expect(results[0]?.tags).toEqual([{ tag: "1", state: "unchanged", before: index.descriptor.digest }]);
+  });
+
+  test("brings a new signature to a target whose tag is right already", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const { index, amd64 } = await twoPlatforms(source);
+    await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [recorded(target, [])] });
+    const signature = await pushImage(source, {
+      layers: [bytesOf("signature")],
+      subject: amd64.descriptor,
+      artifactType: "application/vnd.dev.cosign.artifact.sig.v1+json",
+    });
+
+    await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [recorded(target, [])] });
+
+    expect(await target.referrers(amd64.descriptor.digest)).toMatchObject([{ digest: signature.descriptor.digest }]);
+  });
+
+  test("carries referrers by type, recursively, and counts what it leaves behind", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const { index } = await twoPlatforms(source);
+    const sbom = await pushImage(source, {
+      layers: [bytesOf("sbom")],
+      subject: index.descriptor,
+      artifactType: "application/spdx+json",
+    });
+    const signature = await pushImage(source, {
+      layers: [bytesOf("sig")],
+      subject: sbom.descriptor,
+      artifactType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+    });
+    await pushImage(source, {
+      layers: [bytesOf("scan")],
+      subject: index.descriptor,
+      artifactType: "application/x-scan",
+    });
+
+    const { closure } = await publishTo(index, [{ at: target.location, tags: ["1"] }], {
+      source,
+      stores: [recorded(target, [])],
+    });
+
+    expect(closure.leftBehind).toEqual({ "application/x-scan": 1 });
+    expect(await target.referrers(sbom.descriptor.digest)).toMatchObject([{ digest: signature.descriptor.digest }]);
+    expect(await target.referrers(index.descriptor.digest)).toHaveLength(1);
+  });
+
+  test("carries no referrer and asks for none with the policy none", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const { index } = await twoPlatforms(source);
+    await pushImage(source, {
+      layers: [bytesOf("sbom")],
+      subject: index.descriptor,
+      artifactType: "application/spdx+json",
+    });
+    source.referrers = () => Promise.reject(new Error("asked"));
+
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], {
+      source,
+      stores: [target],
+      referrers: "none",
+    });
+
+    expect(results[0]?.error).toBeUndefined();
+    expect(await target.referrers(index.descriptor.digest)).toEqual([]);
+  });
+
+  test("tags nothing at a target whose blob is corrupted at the source, and says so", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const { index, arm64 } = await twoPlatforms(source);
+    const layer = arm64.document.kind === "image" ? arm64.document.layers[0]!.digest : undefined;
+    source.shelf.blobs.set(layer!, bytesOf("layer for linux/ARM64"));
+
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [target] });
+
+    expect(results[0]?.error).toMatchObject({ code: "digest_mismatch" });
+    expect(results[0]?.tags).toEqual([{ tag: "1", state: "not-attempted" }]);
+    expect(target.shelf.tags.size).toBe(0);
+  });
+
+  test("finishes the healthy target when the other one fails", async () => {
+    const source = createMemoryStore("source");
+    const good = createMemoryStore("good");
+    const bad = createMemoryStore("bad");
+    bad.pushBlob = () => Promise.reject(new WaybillError("auth_denied", "Cannot push blob: 403"));
+    const { index } = await twoPlatforms(source);
+
+    const { results } = await publishTo(
+      index,
+      [
+        { at: bad.location, tags: ["1"] },
+        { at: good.location, tags: ["1"] },
+      ],
+      { source, stores: [recorded(good, []), bad] },
+    );
+
+    expect(results.map((result) => (result.error as WaybillError | undefined)?.code)).toEqual([
+      "auth_denied",
+      undefined,
+    ]);
+    expect(good.shelf.tags.get("1")).toBe(index.descriptor.digest);
+  });
+
+  test("sends a blob again when the manifest is refused for want of it", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const image = await pushImage(source, { tags: ["1"] });
+    const layer = image.document.kind === "image" ? image.document.layers[0]! : undefined;
+    const forgetful: Store = {
+      ...target,
+      pushBlob: async (blob, body, options) =>
+        blob.digest === layer!.digest && !options?.distrustPresence ? "existed" : target.pushBlob(blob, body, options),
+    };
+
+    const { results } = await publishTo(image, [{ at: target.location, tags: ["1"] }], { source, stores: [forgetful] });
+
+    expect(results[0]?.error).toBeUndefined();
+    expect(target.shelf.tags.get("1")).toBe(image.descriptor.digest);
+  });
+
+  test("asks the registry what a tag names when the answer to its write was lost", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const image = await pushImage(source, { tags: ["1"] });
+    const lossy: Store = {
+      ...target,
+      pushManifest: async (manifest, options) => {
+        await target.pushManifest(manifest, options);
+        throw new WaybillError("connection_failed", "Cannot push manifest: reset", { sent: "all" });
+      },
+    };
+
+    const { results } = await publishTo(image, [{ at: target.location, tags: ["1"] }], { source, stores: [lossy] });
+
+    expect(results[0]?.tags).toEqual([{ tag: "1", state: "created" }]);
+    expect(results[0]?.error).toMatchObject({ code: "connection_failed" });
+  });
+
+  test("stages nothing to the place that the image is read from", async () => {
+    const source = createMemoryStore("source");
+    const log: string[] = [];
+    const { index } = await twoPlatforms(source);
+
+    await publishTo(index, [{ at: source.location, tags: ["2"] }], {
+      source: recorded(source, log) as MemoryStore,
+      stores: [],
+    });
+
+    expect(log).toEqual([`manifest ${index.descriptor.digest} 2`]);
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import { WaybillError } from "../errors.ts";
+import { digestOf } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+import { run } from "./run.ts";
+import type { StageStep, Step } from "./step.ts";
+
+const left: Location = { kind: "memory", name: "left" };
+const right: Location = { kind: "memory", name: "right" };
+const content = { mediaType: "application/octet-stream", digest: digestOf(new Uint8Array()), size: 0 };
+
+function stage(id: string, at: Location, after: readonly string[] = [], unless?: readonly string[]): StageStep {
+  return { kind: "stage", id, at, after, content, role: "blob", from: [], ...(unless && { unless }) };
+}
+
+function check(id: string, at: Location): Step {
+  return { kind: "check", id, at, after: [], content };
+}
+
+describe("run", () => {
+  test("begins a step only when all steps before it are done", async () => {
+    const log: string[] = [];
+    const steps = [stage("a", left), stage("b", left), stage("c", left, ["a", "b"])];
+    await run(
+      { steps },
+      {
+        perform: async (step) => {
+          log.push(`begin ${step.id}`);
+          await Promise.resolve();
+          log.push(`end ${step.id}`);
+          return "sent";
+        },
+      },
+    );
+    expect(log).toEqual(["begin a", "begin b", "end a", "end b", "begin c", "end c"]);
+  });
+
+  test("fails only the target of a failed step and lets the other one finish", async () => {
+    const steps = [stage("a", left), stage("b", left, ["a"]), stage("c", right), stage("d", right, ["c"])];
+    const failure = new WaybillError("unavailable", "Cannot push");
+    const outcomes = await run(
+      { steps },
+      {
+        perform: async (step) => {
+          if (step.id === "a") throw failure;
+          return "sent";
+        },
+      },
+    );
+    expect(outcomes.get("a")).toEqual({ state: "failed", error: failure });
+    expect(outcomes.get("b")).toEqual({ state: "not-attempted" });
+    expect(outcomes.get("d")).toEqual({ state: "done", result: "sent" });
+  });
+
+  test("cancels and awaits what a failed target has in flight", async () => {
+    let ended = false;
+    const steps = [stage("slow", left), stage("bad", left)];
+    const outcomes = await run(
+      { steps },
+      {
+        perform: (step, { signal }) =>
+          step.id === "bad"
+            ? Promise.reject(new WaybillError("auth_denied", "no"))
+            : new Promise((_resolve, reject) =>
+                signal.addEventListener("abort", () =>
+                  queueMicrotask(() => {
+                    ended = true;
+                    reject(signal.reason as Error);
+                  }),
+                ),
+              ),
+      },
+    );
+    expect(ended).toBe(true);
+    expect(outcomes.get("slow")).toEqual({ state: "not-attempted" });
+  });
+
+  test("skips a step whose checks all found their manifests, and not when one did not", async () => {
+    const performed: string[] = [];
+    const steps = [
+      check("yes", left),
+      check("no", left),
+      stage("a", left, [], ["yes"]),
+      stage("b", left, [], ["yes", "no"]),
+    ];
+    const outcomes = await run(
+      { steps },
+      {
+        perform: async (step) => {
+          performed.push(step.id);
+          if (step.kind === "check") return step.id === "yes" ? "present" : "absent";
+          return "sent";
+        },
+      },
+    );
+    expect(performed).toEqual(["yes", "no", "b"]);
+    expect(outcomes.get("a")).toEqual({ state: "done", result: "existed" });
+  });
+
+  test("gives the signal's reason to every target when the run is aborted", async () => {
+    const controller = new AbortController();
+    const reason = new WaybillError("cancelled", "Interrupted");
+    const settled = run(
+      { steps: [stage("a", left), stage("b", right)] },
+      {
+        signal: controller.signal,
+        perform: (_step, { signal }) =>
+          new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+      },
+    );
+    queueMicrotask(() => controller.abort(reason));
+    const outcomes = await settled;
+    expect([...outcomes.values()]).toEqual([
+      { state: "failed", error: reason },
+      { state: "failed", error: reason },
+    ]);
+  });
+
+  test("refuses a plan in which a step waits for one that is not listed before it", async () => {
+    await expect(
+      run({ steps: [stage("a", left, ["b"]), stage("b", left)] }, { perform: async () => "sent" }),
+    ).rejects.toThrow(TypeError);
+  });
+});

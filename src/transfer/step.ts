@@ -1,0 +1,46 @@
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+
+interface Common {
+  /** Unique within the plan; the same for the same work, so that a journal can recognise it. */
+  readonly id: string;
+  /** The target that the step works on. */
+  readonly at: Location;
+  /** Steps that must have succeeded before. */
+  readonly after: readonly string[];
+}
+
+/** Asks whether a manifest is at the target already, with all that belongs to it. */
+export interface CheckStep extends Common {
+  readonly kind: "check";
+  readonly content: Descriptor;
+}
+
+/** Makes one blob or manifest be at the target, by digest. How (mount, copy, send, nothing) is decided when it runs. */
+export interface StageStep extends Common {
+  readonly kind: "stage";
+  readonly content: Descriptor;
+  readonly role: "blob" | "manifest";
+  /** Where the content can be read, best first; empty for what this run has assembled itself. */
+  readonly from: readonly Location[];
+  /** Checks that together make the step unnecessary, when each of them finds its manifest. */
+  readonly unless?: readonly string[];
+}
+
+/** Writes tags, in order, for content whose children are there. */
+export interface TagStep extends Common {
+  readonly kind: "tag";
+  readonly content: Descriptor;
+  readonly tags: readonly string[];
+  /** What each tag named when it was looked at before the plan was made. */
+  readonly before: Readonly<Record<string, Digest | "absent">>;
+}
+
+/** One piece of work towards one target. Plain JSON. */
+export type Step = CheckStep | StageStep | TagStep;
+
+/** Steps in an order in which each comes after those it needs. Plain JSON. */
+export interface Plan {
+  readonly steps: readonly Step[];
+}
