@@ -1,0 +1,55 @@
+import type { Bytes } from "../content/store.ts";
+import { collect, openBody } from "../http/body.ts";
+import type { HttpRequest } from "../http/send.ts";
+import { refusal } from "./refusal.ts";
+
+/** The request's body broke off. Its `cause` is the sender's own error and goes back to the sender, never into an answer. */
+export class BrokenBody extends Error {
+  override readonly name = "BrokenBody";
+
+  constructor(cause: unknown) {
+    super("the request's body broke off", { cause });
+  }
+}
+
+/**
+ * The body as it arrives, and its length in bytes (`NaN` where the sender did not say). Throws `BrokenBody` when the sender fails,
+ * and a 413 beyond `maxBytes`: at once where the length is known.
+ */
+export function streamBody(
+  request: HttpRequest,
+  maxBytes: number,
+): { readonly sizeBytes: number; readonly body: Bytes } {
+  const { sizeBytes, body } = openBody(request);
+  if (sizeBytes > maxBytes) throw tooLong(maxBytes);
+  return { sizeBytes, body: limited(watched(body, request.signal), maxBytes) };
+}
+
+/** The whole body. @throws as `streamBody` */
+export function wholeBody(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
+  return collect(streamBody(request, maxBytes).body, maxBytes);
+}
+
+async function* limited(body: Bytes, maxBytes: number): Bytes {
+  let seen = 0;
+  for await (const chunk of body) {
+    seen += chunk.byteLength;
+    if (seen > maxBytes) throw tooLong(maxBytes);
+    yield chunk;
+  }
+}
+
+async function* watched(body: Bytes, signal: AbortSignal | undefined): Bytes {
+  try {
+    for await (const chunk of body) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    throw new BrokenBody(error);
+  }
+}
+
+function tooLong(maxBytes: number) {
+  return refusal(413, "SIZE_INVALID", `Cannot take request: its body is longer than ${maxBytes} bytes`);
+}
