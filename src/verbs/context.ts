@@ -1,0 +1,23 @@
+import type { Clock, Random } from "../async/clock.ts";
+import type { Store } from "../content/store.ts";
+import type { Location } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+
+/** What a verb needs of the world. */
+export interface Context {
+  /** Opens a place; the same place gives the same store for as long as the context lives. */
+  open(location: Location): Promise<Store>;
+  /** Tells which places the run will read and write, so that one token for each registry can serve all of it. */
+  announce(access: Access): void;
+  readonly report: Report;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts the run. */
+  readonly signal: AbortSignal;
+}
+
+/** The places that a run touches. */
+export interface Access {
+  readonly pull: readonly Location[];
+  readonly push: readonly Location[];
+}
