@@ -14,6 +14,7 @@ export function headersFrom(
   return {
     get: (name) => values.get(name.toLowerCase())?.join(", "),
     all: (name) => values.get(name.toLowerCase()) ?? [],
+    names: () => [...values.keys()],
   };
 }
 

@@ -74,6 +74,8 @@ export interface HttpHeaders {
   get(name: string): string | undefined;
   /** Each value on its own: `WWW-Authenticate`, `Warning`, `Set-Cookie`. */
   all(name: string): readonly string[];
+  /** Every name that is there, in lower case: what a server needs in order to pass them on. */
+  names(): readonly string[];
 }
 
 /**

@@ -162,5 +162,6 @@ function edited(headers: HttpHeaders, set: Readonly<Record<string, string | unde
   const own = headersFrom(set);
   const names = new Set(Object.keys(set).map((name) => name.toLowerCase()));
   const of = (name: string) => (names.has(name.toLowerCase()) ? own : headers);
-  return { get: (name) => of(name).get(name), all: (name) => of(name).all(name) };
+  const kept = headers.names().filter((name) => !names.has(name));
+  return { get: (name) => of(name).get(name), all: (name) => of(name).all(name), names: () => [...kept, ...own.names()] };
 }
