@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { WaybillError } from "../../errors.ts";
+import type { RunHelper } from "./helper.ts";
+
+/** Reads the user's files. */
+export interface FileReader {
+  /** The whole file; nothing where there is none. @throws WaybillError `io_failed`, `too_large` */
+  readFile(path: string): Promise<Uint8Array | undefined>;
+  /** Names in a folder, sorted; empty where there is none. @throws WaybillError `io_failed` */
+  readDir(path: string): Promise<readonly string[]>;
+}
+
+/** All that looking up and storing credentials needs of the machine. */
+export interface CredentialEnvironment extends FileReader {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homeDir: string;
+  /** The file's permission bits; nothing where there is no file or the system has none. */
+  modeOf(path: string): Promise<number | undefined>;
+  /**
+   * Puts `bytes` in place of the file at once, with mode 0600; makes its folder. A symbolic link stays one.
+   *
+   * @throws WaybillError `io_failed`; the old file is untouched then.
+   */
+  replaceFile(path: string, bytes: Uint8Array): Promise<void>;
+  readonly run: RunHelper;
+}
+
+/** Where files of the user's are looked for. */
+export type Places = Pick<CredentialEnvironment, "env" | "homeDir">;
+
+/** Docker's folder: `$DOCKER_CONFIG`, or `.docker` at home. */
+export function dockerFolder({ env, homeDir }: Places): string {
+  return env["DOCKER_CONFIG"] || join(homeDir, ".docker");
+}
+
+/** Docker's config file. */
+export function dockerConfigFile(places: Places): string {
+  return join(dockerFolder(places), "config.json");
+}
+
+/** Buildx's folder: `$BUILDX_CONFIG`, or `buildx` in docker's. */
+export function buildxFolder(places: Places): string {
+  return places.env["BUILDX_CONFIG"] || join(dockerFolder(places), "buildx");
+}
+
+/** Podman's and skopeo's files, in the order in which they are asked. */
+export function containersAuthFiles({ env, homeDir }: Places): readonly string[] {
+  const runtime = env["XDG_RUNTIME_DIR"];
+  const config = env["XDG_CONFIG_HOME"] || join(homeDir, ".config");
+  const named = env["REGISTRY_AUTH_FILE"];
+  return [
+    ...(named ? [named] : []),
+    ...(runtime ? [join(runtime, "containers", "auth.json")] : []),
+    join(config, "containers", "auth.json"),
+  ];
+}
+
+const maxFileBytes = 4 * 1024 * 1024;
+
+/** The machine's own files and helpers. Loads nothing before it is needed. */
+export function nodeCredentialEnvironment(env: Readonly<Record<string, string | undefined>>): CredentialEnvironment {
+  return {
+    env,
+    homeDir: env["HOME"] || env["USERPROFILE"] || "",
+    ...nodeFileReader(),
+    async modeOf(path) {
+      const { stat } = await import("node:fs/promises");
+      return stat(path).then(
+        ({ mode }) => mode & 0o777,
+        () => undefined,
+      );
+    },
+    replaceFile,
+    async run(program, action, input, options) {
+      const { runProgram } = await import("./run-program.ts");
+      return runProgram(env, { program, action, input, ...options });
+    },
+  };
+}
+
+/** Reads the machine's own files, of at most 4 MiB. */
+export function nodeFileReader(): FileReader {
+  return {
+    async readFile(path) {
+      const { readFile, stat } = await import("node:fs/promises");
+      const read = async () => {
+        const { size } = await stat(path);
+        if (size <= maxFileBytes) return readFile(path);
+        throw new WaybillError("too_large", `Cannot read "${path}": ${size} bytes are more than ${maxFileBytes}`);
+      };
+      return read().catch((error: unknown) => absentOr(error, path, undefined));
+    },
+    async readDir(path) {
+      const { readdir } = await import("node:fs/promises");
+      return readdir(path).then(
+        (names) => names.sort(),
+        (error: unknown) => absentOr(error, path, []),
+      );
+    },
+  };
+}
+
+function absentOr<T>(error: unknown, path: string, absent: T): T {
+  if (error instanceof WaybillError) throw error;
+  const code = codeOf(error);
+  if (code === "ENOENT" || code === "ENOTDIR") return absent;
+  throw new WaybillError("io_failed", `Cannot read "${path}": ${code}`, {}, { cause: error });
+}
+
+function codeOf(error: unknown): string {
+  return (error as { code?: string }).code ?? "unknown error";
+}
+
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const { mkdir, open, realpath, rename, rm } = await import("node:fs/promises");
+  const { dirname } = await import("node:path");
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const real = await realpath(path).catch(() => path);
+    const { randomUUID } = await import("node:crypto");
+    const temporary = `${real}.${randomUUID()}`;
+    try {
+      await using file = await open(temporary, "wx", 0o600);
+      await file.writeFile(bytes);
+      await file.sync();
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await rename(temporary, real);
+  } catch (error) {
+    throw new WaybillError("io_failed", `Cannot write "${path}": ${codeOf(error)}`, {}, { cause: error });
+  }
+}
