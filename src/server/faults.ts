@@ -163,5 +163,9 @@ function edited(headers: HttpHeaders, set: Readonly<Record<string, string | unde
   const names = new Set(Object.keys(set).map((name) => name.toLowerCase()));
   const of = (name: string) => (names.has(name.toLowerCase()) ? own : headers);
   const kept = headers.names().filter((name) => !names.has(name));
-  return { get: (name) => of(name).get(name), all: (name) => of(name).all(name), names: () => [...kept, ...own.names()] };
+  return {
+    get: (name) => of(name).get(name),
+    all: (name) => of(name).all(name),
+    names: () => [...kept, ...own.names()],
+  };
 }

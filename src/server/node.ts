@@ -1,0 +1,152 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
+import type { Send } from "../http/send.ts";
+import { admit, isLoopback, type Gate } from "./gate.ts";
+import { readRequest } from "./node-request.ts";
+import { refuse, writeResponse } from "./node-response.ts";
+
+export interface ServeOptions {
+  /** An address of this machine, or a name for one. */
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** PEM texts. With them the server speaks TLS only. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+  /** Hosts, `name` or `name:port`, that requests may also be addressed to when the server is bound to loopback. */
+  readonly allowHosts?: readonly string[];
+  /** Called once with the URL, before the first request can arrive. */
+  readonly onListening?: (url: string) => void;
+  /** Hears of errors that are bugs: the client has had a 500 or a broken connection. */
+  readonly onError?: (error: unknown) => void;
+  /** Default 512. */
+  readonly maxConnections?: number;
+  /** Times the closing. */
+  readonly clock: Clock;
+}
+
+export interface RunningServer {
+  /** Such as `http://127.0.0.1:5000`, without a final slash. */
+  readonly url: string;
+  readonly address: { readonly host: string; readonly port: number };
+  /** Takes no more connections, gives running requests two seconds, then ends them. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const headersTimeoutMs = 10_000;
+/** Nothing moved on a socket for so long that whoever held it has gone. A commit of many gigabytes may be silent for minutes. */
+const idleTimeoutMs = 300_000;
+const keepAliveTimeoutMs = 30_000;
+const graceMs = 2_000;
+
+/**
+ * Puts `send` behind a socket. Bodies stream both ways at the speed of the slower side; a client that goes away breaks the request's
+ * body, so that the registry keeps what has come.
+ *
+ * Bound to loopback, it answers only requests that are addressed to loopback or to `allowHosts`, and none that a web page of another
+ * origin sends.
+ *
+ * @throws WaybillError `io_failed` when the address cannot be had.
+ */
+export async function serve(send: Send, options: ServeOptions): Promise<RunningServer> {
+  const { host, port, tls, maxConnections = 512 } = options;
+  const limits = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    maxHeaderSize: 16 * 1024,
+    noDelay: true,
+    highWaterMark: 256 * 1024,
+  };
+  const server = tls ? createTlsServer({ ...limits, cert: tls.cert, key: tls.key }) : createServer(limits);
+  server.maxConnections = maxConnections;
+  server.timeout = idleTimeoutMs;
+  server.keepAliveTimeout = keepAliveTimeoutMs;
+  await listen(server, host, port);
+  const bound = server.address() as AddressInfo;
+  const url = `${tls ? "https" : "http"}://${bracketed(host)}:${bound.port}`;
+  const gate: Gate = {
+    scheme: tls ? "https" : "http",
+    onLoopback: isLoopback(bound.address),
+    allowHosts: options.allowHosts ?? [],
+  };
+  server.on(
+    "request",
+    (incoming, outgoing) => void exchange({ incoming, outgoing, gate, send, onError: options.onError }),
+  );
+  options.onListening?.(url);
+  let closing: Promise<void> | undefined;
+  return {
+    url,
+    address: { host: bound.address, port: bound.port },
+    close: () => (closing ??= shut(server, options.clock)),
+  };
+}
+
+interface Arrival {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly gate: Gate;
+  readonly send: Send;
+  readonly onError: ((error: unknown) => void) | undefined;
+}
+
+/** One request from its head to the end of its response. Never rejects. */
+async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): Promise<void> {
+  const gone = new AbortController();
+  outgoing.on("error", () => undefined);
+  outgoing.once("close", () => {
+    if (!outgoing.writableFinished)
+      gone.abort(new WaybillError("cancelled", "Cannot go on with request: its client has gone"));
+  });
+  try {
+    const refused = admit(incoming, gate);
+    if (refused) return refuse(outgoing, refused);
+    const request = readRequest(incoming, { scheme: gate.scheme, signal: gone.signal });
+    if (!request) return refuse(outgoing, { status: 501, why: "this server does not know the method" });
+    await using response = await send(request);
+    await writeResponse(outgoing, response);
+  } catch (error) {
+    // A client that went away is its own affair, and has nobody left to tell.
+    if (!gone.signal.aborted && !incoming.errored) onError?.(error);
+    if (outgoing.headersSent || outgoing.destroyed) outgoing.destroy();
+    else refuse(outgoing, { status: 500, why: "the server failed" });
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error) => {
+      reject(
+        new WaybillError("io_failed", `Cannot listen on ${bracketed(host)}:${port}: ${codeOf(cause)}`, {}, { cause }),
+      );
+    };
+    server.once("error", fail);
+    server.listen({ host, port }, () => {
+      server.off("error", fail);
+      // Accepting may fail later, for want of descriptors: those connections are lost, the server is not.
+      server.on("error", () => undefined);
+      resolve();
+    });
+  });
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function shut(server: Server, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(graceMs, () => server.closeAllConnections());
+    server.close(() => {
+      cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
