@@ -21,58 +21,59 @@ export type Annotation =
  * @throws WaybillError `invalid_annotation`, `invalid_platform`
  */
 export function parseAnnotations(texts: readonly string[]): readonly Annotation[] {
+  return splitAll(texts).map(usable);
+}
+
+interface Split {
+  readonly type: string;
+  readonly platform?: Platform;
+  readonly key: string;
+  readonly value: string;
+}
+
+function splitAll(texts: readonly string[]): readonly Split[] {
   try {
-    return texts.flatMap(parseAnnotation);
+    return texts.flatMap(split);
   } catch (error) {
     throw inContext(error, {}, "failed to parse annotations: ");
   }
 }
 
-function parseAnnotation(text: string): readonly Annotation[] {
+function split(text: string): readonly Split[] {
   const equals = text.indexOf("=");
-  if (equals < 0) throw invalid(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
-  const value = text.slice(equals + 1);
   const left = text.slice(0, equals);
   const colon = left.indexOf(":");
   const key = left.slice(colon + 1);
-  if (key === "") throw invalid(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
-  if (colon < 0) return [{ on: "index", key, value }];
-  return left
-    .slice(0, colon)
-    .split(",")
-    .map((type) => ({ ...parseType(type), key, value }));
+  if (equals < 0 || key === "") throw invalid(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
+  const value = text.slice(equals + 1);
+  if (colon < 0) return [{ type: "index", key, value }];
+  const types = left.slice(0, colon).split(",");
+  return types.map((type) => ({ ...splitType(type), key, value }));
 }
 
-function parseType(text: string): { on: "index" } | { on: "manifest-descriptor"; platform?: Platform } {
-  const match = /^([a-z-]+)(?:\[([\w/-]+)\])?$/.exec(text);
-  if (!match) {
-    throw invalid(
-      `invalid annotation type ${JSON.stringify(text)}, expected type and optional platform in square brackets`,
-    );
+const types = ["index", "index-descriptor", "manifest", "manifest-descriptor"];
+
+function splitType(text: string): Pick<Split, "type" | "platform"> {
+  const [, type, platform] = /^([a-z-]+)(?:\[([\w/-]+)\])?$/.exec(text) ?? [];
+  const quoted = JSON.stringify(text);
+  if (type === undefined) {
+    throw invalid(`invalid annotation type ${quoted}, expected type and optional platform in square brackets`);
   }
-  const platform = match[2] === undefined ? undefined : parsePlatform(match[2]);
-  if (match[1] === "index") return { on: "index" };
-  if (match[1] === "manifest-descriptor") return { on: "manifest-descriptor", ...(platform && { platform }) };
-  throw unusableType(match[1] ?? "");
+  if (types.includes(type)) return { type, ...(platform !== undefined && { platform: parsePlatform(platform) }) };
+  const advice = "Types are index and manifest-descriptor; a key that holds a colon needs one of them in front.";
+  throw invalid(`unknown annotation type ${JSON.stringify(type)}`, advice);
 }
 
-function unusableType(type: string): WaybillError {
+function usable({ type, platform, key, value }: Split): Annotation {
+  if (type === "index") return { on: type, key, value };
+  if (type === "manifest-descriptor") return { on: type, key, value, ...(platform && { platform }) };
   if (type === "manifest") {
-    return invalid(
-      '"manifest" annotations are not supported yet: they are part of an image\'s own bytes, which are copied as they are',
-      "Write index: or manifest-descriptor: in front of the key, or annotate the image when it is built.",
-    );
+    const why = "they are part of an image's own bytes, which are copied as they are";
+    const advice = "Write index: or manifest-descriptor: in front of the key, or annotate the image when it is built.";
+    throw invalid(`"manifest" annotations are not supported yet: ${why}`, advice);
   }
-  if (type === "index-descriptor") {
-    return invalid(
-      '"index-descriptor" annotations are invalid while creating an image',
-      "Write index: or manifest-descriptor: in front of the key.",
-    );
-  }
-  return invalid(
-    `unknown annotation type ${JSON.stringify(type)}`,
-    "Types are index and manifest-descriptor; a key that holds a colon needs one in front.",
-  );
+  const advice = "Write index: or manifest-descriptor: in front of the key.";
+  throw invalid('"index-descriptor" annotations are invalid while creating an image', advice);
 }
 
 function invalid(message: string, advice?: string): WaybillError {

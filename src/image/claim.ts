@@ -8,8 +8,7 @@ import {
   sizeSchema,
   type Descriptor,
 } from "../spec/descriptor.ts";
-import { isDigest } from "../spec/digest.ts";
-import { parseJson } from "../spec/json.ts";
+import { isDigest, type Digest } from "../spec/digest.ts";
 
 /** A descriptor of which only the digest is certain: the rest is what somebody says of the content, where they said it. */
 export type Claim = Pick<Descriptor, "digest"> & Partial<Descriptor>;
@@ -27,30 +26,35 @@ const claimSchema = v.object({
 });
 
 /**
- * Reads the JSON of a descriptor that the user gives as a source.
+ * Reads a descriptor that the user gives as a source.
  *
  * @throws WaybillError `invalid_descriptor`, in buildx's words where it has some.
  */
-export function parseClaim(text: string): Claim {
-  const raw = parseClaimJson(text);
-  const { schemaVersion, digest } = raw;
+export function parseClaim(raw: Readonly<Record<string, unknown>>): Claim {
+  const { schemaVersion } = raw;
   if (schemaVersion !== undefined && schemaVersion !== null && schemaVersion !== 0) {
     const version = typeof schemaVersion === "number" ? schemaVersion : "unknown";
     throw refuse(`expected an OCI content descriptor, got a manifest or index (schemaVersion ${version})`);
   }
-  if (digest === undefined || digest === null || digest === "") {
-    throw refuse("invalid descriptor: digest is required");
-  }
-  if (!isDigest(digest)) throw refuse("invalid descriptor digest: expected sha256 or sha512 in lower-case hex");
+  const digest = claimedDigest(raw["digest"]);
   const result = v.safeParse(claimSchema, raw);
   if (!result.success) throw refuse(`invalid descriptor: ${issueOf(result.issues)}`);
   return { digest, ...present(result.output) };
 }
 
-function parseClaimJson(text: string): Record<string, unknown> {
-  const raw = parseJson(text, { what: "descriptor" });
-  if (typeof raw === "object" && raw !== null && !Array.isArray(raw)) return raw as Record<string, unknown>;
-  throw refuse("expected an OCI content descriptor");
+/** @throws WaybillError `invalid_descriptor` where a descriptor's `digest` is missing or none. */
+export function claimedDigest(digest: unknown): Digest {
+  if (isDigest(digest)) return digest;
+  if (digest === undefined || digest === null || digest === "") throw refuse("invalid descriptor: digest is required");
+  throw refuse(`invalid descriptor digest: ${digestProblem(typeof digest === "string" ? digest : "")}`);
+}
+
+/** What is wrong with `text` as a digest, in the words of Go's digest library. */
+export function digestProblem(text: string): string {
+  const [, algorithm, hex = ""] = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([\w=-]+)$/i.exec(text) ?? [];
+  if (algorithm === undefined) return "invalid checksum digest format";
+  if (algorithm !== "sha256" && algorithm !== "sha512") return "unsupported digest algorithm";
+  return /^[0-9a-f]+$/.test(hex) ? "invalid checksum digest length" : "invalid checksum digest format";
 }
 
 function present(raw: v.InferOutput<typeof claimSchema>): Partial<Descriptor> {

@@ -1,8 +1,8 @@
-import { inContext, WaybillError } from "../errors.ts";
+import { hasCode, inContext, WaybillError } from "../errors.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
-import { parseReference, type Location, type Reference } from "../spec/reference.ts";
-import { formatLocation, nameOf } from "../spec/reference.ts";
-import { parseClaim, type Claim } from "./claim.ts";
+import { parseJson } from "../spec/json.ts";
+import { formatLocation, nameOf, parseReference, type Location, type Reference } from "../spec/reference.ts";
+import { digestProblem, parseClaim, type Claim } from "./claim.ts";
 import { metadataSources } from "./metadata-source.ts";
 
 /** One source as the user wrote it. `text` is what messages quote. */
@@ -40,17 +40,21 @@ export function parseSource(text: string): readonly SourceSpec[] {
 
 function readSource(text: string): readonly SourceSpec[] {
   if (isDigest(text)) return [{ kind: "digest", text, digest: text }];
-  if (text.startsWith("sha256")) throw invalidDigest(text);
+  if (text.startsWith("sha256")) throw new WaybillError("invalid_digest", digestProblem(text));
   if (!text.startsWith("{")) return [{ kind: "reference", text, reference: parseReference(text) }];
-  return metadataSources(text) ?? [{ kind: "descriptor", text, claim: parseClaim(text) }];
+  const raw = parseObject(text);
+  return metadataSources(raw) ?? [{ kind: "descriptor", text, claim: parseClaim(raw) }];
 }
 
-function invalidDigest(text: string): WaybillError {
-  const isOnlyLength = /^sha256:[0-9a-f]+$/.test(text);
-  return new WaybillError(
-    "invalid_digest",
-    isOnlyLength ? "invalid checksum digest length" : "invalid checksum digest format",
-  );
+// A metadata file holds the whole provenance and can be long.
+const maxBytes = 32 * 1024 * 1024;
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return parseJson(text, { what: "source", maxBytes }) as Record<string, unknown>;
+  } catch (error) {
+    throw hasCode(error, "invalid_manifest") ? new WaybillError("invalid_descriptor", error.message) : error;
+  }
 }
 
 /**
