@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { hasCode, WaybillError } from "../errors.ts";
+import { goJson, parseJson } from "../spec/json.ts";
+import type { Location } from "../spec/reference.ts";
+import type { Blobs } from "./blobs.ts";
+import { guarded, openPlain, readWhole, replaceFile, type Files } from "./files.ts";
+import { once, type IndexFile } from "./index-file.ts";
+
+/** The parts of an opened layout. */
+export interface Layout {
+  readonly location: Location;
+  /** Absolute. */
+  readonly root: string;
+  readonly files: Files;
+  readonly blobs: Blobs;
+  readonly index: IndexFile;
+  /** Part of the names of temporary files. */
+  readonly mark: string;
+}
+
+const version = "1.0.0";
+
+/** Whether the file oci-layout is there. @throws WaybillError `invalid_layout` where it speaks of another version. */
+export async function hasMarker(root: string, files: Files): Promise<boolean> {
+  const path = join(root, "oci-layout");
+  const file = await openPlain(files, path);
+  if (!file) return false;
+  if (versionIn(await readWhole(file, 64 * 1024)) === version) return true;
+  throw new WaybillError("invalid_layout", `Cannot open "${path}": its imageLayoutVersion is not ${version}`);
+}
+
+function versionIn(bytes: Uint8Array): unknown {
+  try {
+    return (parseJson(bytes) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
+  } catch (error) {
+    if (hasCode(error, "invalid_manifest", "too_large")) return undefined;
+    throw error;
+  }
+}
+
+/** Makes `folder`, which is to hold blobs, and the file oci-layout where it is missing. */
+export async function prepare({ root, files, mark }: Layout, folder: string): Promise<void> {
+  await guarded("make", folder, () => files.mkdir(folder, { recursive: true, mode: 0o755 }));
+  if (await hasMarker(root, files)) return;
+  const marker = Buffer.from(goJson({ imageLayoutVersion: version }));
+  await replaceFile(files, join(root, "oci-layout"), once(marker), { mark });
+}

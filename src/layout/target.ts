@@ -1,0 +1,128 @@
+import { createMemo } from "../async/memo.ts";
+import { childrenMissing, neededBy, requireTags } from "../content/needs.ts";
+import type { CallOptions, PushManifestOptions, Target } from "../content/store.ts";
+import { verified, verifiedManifest } from "../content/verify.ts";
+import { hasCode } from "../errors.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Manifest } from "../spec/manifest.ts";
+import { folderOf } from "./blobs.ts";
+import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, type Listing } from "./entries.ts";
+import { replaceFile, syncFolder } from "./files.ts";
+import { once } from "./index-file.ts";
+import { prepare, type Layout } from "./folder.ts";
+import { reachableFrom } from "./referrers.ts";
+import { lookUp, readManifest } from "./source.ts";
+
+/** The writing half of a layout. */
+export function targetOf(layout: Layout): Pick<Target, "exists" | "tagged" | "pushBlob" | "pushManifest"> {
+  const folders = createMemo<void>();
+  const write = async (
+    digest: Digest,
+    body: Parameters<typeof replaceFile>[2],
+    options: PushOptions,
+  ): Promise<void> => {
+    const folder = folderOf(layout.blobs, digest);
+    await folders.get(folder, () => prepare(layout, folder));
+    await replaceFile(layout.files, layout.blobs.pathOf(digest), body, { ...options, mark: layout.mark });
+  };
+  return {
+    async exists(target, { signal } = {}) {
+      signal?.throwIfAborted();
+      return layout.blobs.has(target);
+    },
+    tagged: (tag, options) => lookUp(layout, tag, options),
+    async pushBlob(blob, body, { signal, onProgress, distrustPresence = false } = {}) {
+      signal?.throwIfAborted();
+      if (!distrustPresence && (await layout.blobs.has(blob))) return "existed";
+      await write(blob.digest, verified(blob, body(0, signal)), {
+        ...(signal && { signal }),
+        ...(onProgress && { onProgress }),
+      });
+      return "sent";
+    },
+    async pushManifest({ descriptor, bytes }, options = {}) {
+      options.signal?.throwIfAborted();
+      requireTags(options.tags ?? []);
+      const manifest = verifiedManifest(bytes, descriptor);
+      await requireChildren(layout, manifest);
+      if (!(await holds(layout, manifest))) await write(descriptor.digest, once(bytes), {});
+      await list(layout, { ...manifest, descriptor }, options);
+      for (const tag of options.tags ?? []) options.onTagged?.(tag);
+    },
+  };
+}
+
+interface PushOptions extends CallOptions {
+  readonly onProgress?: (bytes: number) => void;
+}
+
+async function requireChildren({ blobs }: Layout, manifest: Manifest): Promise<void> {
+  const children = neededBy(manifest);
+  const there = await Promise.all(children.map((child) => blobs.has(child)));
+  const missing = children.filter((_, index) => !there[index]);
+  if (missing.length > 0) throw childrenMissing(manifest.descriptor.digest, missing);
+}
+
+/** Whether exactly these bytes are there: a manifest is small enough to look. */
+async function holds(layout: Layout, { descriptor, bytes }: Manifest): Promise<boolean> {
+  try {
+    const there = await layout.blobs.readWhole(descriptor.digest, bytes.byteLength);
+    return there !== undefined && Buffer.compare(there, bytes) === 0;
+  } catch (error) {
+    if (hasCode(error, "too_large", "size_mismatch")) return false;
+    throw error;
+  }
+}
+
+async function list(layout: Layout, manifest: Manifest, options: PushManifestOptions): Promise<void> {
+  const { tags = [], root = false, signal } = options;
+  const subject = manifest.document.subject?.digest;
+  if (tags.length === 0 && !root && subject === undefined) return;
+  const graph = graphOf(layout, signal ? { signal } : {});
+  await makeDurable(layout, manifest);
+  await layout.index.update(
+    async (listing) => {
+      const named = tags.reduce((before, tag) => withTag(before, manifest.descriptor, tag), listing);
+      if (tags.length > 0) return graph.tidy(named);
+      if (root || subject === undefined) return graph.tidy(withRoot(listing, manifest.descriptor));
+      if (await graph.leadsTo(listing, manifest.descriptor.digest)) return listing;
+      return withReferrer(listing, manifest.descriptor, subject);
+    },
+    signal ? { signal } : {},
+  );
+}
+
+/** What a listing says must be on the disk before the listing is. */
+async function makeDurable({ files, blobs, root }: Layout, { descriptor, document }: Manifest): Promise<void> {
+  const digests = [
+    descriptor.digest,
+    ...neededBy({ descriptor, document, bytes: new Uint8Array() }).map((child) => child.digest),
+  ];
+  for (const folder of new Set(digests.map((digest) => folderOf(blobs, digest)))) await syncFolder(files, folder);
+  await syncFolder(files, root);
+}
+
+interface RootGraph {
+  /** Without referrers' own entries that a root leads to. */
+  tidy(listing: Listing): Promise<Listing>;
+  leadsTo(listing: Listing, digest: Digest): Promise<boolean>;
+}
+
+function graphOf(layout: Layout, options: CallOptions): RootGraph {
+  const read = (target: Descriptor, callOptions?: CallOptions) => readManifest(layout, target, callOptions);
+  const reachable = (listing: Listing) =>
+    reachableFrom(
+      listing.entries.filter((entry) => !isReferrer(entry)),
+      read,
+      options,
+    );
+  return {
+    async tidy(listing) {
+      if (!listing.entries.some(isReferrer)) return listing;
+      const found = await reachable(listing);
+      return withoutReachable(listing, (digest) => found.has(digest));
+    },
+    leadsTo: async (listing, digest) => (await reachable(listing)).has(digest),
+  };
+}
