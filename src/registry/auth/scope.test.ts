@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { covers, mergeScopes, parseScope, repositoryOf, repositoryScope, scopeKey } from "./scope.ts";
 

@@ -33,7 +33,11 @@ const entrySchema = v.object({
   identitytoken: text,
   registrytoken: text,
 });
-const configSchema = v.object({ auths: v.optional(v.unknown()), credHelpers: v.optional(v.unknown()), credsStore: text });
+const configSchema = v.object({
+  auths: v.optional(v.unknown()),
+  credHelpers: v.optional(v.unknown()),
+  credsStore: text,
+});
 
 /** The name by which docker and its helpers know Docker Hub. */
 export const hubKey = "https://index.docker.io/v1/";

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { WaybillError } from "../../errors.ts";
 import type { RunHelper } from "./helper.ts";
 
@@ -113,7 +113,6 @@ function codeOf(error: unknown): string {
 
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const { mkdir, open, realpath, rename, rm } = await import("node:fs/promises");
-  const { dirname } = await import("node:path");
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const real = await realpath(path).catch(() => path);

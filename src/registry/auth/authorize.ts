@@ -1,0 +1,141 @@
+import type { Clock } from "../../async/clock.ts";
+import { createMemo, type Memo } from "../../async/memo.ts";
+import { drain } from "../../http/body.ts";
+import { originOf, type HttpResponse, type Interceptor, type Origin, type Send } from "../../http/send.ts";
+import type { Report } from "../../telemetry/events.ts";
+import type { CredentialSource } from "../credentials/credential.ts";
+import { isOnRegistry } from "../host.ts";
+import { chooseChallenge, type ChosenChallenge } from "./challenge.ts";
+import { grants, type Demand, type Grant, type Grants } from "./grants.ts";
+import { principals, type Principal, type RegistryRequest } from "./principals.ts";
+
+export interface AuthorizeOptions {
+  readonly credentials: CredentialSource;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** Hosts, `host[:port]`, that may have any registry's credential when it names them as its token service. */
+  readonly trustRealms?: readonly string[];
+  /** Everything that the run will ask of a registry, so that one token serves it. */
+  readonly scopesFor?: (registry: string) => readonly string[];
+}
+
+const maxRounds = 2;
+
+interface Session {
+  readonly next: Send;
+  readonly principalOf: (request: RegistryRequest) => Promise<Principal>;
+  readonly grants: Grants;
+  /** What each origin asked for last: later requests bring it along. */
+  readonly challenges: Map<Origin, ChosenChallenge>;
+  readonly pings: Memo<ChosenChallenge | undefined>;
+}
+
+/**
+ * Answers registries that ask who we are. The first request goes out bare; once a registry has challenged us, each request
+ * brings its authorization along. A refused one is renewed and the request repeated, its body opened anew, at most twice;
+ * then the refusal is the answer.
+ *
+ * Concerns requests with `registry` set whose URL lies on that registry, and nobody else's challenges: not those of places
+ * that the registry redirected to. Credentials are looked up when a registry first asks for one.
+ *
+ * The chain throws, besides what `next` throws, WaybillError `auth_denied`, `auth_required` (by the token service), `realm_untrusted`,
+ * `credential_helper_failed`, `invalid_config`; nothing of the request itself has left then.
+ */
+export function authorize(options: AuthorizeOptions): Interceptor {
+  return (next) => {
+    const session: Session = {
+      next,
+      principalOf: principals(options),
+      grants: grants({ ...options, send: next, trustRealms: options.trustRealms ?? [] }),
+      challenges: new Map(),
+      pings: createMemo(),
+    };
+    return async (request) => {
+      const { registry, ledBy, url, operation } = request;
+      const isOwn = registry !== undefined && operation !== "token" && isOnRegistry(url, registry);
+      if (!isOwn || (ledBy !== undefined && ledBy !== originOf(url))) return next(request);
+      return sendAuthorized(session, { ...request, registry });
+    };
+  };
+}
+
+async function sendAuthorized(session: Session, request: RegistryRequest): Promise<HttpResponse> {
+  const remembered = session.challenges.get(originOf(request.url));
+  let demand = remembered && (await demandFor(session, request, remembered));
+  let grant = demand && (await session.grants.grant(demand));
+  let response = await session.next(carrying(request, grant));
+  for (let round = 0; round < maxRounds && isRefusal(request, response); round++) {
+    const fresh = round > 0;
+    const answer = await answerTo(session, request, { response, ...(grant && { refused: { grant, fresh } }) });
+    if (!answer) return response;
+    ({ demand, grant } = answer);
+    await drain(response);
+    response = await session.next(carrying(request, grant));
+  }
+  if (demand && grant && !isRefusal(request, response)) session.grants.accepted(demand, grant);
+  return response;
+}
+
+function carrying(request: RegistryRequest, grant: Grant | undefined): RegistryRequest {
+  return grant ? { ...request, authorization: grant.authorization } : request;
+}
+
+/** Only the registry's own word counts: what it redirected to may ask for nothing. */
+function isRefusal(request: RegistryRequest, { status, url, headers }: HttpResponse): boolean {
+  if (originOf(url) !== originOf(request.url)) return false;
+  if (status !== 403) return status === 401;
+  const challenge = chooseChallenge(headers.all("www-authenticate"));
+  return challenge?.scheme === "bearer" && challenge.error === "insufficient_scope";
+}
+
+interface Refusal {
+  readonly response: HttpResponse;
+  readonly refused?: { readonly grant: Grant; readonly fresh: boolean };
+}
+
+async function answerTo(
+  session: Session,
+  request: RegistryRequest,
+  { response, refused }: Refusal,
+): Promise<{ readonly demand: Demand; readonly grant: Grant } | undefined> {
+  try {
+    const challenge = chooseChallenge(response.headers.all("www-authenticate")) ?? (await pinged(session, request));
+    if (!challenge) return undefined;
+    session.challenges.set(originOf(request.url), forAnyRequest(challenge));
+    const demand = await demandFor(session, request, challenge);
+    const grant = await session.grants.grant(demand, refused);
+    return grant && { demand, grant };
+  } catch (error) {
+    await response[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A challenge without what it said about one request. */
+function forAnyRequest(challenge: ChosenChallenge): ChosenChallenge {
+  if (challenge.scheme === "basic") return challenge;
+  const { scope: _scope, error: _error, ...rest } = challenge;
+  return rest;
+}
+
+async function demandFor(session: Session, request: RegistryRequest, challenge: ChosenChallenge): Promise<Demand> {
+  return { request, challenge, principal: await session.principalOf(request) };
+}
+
+/** Some registries answer 401 without saying what they want, except to the ping. */
+function pinged(session: Session, request: RegistryRequest): Promise<ChosenChallenge | undefined> {
+  const { registry, signal } = request;
+  const origin = originOf(request.url);
+  const ping = async (stop: AbortSignal) => {
+    const response = await session.next({
+      method: "GET",
+      url: `${origin}/v2/`,
+      operation: "ping",
+      registry,
+      signal: stop,
+    });
+    await drain(response);
+    return response.status === 401 ? chooseChallenge(response.headers.all("www-authenticate")) : undefined;
+  };
+  return session.pings.get(origin, ping, signal);
+}

@@ -1,0 +1,81 @@
+import type { Clock } from "../../async/clock.ts";
+import { createMemo, type Memo } from "../../async/memo.ts";
+import type { HttpRequest } from "../../http/send.ts";
+import type { Report } from "../../telemetry/events.ts";
+import { samePrincipal, type Credential, type CredentialSource } from "../credentials/credential.ts";
+import { mergeScopes, repositoryOf } from "./scope.ts";
+
+/** In whose name a request is made. */
+export interface Principal {
+  /** Tells accounts apart; holds nothing of the secret. */
+  readonly id: number;
+  readonly credential: Credential | undefined;
+  /** The request's scopes first, then those of the whole run that the same account serves. */
+  readonly scopes: readonly string[];
+}
+
+export interface PrincipalsOptions {
+  readonly credentials: CredentialSource;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly scopesFor?: (registry: string) => readonly string[];
+}
+
+/** A request to a registry. */
+export type RegistryRequest = HttpRequest & { readonly registry: string };
+
+/** Keeps a token request's address line within what servers take. */
+const maxScopesLength = 4000;
+
+/** Finds the account for each request: by the first repository in its scopes, with all that the run asks for there. */
+export function principals(options: PrincipalsOptions): (request: RegistryRequest) => Promise<Principal> {
+  const known: (Credential | undefined)[] = [];
+  const lookups: Memo<Credential | undefined> = createMemo();
+
+  function idOf(credential: Credential | undefined): number {
+    const at = known.findIndex((other) => samePrincipal(other, credential));
+    return at < 0 ? known.push(credential) - 1 : at;
+  }
+
+  async function lookUp(registry: string, repository: string | undefined, all: readonly string[]) {
+    const here = all.filter((scope) => repositoryOf(scope) === repository);
+    const key = [registry, repository, ...here].join(" ");
+    return lookups.get(key, () => tell(options, registry, options.credentials(registry, repository, here)));
+  }
+
+  return async ({ registry, scopes = [] }) => {
+    const own = mergeScopes(scopes);
+    const all = mergeScopes([...own, ...(options.scopesFor?.(registry) ?? [])]);
+    const first = own.map(repositoryOf).find((repository) => repository !== undefined);
+    const credential = await lookUp(registry, first, all);
+    const served = await Promise.all(
+      all.map(async (scope, at) => {
+        if (at < own.length) return true;
+        return samePrincipal(credential, await lookUp(registry, repositoryOf(scope), all));
+      }),
+    );
+    const shared = all.filter((_, at) => served[at]);
+    return { id: idOf(credential), credential, scopes: upTo(maxScopesLength, shared, own.length) };
+  };
+}
+
+async function tell(
+  { clock, report }: PrincipalsOptions,
+  registry: string,
+  lookup: Promise<Credential | undefined>,
+): Promise<Credential | undefined> {
+  const found = await lookup;
+  const message = found
+    ? `credential for ${registry} from ${found.source}`
+    : `no credential for ${registry}: anonymous`;
+  report({ type: "debug", message, at: clock.now() });
+  return found;
+}
+
+function upTo(maxLength: number, scopes: readonly string[], atLeast: number): readonly string[] {
+  let length = 0;
+  return scopes.filter((scope, at) => {
+    length += scope.length + 1;
+    return at < atLeast || length <= maxLength;
+  });
+}
