@@ -1,0 +1,244 @@
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent, request as httpRequest } from "node:http";
+import type { Socket } from "node:net";
+import { connect as connectTcp } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ConnectionOptions, SecureContext } from "node:tls";
+import type { Clock } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
+import type { AddressClass } from "./address.ts";
+import { classOfAddress } from "./address.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { PhaseLimits } from "./phase.ts";
+import { phase } from "./phase.ts";
+import type { Lookup } from "./resolve.ts";
+import { resolveHost } from "./resolve.ts";
+
+/** How TLS is spoken with one `host:port`; fields as in `tls.connect`. */
+export interface TlsSettings {
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+  readonly rejectUnauthorized?: boolean | undefined;
+}
+
+export interface DialContext {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly lookup: Lookup;
+  readonly tlsFor: (hostPort: string) => Promise<TlsSettings> | TlsSettings;
+  /** Parsed authorities and keys, by the settings they came from: parsing a large bundle takes longer than a handshake. */
+  readonly secureContexts: WeakMap<TlsSettings, SecureContext>;
+}
+
+export interface DialTarget {
+  readonly url: URL;
+  readonly proxy?: URL | undefined;
+  /** Application protocols to offer in TLS, best first. */
+  readonly alpn: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+  /** Throws where an address must not be connected to. Through a proxy it sees literal addresses only. */
+  readonly check: (address: AddressClass) => void;
+}
+
+/** A connected socket, ready for HTTP. */
+export interface Line {
+  readonly socket: Socket;
+  /** `undefined` behind a proxy, for hosts given by name. */
+  readonly reachedOn: AddressClass | undefined;
+  /** What TLS agreed on; empty without TLS or without an agreement. */
+  readonly alpn: string;
+}
+
+/** Bytes that a socket buffers in each direction: large enough to keep a fast line busy, small enough for 64 of them. */
+const socketBufferBytes = 256 * 1024;
+
+/**
+ * Opens a connection: name, address check, TCP, proxy, TLS, each within its deadline. Whoever gets the socket destroys it.
+ *
+ * @throws DeadlineExpired, Cancelled, WaybillError (`address_forbidden`, a proxy's refusal) or Node's error.
+ */
+export async function dial(target: DialTarget, context: DialContext): Promise<Line> {
+  const plain = target.proxy ? await dialProxy(target, target.proxy, context) : await dialStraight(target, context);
+  if (target.url.protocol !== "https:") return { ...plain, alpn: "" };
+  const socket = await secure(plain.socket, target, context);
+  return { socket, reachedOn: plain.reachedOn, alpn: socket.alpn };
+}
+
+type PlainLine = Omit<Line, "alpn">;
+
+async function dialStraight(target: DialTarget, context: DialContext): Promise<PlainLine> {
+  const socket = await openTcp(target.url, target.signal, context, target.check);
+  return { socket, reachedOn: classOfAddress(socket.remoteAddress ?? "") };
+}
+
+async function dialProxy(target: DialTarget, proxy: URL, context: DialContext): Promise<PlainLine> {
+  if (proxy.protocol !== "http:" && proxy.protocol !== "https:") {
+    throw new WaybillError(
+      "unsupported",
+      `Cannot use proxy "${proxy.host}": scheme "${proxy.protocol}" is not supported`,
+      { sent: "nothing" },
+    );
+  }
+  const reachedOn = classOfAddress(target.url.hostname);
+  if (reachedOn !== undefined) target.check(reachedOn);
+  const plain = await openTcp(proxy, target.signal, context, () => undefined);
+  const socket =
+    proxy.protocol === "https:"
+      ? await secure(plain, { url: proxy, alpn: ["http/1.1"], signal: target.signal }, context)
+      : plain;
+  if (target.url.protocol === "https:") return { socket: await tunnel(socket, target, proxy, context), reachedOn };
+  return { socket, reachedOn };
+}
+
+async function openTcp(
+  url: URL,
+  signal: AbortSignal | undefined,
+  context: DialContext,
+  check: (address: AddressClass) => void,
+): Promise<Socket> {
+  const { clock, deadlines } = context;
+  const addresses = await resolveHost(url.hostname, context.lookup, { clock, delayMs: deadlines.dnsMs, signal }, check);
+  const limits: PhaseLimits = { clock, delayMs: deadlines.connectMs, signal };
+  const options = {
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: portOf(url),
+    noDelay: true,
+    highWaterMark: socketBufferBytes,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: 1000,
+    lookup: (
+      _host: string,
+      _options: unknown,
+      answer: (error: null, addresses: { address: string; family: number }[]) => void,
+    ) => answer(null, [...addresses]),
+  };
+  return phase<Socket>("connect", limits, (done, fail) => {
+    const socket = connectTcp(options);
+    // Stays for good: an error that nobody waits for must not end the process.
+    socket.on("error", fail);
+    socket.once("connect", () => done(socket));
+    return () => socket.destroy();
+  });
+}
+
+type SecureTarget = Pick<DialTarget, "url" | "alpn" | "signal">;
+
+async function secure(plain: Socket, target: SecureTarget, context: DialContext): Promise<Socket & { alpn: string }> {
+  const { connect, createSecureContext } = await import("node:tls");
+  const options = await tlsOptions(plain, target.url, context, createSecureContext).catch((error: unknown) => {
+    plain.destroy();
+    throw error;
+  });
+  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.tlsMs, signal: target.signal };
+  return phase("tls", limits, (done, fail) => {
+    const socket = connect({ ...options, ALPNProtocols: [...target.alpn] });
+    socket.on("error", fail);
+    socket.once("close", () =>
+      fail(Object.assign(new Error("closed during the TLS handshake"), { code: "ECONNRESET" })),
+    );
+    socket.once("secureConnect", () => done(Object.assign(socket, { alpn: socket.alpnProtocol || "" })));
+    return () => {
+      socket.destroy();
+      plain.destroy();
+    };
+  });
+}
+
+async function tlsOptions(
+  socket: Socket,
+  url: URL,
+  context: DialContext,
+  createContext: (options: object) => SecureContext,
+): Promise<ConnectionOptions> {
+  const settings = await context.tlsFor(`${url.hostname}:${portOf(url)}`);
+  const { ca, cert, key, rejectUnauthorized = true } = settings;
+  const secureContext = context.secureContexts.get(settings) ?? createContext({ ca, cert, key });
+  context.secureContexts.set(settings, secureContext);
+  const isAddress = classOfAddress(url.hostname) !== undefined;
+  return {
+    socket,
+    secureContext,
+    rejectUnauthorized,
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    ...(isAddress ? {} : { servername: url.hostname }),
+  };
+}
+
+/** Asks the proxy for a way through. The answer has the connect deadline. */
+function tunnel(socket: Socket, target: DialTarget, proxy: URL, context: DialContext): Promise<Socket> {
+  const authority = `${target.url.hostname}:${portOf(target.url)}`;
+  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.connectMs, signal: target.signal };
+  return phase<Socket>("connect", limits, (done, fail) => {
+    const request: ClientRequest = httpRequest({
+      method: "CONNECT",
+      path: authority,
+      headers: { host: authority, ...proxyAuthorization(proxy) },
+      setHost: false,
+      agent: new LineAgent(socket),
+    });
+    const refuse = (response: IncomingMessage) => {
+      response.destroy();
+      fail(proxyRefusal(proxy, response.statusCode ?? 0));
+    };
+    request.on("error", fail);
+    request.once("response", refuse);
+    request.once("connect", (response, tunnelled, head) => {
+      if (response.statusCode !== 200) return refuse(response);
+      if (head.byteLength > 0) tunnelled.unshift(head);
+      done(socket);
+    });
+    request.end();
+    return () => socket.destroy();
+  });
+}
+
+/** Hands one given socket to each request, one at a time, and tells when a request has left it fit for the next. */
+export class LineAgent extends Agent {
+  readonly #socket: Socket;
+  readonly #onIdle: () => void;
+
+  constructor(socket: Socket, onIdle: () => void = () => undefined) {
+    super({ keepAlive: true, maxSockets: 1 });
+    this.#socket = socket;
+    this.#onIdle = onIdle;
+  }
+
+  override createConnection(): Socket {
+    return this.#socket;
+  }
+
+  override keepSocketAlive(socket: Duplex): boolean {
+    // Declared as `void`, but Node destroys the socket unless the answer is true.
+    const keep = super.keepSocketAlive(socket) as unknown as boolean;
+    if (keep) this.#onIdle();
+    return keep;
+  }
+}
+
+/** What a proxy's refusal means: 407 and other refusals stay as they are, its own trouble may pass. */
+export function proxyRefusal(proxy: URL, status: number): WaybillError {
+  const context = { status, phase: "proxy", sent: "nothing" } as const;
+  if (status === 407) {
+    const advice = "Put the user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT";
+    return new WaybillError("auth_required", `Cannot use proxy "${proxy.host}": it asks for credentials`, {
+      ...context,
+      advice,
+    });
+  }
+  const code = status >= 500 || status === 429 ? "connection_failed" : "rejected";
+  return new WaybillError(code, `Cannot use proxy "${proxy.host}": it answered ${status}`, context);
+}
+
+/** The header with which a proxy is told who asks; nothing where its URL names nobody. */
+export function proxyAuthorization(proxy: URL): Readonly<Record<string, string>> {
+  if (proxy.username === "" && proxy.password === "") return {};
+  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+  return { "proxy-authorization": `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+/** The port that a URL stands for. */
+export function portOf(url: URL): number {
+  if (url.port !== "") return Number(url.port);
+  return url.protocol === "https:" ? 443 : 80;
+}

@@ -1,0 +1,199 @@
+import type { Clock } from "../async/clock.ts";
+import type { Sent } from "../errors.ts";
+import { WaybillError } from "../errors.ts";
+import type { Deadlines, FlowJudge } from "./deadlines.ts";
+import { DeadlineExpired, flowJudge, headersDeadlineMs, lookRegularly } from "./deadlines.ts";
+import type { IncomingStream } from "./incoming.ts";
+import { Incoming } from "./incoming.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { AttemptOutcome } from "./outcome.ts";
+import { cancelledError, timeoutError, transportError } from "./outcome.ts";
+import { Cancelled } from "./phase.ts";
+import type { HttpHeaders, HttpRequest, HttpResponse } from "./send.ts";
+
+/** What an attempt needs besides its request and its connection. */
+export interface AttemptContext {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Counts an event that came after the attempt had ended. */
+  readonly onLate: () => void;
+}
+
+/** One protocol's side of an exchange. */
+export interface Wire {
+  /** Ends the stream, and with it the connection where that cannot be used again; resolves when it is closed. */
+  destroy(): Promise<void>;
+  sent(): Sent;
+  /** True when nobody can have seen the request, so that it may be repeated at once. `consumed`: its body was begun. */
+  isFree(error: Error, consumed: boolean): boolean;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  readonly protocol: string;
+}
+
+/** How long the unread rest of an unwanted response may take before its connection is given up. */
+const disposeMs = 500;
+
+/**
+ * One request and what becomes of it, settled once: whatever comes later is counted and dropped. Protocols report what they
+ * see through `respond` and `fail`; deadlines and the caller's signal do the same.
+ */
+export class Exchange {
+  readonly outcome: Promise<AttemptOutcome>;
+  /** Aborts when the attempt is over: what the request's body is read with. */
+  readonly signal: AbortSignal;
+  outgoing: Outgoing | undefined;
+  readonly #request: HttpRequest;
+  readonly #context: AttemptContext;
+  readonly #wire: Wire;
+  readonly #controller = new AbortController();
+  readonly #judgeSending: FlowJudge;
+  readonly #judgeReceiving: FlowJudge;
+  readonly #headersMs: number;
+  readonly #stopLooking: () => void;
+  #resolve: (outcome: AttemptOutcome) => void = () => undefined;
+  #state: "open" | "answered" | "over" = "open";
+  #incoming: Incoming | undefined;
+  #sentAt: number | undefined;
+
+  constructor(request: HttpRequest, sizeBytes: number, wire: Wire, context: AttemptContext) {
+    const { clock, deadlines } = context;
+    this.#request = request;
+    this.#context = context;
+    this.#wire = wire;
+    this.signal = this.#controller.signal;
+    this.outcome = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#judgeSending = flowJudge(clock.now(), deadlines);
+    this.#judgeReceiving = flowJudge(clock.now(), deadlines);
+    this.#headersMs = headersDeadlineMs(request, sizeBytes, deadlines);
+    this.#stopLooking = lookRegularly(clock, deadlines, (now) => this.#look(now));
+    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (sizeBytes === 0) this.#sentAt = clock.now();
+  }
+
+  readonly #onAbort = (): void => this.fail(new Cancelled());
+
+  /** Reads the request's body into the wire; a body that fails ends the attempt with its own error. */
+  async pump(outgoing: Outgoing): Promise<void> {
+    this.outgoing = outgoing;
+    try {
+      await outgoing.pump();
+    } catch (error) {
+      this.#finishWith({ kind: "refused", error });
+    }
+  }
+
+  /** The response's headers are here: it wins over everything that happens to the request from now on. */
+  respond(head: ResponseHead, stream: IncomingStream): void {
+    if (this.#state !== "open") return this.#context.onLate();
+    this.#state = "answered";
+    const early = this.outgoing !== undefined && !this.outgoing.complete;
+    if (early) this.#stopSending();
+    const incoming = new Incoming({
+      stream,
+      abandon: () => void this.#wire.destroy(),
+      onEnd: (complete) => this.#end(complete && !early),
+      describe: (error) => bodyError(this.#request, error),
+    });
+    this.#incoming = incoming;
+    this.#resolve({ kind: "response", response: this.#responseOf(head, incoming, early) });
+  }
+
+  /** Something broke. Ends the attempt, or the body of its response. */
+  fail(error: Error): void {
+    if (this.#state === "over") return this.#context.onLate();
+    if (this.#state === "answered") return this.#failBody(error);
+    const sent = this.#wire.sent();
+    if (error instanceof Cancelled) this.#finishWith({ kind: "cancelled", sent });
+    else if (error instanceof DeadlineExpired) this.#finishWith({ kind: "deadline", expired: error, sent });
+    else
+      this.#finishWith({
+        kind: "transport",
+        error,
+        sent,
+        free: this.#wire.isFree(error, this.outgoing?.consumed ?? false),
+      });
+  }
+
+  /** The stream is closed: a failure, unless the exchange is over. */
+  closed(): void {
+    if (this.#state === "open")
+      this.fail(Object.assign(new Error("the connection was closed without an answer"), { code: "" }));
+  }
+
+  #failBody(error: Error): void {
+    // Without a verdict of our own, the body's stream tells by itself whether it ended early.
+    if (error instanceof Cancelled || error instanceof DeadlineExpired) {
+      this.#incoming?.fail(error);
+      void this.#wire.destroy();
+    } else this.#context.onLate();
+  }
+
+  #finishWith(outcome: AttemptOutcome): void {
+    if (this.#state === "over") return this.#context.onLate();
+    if (this.#state === "answered") return;
+    this.#leave();
+    this.#stopSending();
+    void this.#wire.destroy().then(() => this.#resolve(outcome));
+  }
+
+  #end(reusable: boolean): void {
+    this.#leave();
+    this.#stopSending();
+    if (!reusable) void this.#wire.destroy();
+  }
+
+  #leave(): void {
+    this.#state = "over";
+    this.#stopLooking();
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  #stopSending(): void {
+    this.outgoing?.stop();
+    this.#controller.abort(new WaybillError("cancelled", "Cannot go on reading the body: its request is over"));
+  }
+
+  #look(now: number): void {
+    const expired = this.#judge(now);
+    if (expired) this.fail(expired);
+  }
+
+  #judge(now: number): DeadlineExpired | undefined {
+    const { outgoing } = this;
+    if (this.#incoming)
+      return this.#judgeReceiving(now, { bytes: this.#incoming.received, waiting: this.#incoming.waiting });
+    if (outgoing && !(outgoing.complete && !outgoing.waiting)) {
+      outgoing.report();
+      return this.#judgeSending(now, { bytes: outgoing.sent, waiting: outgoing.waiting });
+    }
+    this.#sentAt ??= now;
+    return now - this.#sentAt >= this.#headersMs ? new DeadlineExpired("headers", this.#headersMs) : undefined;
+  }
+
+  #responseOf(head: ResponseHead, incoming: Incoming, early: boolean): HttpResponse {
+    const { clock } = this.#context;
+    return {
+      status: head.status,
+      headers: head.headers,
+      url: this.#request.url,
+      body: incoming,
+      protocol: head.protocol,
+      async [Symbol.asyncDispose]() {
+        if (early) await incoming.return();
+        else await incoming.dispose((callback) => clock.after(disposeMs, callback));
+      },
+    };
+  }
+}
+
+function bodyError(request: HttpRequest, error: Error): Error {
+  if (error instanceof Cancelled) return cancelledError(request, "all");
+  if (error instanceof DeadlineExpired) return timeoutError(request, error, "all");
+  return transportError(request, error, "all");
+}

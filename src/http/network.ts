@@ -1,0 +1,144 @@
+import type { Clock } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
+import type { AddressClass } from "./address.ts";
+import { assertAddressAllowed } from "./address.ts";
+import type { RequestHead } from "./attempt.ts";
+import { attempt } from "./attempt.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { DeadlineExpired, defaultDeadlines } from "./deadlines.ts";
+import type { DialContext, DialTarget, TlsSettings } from "./dial.ts";
+import { dial, proxyAuthorization, proxyRefusal } from "./dial.ts";
+import type { AttemptContext } from "./exchange.ts";
+import type { AttemptOutcome } from "./outcome.ts";
+import { cancelledError, settle } from "./outcome.ts";
+import { Cancelled } from "./phase.ts";
+import type { Connection } from "./pool.ts";
+import { createPool } from "./pool.ts";
+import { headersOf, targetOf } from "./request-head.ts";
+import type { Lookup } from "./resolve.ts";
+import { systemLookup } from "./resolve.ts";
+import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
+import { originOf } from "./send.ts";
+
+export type { TlsSettings } from "./dial.ts";
+export type { Lookup } from "./resolve.ts";
+
+export interface NetworkOptions {
+  readonly clock: Clock;
+  readonly userAgent: string;
+  /** How to speak TLS with a `host:port`. Asked when a TLS connection is made, not before; the same object each time saves parsing. */
+  readonly tlsFor?: (hostPort: string) => Promise<TlsSettings> | TlsSettings;
+  /** The proxy for a URL; default none. */
+  readonly proxyFor?: (url: string) => string | undefined;
+  /** Hosts, or `host:port`, whose private and loopback addresses a registry may lead us to. */
+  readonly allowPrivate?: readonly string[];
+  readonly deadlines?: Partial<Deadlines>;
+  readonly lookup?: Lookup;
+  /** Told of each event that came after its attempt had ended. For counting only. */
+  readonly onLateEvent?: () => void;
+}
+
+/** The wire itself: connections to registries, kept for the next request until `close`. */
+export interface Network {
+  readonly send: Send;
+  /** Destroys all connections, also those in use, and waits until they are closed. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** A request is repeated at once, without being asked, so many times at most: when nobody can have seen it. */
+const freeRounds = 3;
+
+/** Makes a network without connections. */
+export function createNetwork(options: NetworkOptions): Network {
+  const deadlines = { ...defaultDeadlines, ...options.deadlines };
+  const { clock, userAgent, lookup = systemLookup, tlsFor = () => ({}), onLateEvent = () => undefined } = options;
+  const dialing: DialContext = { clock, deadlines, lookup, tlsFor, secureContexts: new WeakMap() };
+  const attempts: AttemptContext = { clock, deadlines, onLate: onLateEvent };
+  const pool = createPool(clock);
+  const reached = new Map<Origin, AddressClass>();
+  const addressCheck = addressCheckOf(options.allowPrivate ?? [], reached);
+
+  async function connectionFor(request: HttpRequest, proxy: URL | undefined, fresh: boolean): Promise<Connection> {
+    const url = new URL(request.url);
+    const key = `${url.origin} ${proxy?.href ?? ""}`;
+    const check = addressCheck(request);
+    const known = fresh ? undefined : pool.take(key);
+    if (known) return checked(known, check);
+    const target: DialTarget = { url, proxy, alpn: ["http/1.1"], signal: request.signal, check };
+    const line = await dial(target, dialing);
+    if (line.reachedOn !== undefined) reached.set(originOf(request.url), line.reachedOn);
+    return pool.adopt(key, line);
+  }
+
+  async function once(request: HttpRequest, fresh: boolean): Promise<AttemptOutcome> {
+    const proxyUrl = options.proxyFor?.(request.url);
+    const proxy = proxyUrl === undefined ? undefined : new URL(proxyUrl);
+    try {
+      const connection = await connectionFor(request, proxy, fresh);
+      const outcome = await attempt(request, headOf(request, userAgent, proxy), connection, attempts);
+      return proxy ? await withoutProxyRefusal(outcome, proxy) : outcome;
+    } catch (error) {
+      return dialOutcome(error);
+    }
+  }
+
+  async function send(request: HttpRequest): Promise<HttpResponse> {
+    headersOf(request, userAgent);
+    if (request.signal?.aborted) throw cancelledError(request, "nothing");
+    for (let round = 1; ; round += 1) {
+      const outcome = await once(request, round > 1);
+      const again = outcome.kind === "transport" && outcome.free && round < freeRounds;
+      if (!again) return settle(outcome, request);
+    }
+  }
+
+  return { send, close: () => pool.close() };
+}
+
+/** Proxies speak for a plain-HTTP request with their own 407: that is no answer of the registry. */
+async function withoutProxyRefusal(outcome: AttemptOutcome, proxy: URL): Promise<AttemptOutcome> {
+  if (outcome.kind !== "response" || outcome.response.status !== 407) return outcome;
+  await outcome.response[Symbol.asyncDispose]();
+  return { kind: "refused", error: proxyRefusal(proxy, 407) };
+}
+
+function headOf(request: HttpRequest, userAgent: string, proxy: URL | undefined): RequestHead {
+  const { host, origin, protocol } = new URL(request.url);
+  const headers = { host, ...headersOf(request, userAgent), connection: "keep-alive" };
+  const target = targetOf(request.url);
+  if (!proxy || protocol === "https:") return { target, headers };
+  return { target: origin + target, headers: { ...headers, ...proxyAuthorization(proxy) } };
+}
+
+function dialOutcome(error: unknown): AttemptOutcome {
+  const sent = "nothing";
+  if (error instanceof DeadlineExpired) return { kind: "deadline", expired: error, sent };
+  if (error instanceof Cancelled) return { kind: "cancelled", sent };
+  if (error instanceof WaybillError || !(error instanceof Error)) return { kind: "refused", error };
+  return { kind: "transport", error, sent, free: false };
+}
+
+type Check = (address: AddressClass) => void;
+
+function addressCheckOf(
+  allowPrivate: readonly string[],
+  reached: ReadonlyMap<Origin, AddressClass>,
+): (request: HttpRequest) => Check {
+  return (request) => {
+    const { ledBy, url } = request;
+    if (ledBy === undefined || ledBy === originOf(url)) return () => undefined;
+    const reachedOn = reached.get(ledBy);
+    const leader = { origin: ledBy, ...(reachedOn === undefined ? {} : { reachedOn }) };
+    return (address) => assertAddressAllowed(new URL(url).host, address, leader, { allowPrivate });
+  };
+}
+
+function checked(connection: Connection, check: Check): Connection {
+  try {
+    if (connection.reachedOn !== undefined) check(connection.reachedOn);
+    return connection;
+  } catch (error) {
+    connection.socket.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+import type { Sent } from "../errors.ts";
+import { WaybillError } from "../errors.ts";
+import type { DeadlineExpired } from "./deadlines.ts";
+import type { HttpRequest, HttpResponse } from "./send.ts";
+
+/** How one attempt ended. Exactly one of these, once; what happens afterwards is counted and dropped. */
+export type AttemptOutcome =
+  | { readonly kind: "response"; readonly response: HttpResponse }
+  /** `free` when nobody can have seen the request, so that repeating it at once costs nothing and risks nothing. */
+  | { readonly kind: "transport"; readonly error: Error; readonly sent: Sent; readonly free: boolean }
+  | { readonly kind: "deadline"; readonly expired: DeadlineExpired; readonly sent: Sent }
+  | { readonly kind: "cancelled"; readonly sent: Sent }
+  /** We decided against it: a forbidden address, a proxy's refusal, a body that is not what it should be. Thrown as it is. */
+  | { readonly kind: "refused"; readonly error: unknown };
+
+/** The response, or the error that callers of `send` see. @throws WaybillError */
+export function settle(outcome: AttemptOutcome, request: HttpRequest): HttpResponse {
+  if (outcome.kind === "response") return outcome.response;
+  if (outcome.kind === "refused") throw outcome.error;
+  if (outcome.kind === "cancelled") throw cancelledError(request, outcome.sent);
+  if (outcome.kind === "deadline") throw timeoutError(request, outcome.expired, outcome.sent);
+  throw transportError(request, outcome.error, outcome.sent);
+}
+
+/** What a transport failure means, by the code that Node gives it. */
+export function transportError(request: HttpRequest, error: Error, sent: Sent): WaybillError {
+  const { host } = new URL(request.url);
+  const code = codeOf(error);
+  const context = { registry: request.registry ?? host, sent };
+  const cause = { cause: error };
+  if (isCertificateError(code)) {
+    const advice = `If you trust "${host}", name its authority with --ca-file FILE, or add --insecure ${host}`;
+    return new WaybillError(
+      "tls_failed",
+      `Cannot trust "${host}": ${plainWords(error)}`,
+      { ...context, phase: "tls", advice },
+      cause,
+    );
+  }
+  if (isTlsError(code)) {
+    const advice = `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
+    return new WaybillError(
+      "tls_failed",
+      `Cannot speak TLS with "${host}": ${plainWords(error)}`,
+      { ...context, phase: "tls", advice },
+      cause,
+    );
+  }
+  if (/^HPE_(?:INVALID_CONSTANT|INVALID_VERSION|INVALID_METHOD)$/.test(code)) {
+    return new WaybillError("not_a_registry", `Cannot understand "${host}": its answer is not HTTP`, context, cause);
+  }
+  return new WaybillError("connection_failed", `Cannot reach "${host}": ${plainWords(error)}`, context, cause);
+}
+
+/** A deadline that passed, in words. */
+export function timeoutError(request: HttpRequest, expired: DeadlineExpired, sent: Sent): WaybillError {
+  const { host } = new URL(request.url);
+  const seconds = Math.round(expired.delayMs / 100) / 10;
+  const seen: Record<DeadlineExpired["which"], string> = {
+    dns: `its name was not found within ${seconds} s`,
+    connect: `no connection within ${seconds} s`,
+    tls: `the TLS handshake did not end within ${seconds} s`,
+    headers: `no answer within ${seconds} s`,
+    idle: `not one byte moved for ${seconds} s`,
+    rate: `almost nothing moved for ${seconds} s`,
+  };
+  const context = { registry: request.registry ?? host, sent, phase: expired.which };
+  return new WaybillError("timeout", `Cannot finish ${request.method} to "${host}": ${seen[expired.which]}`, context, {
+    cause: expired,
+  });
+}
+
+/** The reason why the caller aborted where it is one of ours, else `cancelled`. */
+export function cancelledError(request: HttpRequest, sent: Sent): WaybillError {
+  const reason: unknown = request.signal?.reason;
+  if (reason instanceof WaybillError) return reason;
+  const { host } = new URL(request.url);
+  const context = { registry: request.registry ?? host, sent };
+  return new WaybillError("cancelled", `Cannot finish ${request.method} to "${host}": it was cancelled`, context, {
+    cause: reason,
+  });
+}
+
+/** Node's code of an error, looking into the several attempts of a dual-stack connect; empty where there is none. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return error instanceof AggregateError ? codeOf(error.errors[0]) : "";
+}
+
+const certificateCodes =
+  /^(?:CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERROR_IN_CERT_|ERR_TLS_CERT_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|HOSTNAME_MISMATCH)/;
+
+function isCertificateError(code: string): boolean {
+  return certificateCodes.test(code);
+}
+
+function isTlsError(code: string): boolean {
+  return (
+    code === "EPROTO" || code.startsWith("ERR_SSL_") || code.startsWith("ERR_OSSL_") || code.startsWith("ERR_TLS_")
+  );
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOTFOUND: "there is no host of this name",
+  EAI_AGAIN: "its name cannot be looked up at the moment",
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was closed while we were sending",
+  ETIMEDOUT: "the connection timed out",
+  EHOSTUNREACH: "there is no route to this host",
+  ENETUNREACH: "there is no route to its network",
+  HPE_HEADER_OVERFLOW: "its response headers are longer than 16 KiB",
+  EPROTO: "its answer is not TLS, or of another version",
+};
+
+function plainWords(error: Error): string {
+  const code = codeOf(error);
+  const known = words[code];
+  if (known) return known;
+  const text = error.message.replace(/[\r\n].*$/s, "").slice(0, 200);
+  return code && !text.includes(code) ? `${text} (${code})` : text;
+}

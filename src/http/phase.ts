@@ -1,0 +1,46 @@
+import type { Clock } from "../async/clock.ts";
+import type { DeadlineName } from "./deadlines.ts";
+import { DeadlineExpired } from "./deadlines.ts";
+
+/** The caller's signal aborted: an attempt ends as `cancelled`. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
+export interface PhaseLimits {
+  readonly clock: Clock;
+  readonly delayMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Begins something and returns how to undo it; calls one of its arguments at most once that counts. */
+export type Begin<T> = (done: (value: T) => void, fail: (error: Error) => void) => () => void;
+
+/**
+ * Waits for one phase of connecting. When it ends in any way but success, what was begun is undone.
+ *
+ * @throws DeadlineExpired, Cancelled, or what the phase failed with.
+ */
+export function phase<T>(which: DeadlineName, limits: PhaseLimits, begin: Begin<T>): Promise<T> {
+  const { clock, delayMs, signal } = limits;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new Cancelled());
+    let undo: () => void = () => undefined;
+    const leave = () => {
+      cancelTimer();
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const fail = (error: Error) => {
+      leave();
+      undo();
+      reject(error);
+    };
+    const onAbort = () => fail(new Cancelled());
+    const cancelTimer = clock.after(delayMs, () => fail(new DeadlineExpired(which, delayMs)));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    undo = begin((value) => {
+      leave();
+      resolve(value);
+    }, fail);
+  });
+}

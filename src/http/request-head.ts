@@ -1,0 +1,57 @@
+import { isUint8Array } from "node:util/types";
+import type { HttpRequest } from "./send.ts";
+import { originOf } from "./send.ts";
+
+const forbidden: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
+
+/**
+ * The headers that go on the wire for `request`, names in lower case.
+ *
+ * @throws TypeError when a credential would leave its origin, is given as a plain header, or a value could break out of its line.
+ */
+export function headersOf(request: HttpRequest, userAgent: string): Record<string, string> {
+  const headers: Record<string, string> = { "user-agent": userAgent, "accept-encoding": "identity" };
+  for (const [given, value] of Object.entries(request.headers ?? {})) {
+    const name = given.toLowerCase();
+    if (forbidden.has(name)) throw new TypeError(`Header "${name}" must not be given by hand`);
+    headers[name] = value;
+  }
+  const size = sizeOf(request);
+  if (size !== undefined) headers["content-length"] = String(size);
+  headers["accept-encoding"] = "identity";
+  if (request.authorization) headers["authorization"] = authorizationOf(request);
+  for (const [name, value] of Object.entries(headers)) assertOneLine(name, value);
+  return headers;
+}
+
+/** The body's length where the request has one or could have one; `undefined` for GET and its like. */
+function sizeOf(request: HttpRequest): number | undefined {
+  const { body, method } = request;
+  if (body !== undefined) return isUint8Array(body) ? body.byteLength : body.sizeBytes;
+  return method === "POST" || method === "PUT" || method === "PATCH" ? 0 : undefined;
+}
+
+function authorizationOf(request: HttpRequest): string {
+  const { authorization, url } = request;
+  if (!authorization) return "";
+  if (originOf(url) !== authorization.origin) {
+    throw new TypeError(`A credential for "${authorization.origin}" must not be sent to "${originOf(url)}"`);
+  }
+  return authorization.value.reveal();
+}
+
+function assertOneLine(name: string, value: string): void {
+  // Letters beyond latin-1 and control characters would be cut or smuggle a line.
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
+    throw new TypeError(`Header "${name}" holds a character that no header may hold`);
+}
+
+/**
+ * What stands in the request line for `url`: path and query byte for byte as they were given, since a registry that sent a
+ * `Location` must see it again unchanged. What no request line can hold is escaped as the URL parser does it.
+ */
+export function targetOf(url: string): string {
+  const parsed = new URL(url);
+  const raw = /^https?:\/\/[^/?#\\]*(\/[^#\\]*)/i.exec(url)?.[1];
+  return raw !== undefined && /^[\x21-\x7e]+$/.test(url) ? raw : parsed.pathname + parsed.search;
+}
