@@ -1,0 +1,94 @@
+import type { Clock, Random } from "../async/clock.ts";
+import { WaybillError, inContext } from "../errors.ts";
+import type { HttpRequest, HttpResponse, Send } from "../http/send.ts";
+import { formatLocation, isHost, isRepository, type Location } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+import type { Quirks } from "./quirks.ts";
+
+/** What all requests to one registry share. */
+export interface RegistryAccess {
+  /** `host[:port]` as users write it. */
+  readonly host: string;
+  /** Scheme and authority, without a slash at the end. */
+  readonly baseUrl: string;
+  readonly send: Send;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  readonly quirks: Quirks;
+  /** Send blobs in chunks of this many bytes, always. */
+  readonly chunkSizeBytes?: number;
+  /** Most descriptors in one manifest. */
+  readonly maxDescriptors?: number;
+  /** Whether both repositories are used with the same credentials. Default: yes. */
+  readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
+}
+
+/** One repository and how to ask for it. */
+export interface Access extends RegistryAccess {
+  readonly repository: string;
+}
+
+/** A request towards one repository, as the files of this folder write it. */
+export interface Ask extends Omit<HttpRequest, "url" | "registry"> {
+  /** Below `/v2/<name>/`, or an absolute URL that the registry handed out. */
+  readonly path: string;
+  /** What the token must allow; default `pull`. */
+  readonly rights?: "pull" | "pull,push" | "pull,push,delete";
+  /** A repository that must be readable too. */
+  readonly mountFrom?: string;
+}
+
+/** @throws WaybillError `invalid_reference` for a name that could not stand in a URL. */
+export function accessTo(registry: RegistryAccess, repository: string): Access {
+  if (!isHost(registry.host) || !isRepository(repository)) {
+    throw new WaybillError(
+      "invalid_reference",
+      `Cannot open repository "${registry.host}/${repository.slice(0, 300)}"`,
+    );
+  }
+  return { ...registry, repository };
+}
+
+export function locationOf(access: Access): Location & { kind: "registry" } {
+  return { kind: "registry", host: access.host, repository: access.repository };
+}
+
+/** For what lies beside the repositories: `/v2/` itself, the catalog. */
+export function besideRepositories(registry: RegistryAccess): Access {
+  return { ...registry, repository: "" };
+}
+
+/** `ghcr.io/acme/app`, for sentences. */
+export function nameOfRepository(access: Access): string {
+  return access.repository === "" ? access.host : formatLocation(locationOf(access));
+}
+
+/** Sends one request. Whatever fails on the way carries the registry and the repository. */
+export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
+  const { path, rights = "pull", mountFrom, ...rest } = request;
+  const own = `repository:${access.repository}:${rights}`;
+  const scopes = rest.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
+  const url = isAbsolute(path) ? path : `${access.baseUrl}/v2/${access.repository}/${path}`;
+  try {
+    return await access.send({ ...rest, url, registry: access.host, scopes });
+  } catch (error) {
+    throw inContext(error, contextOf(access));
+  }
+}
+
+function isAbsolute(path: string): boolean {
+  return /^https?:\/\//i.test(path);
+}
+
+/** Where an error happened. */
+export function contextOf({ host, repository }: Access): { registry: string; repository?: string } {
+  return { registry: host, ...(repository !== "" && { repository }) };
+}
+
+/** Tells a warning about this registry once. */
+export function warnOnce(access: RegistryAccess, message: string): void {
+  if (access.quirks.told.has(message)) return;
+  access.quirks.told.add(message);
+  access.report({ type: "warning", message, source: access.host, at: access.clock.now() });
+}

@@ -1,0 +1,100 @@
+import type { CallOptions, Content, FetchOptions } from "../content/store.ts";
+import { drain } from "../http/body.ts";
+import type { HttpResponse } from "../http/send.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import { essence } from "../spec/media-type.ts";
+import { ask, type Access } from "./access.ts";
+import { blobBody, type OpenAt } from "./blob-body.ts";
+import { codingOf } from "./content-encoding.ts";
+import { refuseHtml, sizeIn } from "./manifests.ts";
+import { problemOf } from "./problem.ts";
+
+/**
+ * Whether a blob is there with the right size. `undefined` where the registry does not say: some answer 403 for what does
+ * not exist, some do not take HEAD.
+ *
+ * @throws WaybillError `auth_required`, `unavailable` and the like.
+ */
+export async function hasBlob(
+  access: Access,
+  blob: Pick<Descriptor, "digest" | "size">,
+  { signal }: CallOptions = {},
+): Promise<boolean | undefined> {
+  const response = await ask(access, {
+    method: "HEAD",
+    path: `blobs/${blob.digest}`,
+    operation: "manifest",
+    headers: { "accept-encoding": "identity" },
+    ...(signal && { signal }),
+  });
+  const { status, headers } = response;
+  if (status === 404) return settled(response, false);
+  if (status === 403 || status === 405 || status === 501) return settled(response, undefined);
+  if (status !== 200) throw await problemOf(access, response, `Cannot find blob ${blob.digest} in`);
+  if (essence(headers.get("content-type") ?? "") === "text/html") return settled(response, undefined);
+  const size = codingOf(headers) ? undefined : sizeIn(headers);
+  return settled(response, size === undefined || size === blob.size);
+}
+
+async function settled<T>(response: HttpResponse, value: T): Promise<T> {
+  await drain(response);
+  return value;
+}
+
+/**
+ * A blob as a stream, from `offset` on. A connection that breaks is replaced by another that goes on behind the last byte
+ * handed out. Resolves once the registry has begun to answer.
+ *
+ * @throws WaybillError `not_found`, `auth_denied`; the body throws `digest_mismatch`, `size_mismatch`.
+ * Spec: distribution-spec v1.1.1, "Pulling blobs".
+ */
+export async function fetchBlob(access: Access, blob: Descriptor, options: FetchOptions = {}): Promise<Content> {
+  const { offset = 0, signal } = options;
+  const openAt: OpenAt = (from) => requestBlob(access, blob, { from, ...(signal && { signal }) });
+  const first = await openAt(offset);
+  const body = blobBody(blob, { access, openAt, first, offset, ...(signal && { signal }) });
+  return { descriptor: blob, body, [Symbol.asyncDispose]: () => first[Symbol.asyncDispose]() };
+}
+
+async function requestBlob(
+  access: Access,
+  blob: Descriptor,
+  { from, signal }: { readonly from: number; readonly signal?: AbortSignal },
+): Promise<HttpResponse> {
+  const response = await ask(access, {
+    method: "GET",
+    path: `blobs/${blob.digest}`,
+    operation: "blob",
+    headers: {
+      "accept-encoding": "identity",
+      ...(from > 0 && from < blob.size && { range: `bytes=${from}-` }),
+    },
+    ...(signal && { signal }),
+  });
+  if (response.status !== 200 && response.status !== 206) {
+    throw await problemOf(access, response, `Cannot read blob ${blob.digest} from`);
+  }
+  if (essence(blob.mediaType) !== "text/html") refuseHtml(access, response.headers);
+  return response;
+}
+
+/**
+ * Deletes a blob. What is not there counts as deleted.
+ *
+ * @throws WaybillError `unsupported` where the registry does not delete.
+ * Spec: distribution-spec v1.1.1, "Deleting Blobs".
+ */
+export async function deleteBlob(access: Access, digest: Digest, { signal }: CallOptions = {}): Promise<void> {
+  const path = `blobs/${digest}`;
+  const rights = "pull,push,delete";
+  const response = await ask(access, {
+    method: "DELETE",
+    path,
+    operation: "manifest",
+    rights,
+    ...(signal && { signal }),
+  });
+  if (response.status < 300 || response.status === 404) return drain(response);
+  throw await problemOf(access, response, `Cannot delete blob ${digest} in`);
+}

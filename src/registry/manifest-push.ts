@@ -1,0 +1,181 @@
+import type { ManifestToPush, PushManifestOptions } from "../content/store.ts";
+import { requireTags } from "../content/needs.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import { drain } from "../http/body.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
+import type { HttpHeaders, HttpResponse } from "../http/send.ts";
+import { algorithmOf, type Digest } from "../spec/digest.ts";
+import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { announcedDigest, maxManifestBytes, resolveManifest } from "./manifests.ts";
+import { errorFrom, readProblem, type Problem } from "./problem.ts";
+
+/** With fewer tags, one request for all saves nothing over finding out. */
+const worthProbing = 3;
+
+/** What the registry said about a stored manifest. */
+export interface PushedManifest {
+  /** Whether the registry lists it among its subject's referrers on its own. Spec: distribution-spec v1.1.1, "Pushing Manifests with Subject". */
+  readonly subjectKnown: boolean;
+}
+
+/**
+ * Stores a manifest by digest where there is no tag, else under each tag in the given order.
+ *
+ * One tag is one request. Several go in one request, `?tag=a&tag=b`, once the registry was seen to answer `OCI-Tag`. That
+ * is looked at where it can pay, with three tags or more: the first is then asked for along with a PUT by digest. Other
+ * registries ignore the query, which costs one request per registry and run. Tags that an answer does not name get a PUT
+ * of their own.
+ *
+ * @throws WaybillError `blob_unknown` with `context.missing`; `tag_immutable`; `digest_mismatch` where the registry stored
+ *   something else; `too_large`, `rejected`, `auth_denied`, `quota_exceeded`. Tags before the failing one are written.
+ */
+export async function putManifest(
+  access: Access,
+  manifest: ManifestToPush,
+  options: PushManifestOptions = {},
+): Promise<PushedManifest> {
+  const { tags = [] } = options;
+  requireTags(tags);
+  requireSize(access, manifest);
+  const push = { access, manifest, options, subjectKnown: false };
+  if (tags.length === 0) await put(push, manifest.descriptor.digest);
+  else await writeTags(push, [...new Set(tags)]);
+  return { subjectKnown: push.subjectKnown };
+}
+
+interface Push {
+  readonly access: Access;
+  readonly manifest: ManifestToPush;
+  readonly options: PushManifestOptions;
+  subjectKnown: boolean;
+}
+
+async function writeTags(push: Push, tags: readonly string[]): Promise<void> {
+  const { quirks } = push.access;
+  let left = tags;
+  if (left.length >= worthProbing && quirks.multiTag === "unknown") left = await probeMultiTag(push, left);
+  if (quirks.multiTag === "yes" && (left.length > 1 || needsDigest(push))) left = await putAtOnce(push, left);
+  for (const tag of left) {
+    await put(push, tag, { tags: [tag] });
+    push.options.onTagged?.(tag);
+  }
+}
+
+/** A registry that is given a tag alone names the manifest by sha256, so another algorithm wants the digest in the path. */
+function needsDigest({ manifest }: Push): boolean {
+  return algorithmOf(manifest.descriptor.digest) !== "sha256";
+}
+
+/** Asks for the first tag along with the digest. Answers the tags that are still to be written. */
+async function probeMultiTag(push: Push, tags: readonly string[]): Promise<readonly string[]> {
+  const { quirks } = push.access;
+  const [first = "", ...rest] = tags;
+  try {
+    const headers = await put(push, push.manifest.descriptor.digest, { query: [first], tags: [first] });
+    const isWritten = headers === undefined || tagsIn(headers).has(first);
+    quirks.multiTag = isWritten ? "yes" : "no";
+  } catch (error) {
+    if (!hasCode(error, "rejected", "unsupported")) throw error;
+    quirks.multiTag = "no";
+  }
+  if (quirks.multiTag === "no") return tags;
+  push.options.onTagged?.(first);
+  return rest;
+}
+
+/** Ten at a time: what the specification asks every registry to take. Answers the tags that are still to be written. */
+async function putAtOnce(push: Push, tags: readonly string[]): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (let at = 0; at < tags.length; at += 10) {
+    const some = tags.slice(at, at + 10);
+    const headers = await put(push, push.manifest.descriptor.digest, { query: some, tags: some });
+    const written = headers ? tagsIn(headers) : new Set(some);
+    for (const tag of some) {
+      if (written.has(tag)) push.options.onTagged?.(tag);
+      else missing.push(tag);
+    }
+  }
+  return missing;
+}
+
+function tagsIn(headers: HttpHeaders): ReadonlySet<string> {
+  return new Set(headers.all("oci-tag").flatMap((value) => value.split(",").map((tag) => tag.trim())));
+}
+
+interface PutOptions {
+  /** Values of `?tag=`. */
+  readonly query?: readonly string[];
+  /** The tags that this request writes. */
+  readonly tags?: readonly string[];
+}
+
+/** One PUT. Answers its headers; `undefined` where the tag could not be written because it names the manifest already. */
+async function put(
+  push: Push,
+  reference: string,
+  { query = [], tags = [] }: PutOptions = {},
+): Promise<HttpHeaders | undefined> {
+  const { access, manifest, options } = push;
+  const search = query.length > 0 ? `?${query.map((tag) => `tag=${tag}`).join("&")}` : "";
+  const response = await ask(access, {
+    method: "PUT",
+    path: `manifests/${reference}${search}`,
+    operation: "manifest",
+    rights: "pull,push",
+    headers: { "content-type": manifest.descriptor.mediaType },
+    body: manifest.bytes,
+    ...(options.signal && { signal: options.signal }),
+  });
+  if (response.status < 200 || response.status >= 300) {
+    await judgeRefusal(push, response, tags);
+    return undefined;
+  }
+  await drain(response);
+  const { headers } = response;
+  requireStored(access, manifest.descriptor.digest, headers);
+  if (headers.all("oci-tag").length > 0) access.quirks.multiTag = "yes";
+  if (headers.get("oci-subject") !== undefined) push.subjectKnown = true;
+  return headers;
+}
+
+/** Returns where the refusal does not matter: a tag that may not move names this very manifest. */
+async function judgeRefusal(push: Push, response: HttpResponse, tags: readonly string[]): Promise<void> {
+  const { access, manifest, options } = push;
+  const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
+  const problem = await readProblem(response);
+  const error = refusal(access, problem, wait);
+  if (error.code !== "tag_immutable" || tags.length === 0) throw error;
+  for (const tag of tags) {
+    const now = await resolveManifest(access, tag, options).catch(() => undefined);
+    if (now?.digest !== manifest.descriptor.digest) throw error;
+  }
+}
+
+/** A 404 for a blob, seen from a manifest's PUT, is a missing child and not a missing repository. */
+function refusal(access: Access, problem: Problem, retryAfter: number | undefined): WaybillError {
+  const codes = problem.codes.map((code) => (code === "BLOB_UNKNOWN" ? "MANIFEST_BLOB_UNKNOWN" : code));
+  const wait = retryAfter === undefined ? {} : { retryAfterMs: retryAfter };
+  const error = errorFrom(access, { ...problem, codes }, { doing: "Cannot push manifest to", ...wait });
+  if (error.code !== "not_found" || !codes.includes("MANIFEST_BLOB_UNKNOWN")) return error;
+  return new WaybillError("blob_unknown", error.message, { ...error.context, missing: problem.digests });
+}
+
+function requireStored(access: Access, digest: Digest, headers: HttpHeaders): void {
+  const stored = announcedDigest(headers);
+  if (stored === undefined || stored === digest || algorithmOf(stored) !== algorithmOf(digest)) return;
+  const message = `Cannot push manifest to "${nameOfRepository(access)}": sent ${digest}, the registry stored ${stored}`;
+  throw new WaybillError("digest_mismatch", message, {
+    ...contextOf(access),
+    subject: digest,
+    side: "target",
+  });
+}
+
+function requireSize(access: Access, { bytes, descriptor }: ManifestToPush): void {
+  if (bytes.byteLength <= maxManifestBytes) return;
+  const message = `Cannot push manifest to "${nameOfRepository(access)}": ${bytes.byteLength} bytes are more than ${maxManifestBytes}`;
+  throw new WaybillError("too_large", message, {
+    ...contextOf(access),
+    subject: descriptor.digest,
+  });
+}

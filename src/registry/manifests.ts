@@ -1,0 +1,213 @@
+import type { CallOptions } from "../content/store.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import { drain, readBody } from "../http/body.ts";
+import type { HttpHeaders, HttpResponse } from "../http/send.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { algorithmOf, digestOf, isDigest, type Digest } from "../spec/digest.ts";
+import { parseManifest, type Manifest } from "../spec/manifest.ts";
+import { essence, isManifestType, manifestAccept } from "../spec/media-type.ts";
+import { isTag } from "../spec/reference.ts";
+import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { codingOf, decodeBytes } from "./content-encoding.ts";
+import { problemOf } from "./problem.ts";
+
+/** The largest manifest that is read or written. Spec: distribution-spec v1.1.1, "Pushing Manifests". */
+export const maxManifestBytes = 4 * 1024 * 1024;
+
+const readHeaders = { accept: manifestAccept.join(", "), "accept-encoding": "identity" };
+
+/**
+ * A manifest by tag, digest or descriptor, in one trip. The digest is computed from the bytes and must be the one asked for
+ * and the one announced.
+ *
+ * @throws WaybillError `not_found`, `digest_mismatch`, `size_mismatch`, `too_large`, `invalid_manifest`, `not_a_registry`.
+ */
+export async function getManifest(
+  access: Access,
+  target: Descriptor | string,
+  options: CallOptions = {},
+): Promise<Manifest> {
+  const { manifest } = await readManifest(access, target, options);
+  return manifest;
+}
+
+/** The manifest and the entity tag of the answer, for whoever wants to replace just this version. */
+export async function readManifest(
+  access: Access,
+  target: Descriptor | string,
+  { signal }: CallOptions = {},
+): Promise<{ manifest: Manifest; etag?: string }> {
+  const name = typeof target === "string" ? requireName(target) : target.digest;
+  const response = await requestManifest(access, "GET", name, signal);
+  if (response.status !== 200) throw await problemOf(access, response, `Cannot read manifest ${shown(name)} in`);
+  const { headers } = response;
+  refuseHtml(access, headers);
+  const raw = await readBody(response, maxManifestBytes);
+  const pinned = typeof target === "string" ? undefined : target;
+  const { bytes, digest } = settleContent(access, raw, { headers, name, pinned });
+  const manifest = parseManifest(bytes, { ...claims(access, headers, pinned), digest });
+  requireSameType(access, manifest, pinned);
+  const etag = headers.get("etag");
+  return { manifest, ...(etag !== undefined && { etag }) };
+}
+
+function requestManifest(
+  access: Access,
+  method: "GET" | "HEAD",
+  name: string,
+  signal?: AbortSignal,
+): Promise<HttpResponse> {
+  const path = `manifests/${name}`;
+  return ask(access, { method, path, operation: "manifest", headers: readHeaders, ...(signal && { signal }) });
+}
+
+function claims(access: Access, headers: HttpHeaders, pinned: Descriptor | undefined) {
+  const inHeader = essence(headers.get("content-type") ?? "");
+  const mediaType = isManifestType(inHeader) ? inHeader : (pinned?.mediaType ?? inHeader);
+  return { mediaType, ...(access.maxDescriptors !== undefined && { maxDescriptors: access.maxDescriptors }) };
+}
+
+/** The bytes that the digests speak of: the raw ones, or what they decode to where the answer is labelled as encoded. */
+function settleContent(
+  access: Access,
+  raw: Uint8Array,
+  about: { readonly headers: HttpHeaders; readonly name: string; readonly pinned: Descriptor | undefined },
+): { bytes: Uint8Array; digest: Digest } {
+  const { headers, name, pinned } = about;
+  const announced = announcedDigest(headers);
+  const wanted = isDigest(name) ? name : announced;
+  const coding = codingOf(headers);
+  const isRaw = coding === undefined || (wanted !== undefined && digestOf(raw, algorithmOf(wanted)) === wanted);
+  const bytes = isRaw ? raw : decodeBytes(raw, coding, maxManifestBytes);
+  for (const expected of [wanted, announced]) if (expected) requireDigest(access, bytes, expected);
+  if (pinned !== undefined && pinned.size !== bytes.byteLength) throw wrongSize(access, pinned, bytes.byteLength);
+  return { bytes, digest: wanted ?? digestOf(bytes) };
+}
+
+/** `Docker-Content-Digest` where it is present and a digest. Not all registries send it, and some send other things. */
+export function announcedDigest(headers: HttpHeaders): Digest | undefined {
+  const value = headers.get("docker-content-digest")?.trim();
+  return isDigest(value) ? value : undefined;
+}
+
+function requireDigest(access: Access, bytes: Uint8Array, expected: Digest): void {
+  const seen = digestOf(bytes, algorithmOf(expected));
+  if (seen === expected) return;
+  const message = `Cannot accept manifest from "${nameOfRepository(access)}": expected ${expected}, got ${seen}`;
+  throw new WaybillError("digest_mismatch", message, about(access, expected));
+}
+
+function wrongSize(access: Access, wanted: Descriptor, got: number): WaybillError {
+  const message = `Cannot accept manifest ${shown(wanted.digest)} from "${nameOfRepository(access)}": expected ${wanted.size} bytes, got ${got}`;
+  return new WaybillError("size_mismatch", message, about(access, wanted.digest));
+}
+
+function about(access: Access, subject: string) {
+  return { ...contextOf(access), subject };
+}
+
+function requireSameType(access: Access, manifest: Manifest, pinned: Descriptor | undefined): void {
+  if (pinned === undefined || !isManifestType(essence(pinned.mediaType))) return;
+  const { mediaType } = manifest.descriptor;
+  if (essence(pinned.mediaType) === mediaType) return;
+  const message = `Cannot accept manifest ${shown(pinned.digest)} from "${nameOfRepository(access)}": its descriptor names another media type than ${mediaType}`;
+  throw new WaybillError("invalid_manifest", message, about(access, pinned.digest));
+}
+
+/** @throws WaybillError `not_a_registry` for a web page: a login page or a captive portal answers 200 to everything. */
+export function refuseHtml(access: Access, headers: HttpHeaders): void {
+  if (essence(headers.get("content-type") ?? "") !== "text/html") return;
+  const message = `Cannot read from "${nameOfRepository(access)}": the answer is a web page`;
+  const advice = `Check that ${access.host} is a registry, and that no login page or proxy stands before it`;
+  throw new WaybillError("not_a_registry", message, { ...contextOf(access), advice });
+}
+
+/**
+ * What `name` stands for. One HEAD; a GET where HEAD is not allowed, or lacks digest, type or size, or is refused: only a
+ * GET's answer says why.
+ *
+ * @throws WaybillError `not_found`, `auth_denied` and what `getManifest` throws.
+ */
+export async function resolveManifest(access: Access, name: string, options: CallOptions = {}): Promise<Descriptor> {
+  const response = await requestManifest(access, "HEAD", requireName(name), options.signal);
+  const { status, headers } = response;
+  if (status === 200) {
+    await drain(response);
+    const descriptor = describedBy(headers, name);
+    if (descriptor) return descriptor;
+  } else if (status !== 405 && status !== 403 && status !== 501) {
+    throw await problemOf(access, response, `Cannot find ${shown(name)} in`);
+  } else await drain(response);
+  const { descriptor } = await getManifest(access, name, options);
+  const { mediaType, digest, size } = descriptor;
+  return { mediaType, digest, size };
+}
+
+/** The descriptor in a HEAD's headers, where they are complete and speak of the content itself. */
+function describedBy(headers: HttpHeaders, name: string): Descriptor | undefined {
+  const digest = announcedDigest(headers);
+  const mediaType = essence(headers.get("content-type") ?? "");
+  const size = sizeIn(headers);
+  if (!digest || size === undefined || size === 0 || !isManifestType(mediaType) || codingOf(headers)) return undefined;
+  return isDigest(name) && name !== digest ? undefined : { mediaType, digest, size };
+}
+
+/** `Content-Length` as a number, where it is one. */
+export function sizeIn(headers: HttpHeaders): number | undefined {
+  const value = headers.get("content-length");
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}
+
+/**
+ * What a tag names now; `undefined` where it names nothing, and where the registry does not say: some answer 403 for what
+ * does not exist, and the write that follows tells the difference.
+ */
+export async function taggedManifest(
+  access: Access,
+  tag: string,
+  options: CallOptions = {},
+): Promise<Descriptor | undefined> {
+  try {
+    return await resolveManifest(access, tag, options);
+  } catch (error) {
+    if (hasCode(error, "not_found", "auth_denied")) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a manifest is there, by its digest. */
+export async function hasManifest(access: Access, digest: Digest, options: CallOptions = {}): Promise<boolean> {
+  return (await taggedManifest(access, digest, options))?.digest === digest;
+}
+
+/**
+ * Deletes a manifest by digest, or a tag. What is not there counts as deleted.
+ *
+ * @throws WaybillError `unsupported` where the registry does not delete.
+ * Spec: distribution-spec v1.1.1, "Deleting manifests", "Deleting tags".
+ */
+export async function deleteManifest(access: Access, name: string, { signal }: CallOptions = {}): Promise<void> {
+  const path = `manifests/${requireName(name)}`;
+  const rights = "pull,push,delete";
+  const response = await ask(access, {
+    method: "DELETE",
+    path,
+    operation: "manifest",
+    rights,
+    ...(signal && { signal }),
+  });
+  if (response.status >= 300 && response.status !== 404) {
+    throw await problemOf(access, response, `Cannot delete ${shown(name)} in`);
+  }
+  await drain(response);
+}
+
+/** @throws WaybillError `invalid_reference` for what could not stand in a URL's path. */
+export function requireName(name: string): string {
+  if (isDigest(name) || isTag(name)) return name;
+  throw new WaybillError("invalid_reference", `Cannot use "${name.slice(0, 140)}": expected a tag or a digest`);
+}
+
+function shown(name: string): string {
+  return isDigest(name) ? name : `"${name}"`;
+}

@@ -1,0 +1,167 @@
+import { WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
+import { collect } from "../http/body.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
+import type { HttpResponse } from "../http/send.ts";
+import { isDigest } from "../spec/digest.ts";
+import { parseJson } from "../spec/json.ts";
+import { essence } from "../spec/media-type.ts";
+import { contextOf, nameOfRepository, type Access } from "./access.ts";
+
+const maxBodyBytes = 64 * 1024;
+const maxDetail = 500;
+
+/** What an error answer says, read within limits. Strings are the registry's. */
+export interface Problem {
+  readonly status: number;
+  /** Codes in upper case, in the order given. */
+  readonly codes: readonly string[];
+  /** The first message, or the beginning of a text body; empty where there is none. */
+  readonly detail: string;
+  /** Digests named anywhere in the errors. */
+  readonly digests: readonly string[];
+  readonly html: boolean;
+}
+
+/** Reads an error answer to its end, at most 64 KiB, and closes it. Never throws. */
+export async function readProblem(response: HttpResponse): Promise<Problem> {
+  await using _ = response;
+  const html = essence(response.headers.get("content-type") ?? "") === "text/html";
+  const empty: Problem = { status: response.status, codes: [], detail: "", digests: [], html };
+  try {
+    const bytes = await collect(response.body, maxBodyBytes);
+    return { ...empty, ...(html ? { detail: "a web page" } : partsOf(bytes)) };
+  } catch {
+    return empty;
+  }
+}
+
+interface ForeignError {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly detail?: unknown;
+}
+
+function partsOf(bytes: Uint8Array): Pick<Problem, "codes" | "detail" | "digests"> {
+  const text = Buffer.from(bytes).toString("utf8");
+  const errors = errorsIn(bytes);
+  if (errors.length === 0) return { codes: [], detail: text.trim().slice(0, maxDetail), digests: [] };
+  const codes = errors.map(({ code }) => (typeof code === "string" ? code.slice(0, 100).toUpperCase() : ""));
+  const message = errors.map(({ message }) => message).find((message) => typeof message === "string" && message !== "");
+  const named = text.match(/sha(?:256|512):[0-9a-f]{64,128}/g) ?? [];
+  const digests = [...new Set(named.filter(isDigest))].slice(0, 1000);
+  return {
+    codes: codes.filter((code) => code !== ""),
+    detail: String(message ?? "").slice(0, maxDetail),
+    digests,
+  };
+}
+
+function errorsIn(bytes: Uint8Array): readonly ForeignError[] {
+  try {
+    const raw = parseJson(bytes, { what: "error", maxBytes: maxBodyBytes }) as { errors?: unknown } | null;
+    const list = Array.isArray(raw?.errors) ? (raw.errors as unknown[]) : [];
+    return list.filter((item): item is ForeignError => typeof item === "object" && item !== null).slice(0, 100);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The error for an answer that is not what was asked for. Reads the body and closes it.
+ *
+ * @param doing the beginning of the sentence, such as `Cannot push manifest to`.
+ */
+export async function problemOf(access: Access, response: HttpResponse, doing: string): Promise<WaybillError> {
+  const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
+  const problem = await readProblem(response);
+  return errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
+}
+
+/** The typed error for `problem`: one sentence with status, code and the registry's own words, and advice where we know some. */
+export function errorFrom(
+  access: Access,
+  problem: Problem,
+  options: { readonly doing: string; readonly retryAfterMs?: number },
+): WaybillError {
+  const { status, codes, detail, digests } = problem;
+  const code = codeOf(problem);
+  const [registryCode] = codes;
+  const advice = adviceFor(code, access.host, problem);
+  const seen = [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
+  const context: ErrorContext = {
+    ...contextOf(access),
+    status,
+    ...(registryCode && { registryCode }),
+    ...(detail && { detail }),
+    ...(code === "blob_unknown" && { missing: digests }),
+    ...(options.retryAfterMs !== undefined && { retryAfterMs: options.retryAfterMs }),
+    ...(advice && { advice }),
+  };
+  return new WaybillError(code, `${options.doing} "${nameOfRepository(access)}": ${seen}`, context);
+}
+
+const byRegistryCode: Readonly<Record<string, ErrorCode>> = {
+  TOOMANYREQUESTS: "rate_limited",
+  MANIFEST_BLOB_UNKNOWN: "blob_unknown",
+  BLOB_UPLOAD_UNKNOWN: "upload_unknown",
+  TAG_INVALID: "tag_immutable",
+  IMAGETAGALREADYEXISTS: "tag_immutable",
+  IMAGETAGALREADYEXISTSEXCEPTION: "tag_immutable",
+  DIGEST_INVALID: "digest_mismatch",
+  SIZE_INVALID: "size_mismatch",
+  RANGE_INVALID: "range_invalid",
+};
+
+const byStatus: Readonly<Record<number, ErrorCode>> = {
+  401: "auth_required",
+  402: "quota_exceeded",
+  403: "auth_denied",
+  404: "not_found",
+  405: "unsupported",
+  406: "unsupported",
+  407: "auth_required",
+  409: "busy",
+  412: "precondition_failed",
+  413: "too_large",
+  416: "range_invalid",
+  429: "rate_limited",
+  501: "unsupported",
+  505: "unsupported",
+  507: "quota_exceeded",
+  508: "rejected",
+};
+
+const passing = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
+
+/**
+ * The status says what kind of failure it is; codes and words say more where registries use one status for several things:
+ * quota and immutability come as 400, 403, 409, 412 or 500, depending on the product.
+ */
+function codeOf({ status, codes, detail, html }: Problem): ErrorCode {
+  if (status < 300) return html ? "not_a_registry" : "rejected";
+  if (status === 429) return "rate_limited";
+  if (status !== 401 && status !== 404) {
+    const words = `${codes.join(" ")} ${detail}`.toLowerCase();
+    if (/quota|storage limit|insufficient storage/.test(words)) return "quota_exceeded";
+    if (status < 500 && /immutab|tag already exists|cannot be overwritten/.test(words)) return "tag_immutable";
+  }
+  const named = codes
+    .map((code) => (Object.hasOwn(byRegistryCode, code) ? byRegistryCode[code] : undefined))
+    .find(Boolean);
+  if (named && status >= 400 && status < 500 && status !== 401) return named;
+  if (passing.has(status)) return "unavailable";
+  return byStatus[status] ?? "rejected";
+}
+
+function adviceFor(code: ErrorCode, host: string, { codes, detail }: Problem): string | undefined {
+  if (code === "auth_required") return `Log in with: waybill login ${host} (or docker login ${host})`;
+  if (code === "auth_denied") return "Check that this account may read the source and write the target repository";
+  if (code === "not_found" && codes.includes("NAME_UNKNOWN"))
+    return "Create the repository first if this registry does not create it on push";
+  if (code === "tag_immutable") return "Choose another tag: this registry does not let this one move";
+  if (code === "quota_exceeded") return "Free space in the registry, or have its quota raised";
+  if (code === "too_large")
+    return "A proxy before the registry limits request bodies: raise its limit, or use a smaller --chunk-size";
+  if (/x-forwarded-proto/i.test(detail)) return "The proxy before the registry should send X-Forwarded-Proto: https";
+  return undefined;
+}

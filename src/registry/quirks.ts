@@ -1,0 +1,29 @@
+/** What one registry was seen to do during this run. Shared by all repositories of the host; each fact is a hint that saves trips. */
+export interface Quirks {
+  /**
+   * Whether a mount from the target repository itself works as an existence check. `declines`: it opened an upload for a
+   * blob that was there. `refuses`: it answered such a POST with an error.
+   */
+  selfMount: "unknown" | "honours" | "declines" | "refuses";
+  /** Most bytes that one request may carry, learned from 413. */
+  maxChunkBytes: number | undefined;
+  referrersApi: "unknown" | "present" | "absent";
+  /** Whether a manifest's PUT takes `?tag=` and answers `OCI-Tag`. */
+  multiTag: "unknown" | "yes" | "no";
+  /** `n` of list requests; 0 sends none. */
+  pageSize: number;
+  /** Warnings that were told already. */
+  readonly told: Set<string>;
+}
+
+/** Facts before the first answer. */
+export function unknownRegistry(): Quirks {
+  return {
+    selfMount: "unknown",
+    maxChunkBytes: undefined,
+    referrersApi: "unknown",
+    multiTag: "unknown",
+    pageSize: 1000,
+    told: new Set(),
+  };
+}

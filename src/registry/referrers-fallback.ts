@@ -1,0 +1,109 @@
+import type { CallOptions, ManifestToPush } from "../content/store.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import { drain } from "../http/body.ts";
+import { descriptorJson, type Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import { goJson } from "../spec/json.ts";
+import type { Index } from "../spec/manifest.ts";
+import { mediaTypes } from "../spec/media-type.ts";
+import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { readManifest } from "./manifests.ts";
+import { problemOf } from "./problem.ts";
+import { referrersTag } from "./referrers.ts";
+
+const maxRounds = 6;
+
+/** Keeps the lists of referrers of one repository whose registry does not. */
+export interface FallbackTags {
+  /** Lists `referrer` under the tag of its subject. Writers in this process wait for each other, per subject. */
+  add(subject: Digest, referrer: Descriptor, options?: CallOptions): Promise<void>;
+}
+
+/**
+ * Others may write the same tag at the same time, and few registries know conditional requests. So every write is read
+ * again, and repeated where the entry is missing.
+ *
+ * Spec: distribution-spec v1.1.1, "Pushing Manifests with Subject", steps for registries without the referrers API.
+ */
+export function fallbackTags(access: Access): FallbackTags {
+  const lines = new Map<string, Promise<void>>();
+  return {
+    add(subject, referrer, options = {}) {
+      const tag = referrersTag(subject);
+      const before = lines.get(tag) ?? Promise.resolve();
+      const work = before.then(() => addTo(access, tag, { referrer, ...options }));
+      const turn = work.then(ignore, ignore);
+      lines.set(tag, turn);
+      void turn.then(() => lines.get(tag) === turn && lines.delete(tag));
+      return work;
+    },
+  };
+}
+
+function ignore(): void {
+  // The next in line does not depend on how this one fared.
+}
+
+interface Addition extends CallOptions {
+  readonly referrer: Descriptor;
+}
+
+async function addTo(access: Access, tag: string, addition: Addition): Promise<void> {
+  const { referrer } = addition;
+  for (let round = 0; round < maxRounds; round++) {
+    const now = await read(access, tag, addition);
+    if (now.index.manifests.some(({ digest }) => digest === referrer.digest)) return;
+    await write(access, tag, { ...addition, ...now });
+  }
+  const { index } = await read(access, tag, addition);
+  if (index.manifests.some(({ digest }) => digest === referrer.digest)) return;
+  const message = `Cannot list referrer ${referrer.digest} in "${nameOfRepository(access)}": somebody else keeps replacing tag "${tag}"`;
+  throw new WaybillError("busy", message, { ...contextOf(access), subject: tag });
+}
+
+interface Version {
+  readonly index: Index;
+  readonly etag?: string;
+}
+
+const empty: Index = { kind: "index", mediaType: mediaTypes.ociIndex, manifests: [] };
+
+async function read(access: Access, tag: string, { signal }: CallOptions): Promise<Version> {
+  try {
+    const { manifest, etag } = await readManifest(access, tag, { ...(signal && { signal }) });
+    const index = manifest.document.kind === "index" ? manifest.document : empty;
+    return { index, ...(etag !== undefined && { etag }) };
+  } catch (error) {
+    if (hasCode(error, "not_found")) return { index: empty };
+    throw error;
+  }
+}
+
+/** Writes the list with one entry more. A list that was replaced in between stays as it is. */
+async function write(
+  access: Access,
+  tag: string,
+  { referrer, index, etag, signal }: Addition & Version,
+): Promise<void> {
+  const manifests = [...index.manifests, referrer].map(descriptorJson);
+  const { annotations } = index;
+  const json = goJson({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, annotations });
+  const response = await ask(access, {
+    method: "PUT",
+    path: `manifests/${tag}`,
+    operation: "manifest",
+    rights: "pull,push",
+    headers: { "content-type": mediaTypes.ociIndex, ...(etag !== undefined && { "if-match": etag }) },
+    body: Buffer.from(json),
+    ...(signal && { signal }),
+  });
+  if (response.status < 300 || response.status === 412) return drain(response);
+  throw await problemOf(access, response, `Cannot write tag "${tag}" in`);
+}
+
+/** The entry that lists a manifest among the referrers of its subject. */
+export function referrerOf({ descriptor, artifactType, annotations }: ManifestToPush): Descriptor {
+  const { mediaType, digest, size } = descriptor;
+  const type = artifactType ?? descriptor.artifactType;
+  return { mediaType, digest, size, ...(type && { artifactType: type }), ...(annotations && { annotations }) };
+}

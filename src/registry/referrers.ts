@@ -1,0 +1,100 @@
+import type { ReferrersOptions } from "../content/store.ts";
+import { hasCode } from "../errors.ts";
+import { drain, readBody } from "../http/body.ts";
+import type { HttpResponse } from "../http/send.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { algorithmOf, hexOf, type Digest } from "../spec/digest.ts";
+import { parseManifest } from "../spec/manifest.ts";
+import { essence, isIndexType } from "../spec/media-type.ts";
+import { ask, type Access } from "./access.ts";
+import { getManifest, maxManifestBytes } from "./manifests.ts";
+import { problemOf, readProblem } from "./problem.ts";
+import { nextPage } from "./tags.ts";
+
+const maxPages = 100;
+
+/**
+ * The manifests that name `subject`: from the referrers API, or from the fallback tag where the registry lacks the API, which
+ * is found out once per registry. The whole list is asked for and filtered here, so that one answer serves every type.
+ *
+ * Spec: distribution-spec v1.1.1, "Listing Referrers", "Unavailable Referrers API".
+ */
+export async function listReferrers(
+  access: Access,
+  subject: Digest,
+  options: ReferrersOptions = {},
+): Promise<readonly Descriptor[]> {
+  const all = (await fromApi(access, subject, options)) ?? (await fromTag(access, subject, options));
+  const { artifactType } = options;
+  const once = [...new Map(all.map((descriptor) => [descriptor.digest, descriptor])).values()];
+  return artifactType === undefined ? once : once.filter((descriptor) => descriptor.artifactType === artifactType);
+}
+
+/** The tag under which referrers are listed without the API; its parts are cut to 32 and 64 characters. */
+export function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject).slice(0, 32)}-${hexOf(subject).slice(0, 64)}`;
+}
+
+async function fromApi(access: Access, subject: Digest, options: ReferrersOptions): Promise<Descriptor[] | undefined> {
+  const { quirks } = access;
+  if (quirks.referrersApi === "absent") return undefined;
+  const found: Descriptor[] = [];
+  let path: string | undefined = `referrers/${subject}`;
+  for (let page = 0; path !== undefined && page < maxPages; page++) {
+    const response = await get(access, path, options);
+    if (response.status !== 200) return page === 0 ? await judge(access, response) : await fail(access, response);
+    const next = nextPage(access, response);
+    const descriptors = await descriptorsOf(access, response);
+    if (!descriptors) return learnAbsent(access);
+    found.push(...descriptors);
+    path = next;
+  }
+  quirks.referrersApi = "present";
+  return found;
+}
+
+function get(access: Access, path: string, { signal }: ReferrersOptions): Promise<HttpResponse> {
+  const headers = { accept: "application/vnd.oci.image.index.v1+json", "accept-encoding": "identity" };
+  return ask(access, { method: "GET", path, operation: "list", headers, ...(signal && { signal }) });
+}
+
+/** What an answer other than 200 says about the API. `undefined`: look at the fallback tag. */
+async function judge(access: Access, response: HttpResponse): Promise<undefined> {
+  const { status } = response;
+  // A registry that has the API but not the repository says so by a code; it is no proof of anything.
+  const isUnclear = status === 400 || status === 403 || status === 406;
+  if (status !== 404 && status !== 405 && status !== 501 && !isUnclear) return fail(access, response);
+  const { codes } = await readProblem(response);
+  if (!isUnclear && !codes.includes("NAME_UNKNOWN") && access.quirks.referrersApi === "unknown") learnAbsent(access);
+  return undefined;
+}
+
+async function fail(access: Access, response: HttpResponse): Promise<never> {
+  throw await problemOf(access, response, "Cannot list referrers in");
+}
+
+function learnAbsent({ quirks }: Access): undefined {
+  quirks.referrersApi = "absent";
+}
+
+/** The entries of a page; `undefined` where it is no index: some servers answer 200 with a page of their own to every path. */
+async function descriptorsOf(access: Access, response: HttpResponse): Promise<readonly Descriptor[] | undefined> {
+  if (!isIndexType(essence(response.headers.get("content-type") ?? ""))) {
+    await drain(response);
+    return undefined;
+  }
+  const bytes = await readBody(response, maxManifestBytes);
+  const limit = access.maxDescriptors === undefined ? {} : { maxDescriptors: access.maxDescriptors };
+  const { document } = parseManifest(bytes, { mediaType: "application/vnd.oci.image.index.v1+json", ...limit });
+  return document.kind === "index" ? document.manifests : undefined;
+}
+
+async function fromTag(access: Access, subject: Digest, options: ReferrersOptions): Promise<readonly Descriptor[]> {
+  try {
+    const { document } = await getManifest(access, referrersTag(subject), options);
+    return document.kind === "index" ? document.manifests : [];
+  } catch (error) {
+    if (hasCode(error, "not_found")) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,126 @@
+import type { Clock, Random } from "../async/clock.ts";
+import type { CallOptions, Store } from "../content/store.ts";
+import { drain } from "../http/body.ts";
+import type { Send } from "../http/send.ts";
+import type { Location } from "../spec/reference.ts";
+import type { Digest } from "../spec/digest.ts";
+import { isManifestType, essence } from "../spec/media-type.ts";
+import type { Report } from "../telemetry/events.ts";
+import { accessTo, ask, besideRepositories, locationOf, type Access, type RegistryAccess } from "./access.ts";
+import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
+import { putManifest } from "./manifest-push.ts";
+import { deleteManifest, getManifest, hasManifest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
+import { problemOf } from "./problem.ts";
+import { unknownRegistry } from "./quirks.ts";
+import { fallbackTags, referrerOf } from "./referrers-fallback.ts";
+import { listReferrers } from "./referrers.ts";
+import { listRepositories, listTags } from "./tags.ts";
+import { askStatus, cancelSession } from "./upload-requests.ts";
+import { openUploads } from "./uploads.ts";
+
+export interface RegistryOptions {
+  /** The wire, with everything that wraps it. */
+  readonly send: Send;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  /** Scheme and authority that the registry is reached at, such as `https://registry-1.docker.io`. */
+  readonly baseUrl: string;
+  /** Send blobs in chunks of this many bytes, always. Default: one request, chunks only where a registry makes us. */
+  readonly chunkSizeBytes?: number;
+  /** Whether both repositories are used with the same credentials; nothing is mounted between others. Default: yes. */
+  readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
+  /** Most descriptors in one manifest; default 5,000. */
+  readonly maxDescriptors?: number;
+}
+
+/** One registry. What is learned about it while working serves all its repositories. Holds nothing open. */
+export interface Registry {
+  readonly host: string;
+  /** The same object for the same name. @throws WaybillError `invalid_reference` */
+  repository(name: string): Repository;
+  /** Names of repositories, where the registry tells. */
+  catalog(options?: CallOptions): AsyncIterable<string>;
+  /** Settles where the API answers. @throws WaybillError `not_a_registry`, `auth_required`, `not_found` and the wire's. */
+  ping(options?: CallOptions): Promise<void>;
+}
+
+/** An open upload that its owner drives by hand. */
+export interface UploadHandle {
+  /** The registry's own string: it must come back byte for byte. */
+  readonly url: string;
+}
+
+/** A repository as a store, and what the distribution API offers beyond that. */
+export interface Repository extends Store {
+  readonly location: Location & { readonly kind: "registry" };
+  /** Tags, page by page, each once. */
+  tags(options?: CallOptions): AsyncIterable<string>;
+  /** What is not there counts as deleted. @throws WaybillError `unsupported` */
+  deleteManifest(digest: Digest, options?: CallOptions): Promise<void>;
+  deleteTag(tag: string, options?: CallOptions): Promise<void>;
+  deleteBlob(digest: Digest, options?: CallOptions): Promise<void>;
+  /** Bytes that an open upload holds; `undefined` where the registry does not say, or knows no such upload. */
+  uploadStatus(upload: UploadHandle, options?: CallOptions): Promise<number | undefined>;
+  /** Gives an upload up; false where the registry does not let us. Never throws. */
+  cancelUpload(upload: UploadHandle): Promise<boolean>;
+}
+
+/** Opens nothing: the first request is the first that somebody needs. */
+export function openRegistry(host: string, options: RegistryOptions): Registry {
+  const { baseUrl, ...rest } = options;
+  const registry: RegistryAccess = { ...rest, host, baseUrl: baseUrl.replace(/\/$/, ""), quirks: unknownRegistry() };
+  const repositories = new Map<string, Repository>();
+  return {
+    host,
+    repository(name) {
+      const known = repositories.get(name) ?? openRepository(accessTo(registry, name));
+      repositories.set(name, known);
+      return known;
+    },
+    catalog: (call) => listRepositories(registry, call),
+    ping: (call) => ping(registry, call),
+  };
+}
+
+function openRepository(access: Access): Repository {
+  const uploads = openUploads(access);
+  const fallback = fallbackTags(access);
+  return {
+    location: locationOf(access),
+    resolve: (name, options) => resolveManifest(access, name, options),
+    manifest: (target, options) => getManifest(access, target, options),
+    fetch: (target, options) => fetchBlob(access, target, options),
+    referrers: (subject, options) => listReferrers(access, subject, options),
+    async exists(target, options) {
+      if (isManifestType(essence(target.mediaType))) return hasManifest(access, target.digest, options);
+      return (await hasBlob(access, target, options)) === true;
+    },
+    tagged: (tag, options) => taggedManifest(access, tag, options),
+    pushBlob: (blob, body, options) => uploads.push(blob, body, options),
+    async pushManifest(manifest, options) {
+      const { subjectKnown } = await putManifest(access, manifest, options);
+      if (manifest.subject && !subjectKnown) await fallback.add(manifest.subject.digest, referrerOf(manifest), options);
+    },
+    tags: (options) => listTags(access, options),
+    deleteManifest: (digest, options) => deleteManifest(access, digest, options),
+    deleteTag: (tag, options) => deleteManifest(access, tag, options),
+    deleteBlob: (digest, options) => deleteBlob(access, digest, options),
+    uploadStatus: (upload, options) => heldBy(access, upload, options),
+    cancelUpload: (upload) => cancelSession({ access, place: upload }),
+  };
+}
+
+async function heldBy(access: Access, place: UploadHandle, { signal }: CallOptions = {}): Promise<number | undefined> {
+  const { answer } = await askStatus({ access, place, ...(signal && { signal }) });
+  return answer.type === "held" ? answer.bytes : undefined;
+}
+
+async function ping(registry: RegistryAccess, { signal }: CallOptions = {}): Promise<void> {
+  const access = besideRepositories(registry);
+  const request = { method: "GET", operation: "ping", scopes: [] } as const;
+  const response = await ask(access, { ...request, path: `${registry.baseUrl}/v2/`, ...(signal && { signal }) });
+  refuseHtml(access, response.headers);
+  if (response.status >= 300) throw await problemOf(access, response, "Cannot use");
+  await drain(response);
+}

@@ -1,0 +1,116 @@
+import { openScope } from "../async/scope.ts";
+import type { PushBlobOptions } from "../content/store.ts";
+import { drain } from "../http/body.ts";
+import type { HttpResponse } from "../http/send.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { isRepository } from "../spec/reference.ts";
+import { WaybillError } from "../errors.ts";
+import { ask, contextOf, locationOf, nameOfRepository, type Access } from "./access.ts";
+import { hasBlob } from "./blobs.ts";
+import { problemOf } from "./problem.ts";
+import { mountPath, placeFrom, uploadsPath, type UploadPlace } from "./upload-location.ts";
+import { provesDigest } from "./upload-requests.ts";
+
+/** From here on a blob that is present shall never be sent again, even if that costs a HEAD. */
+const largeBytes = 1024 * 1024;
+
+/** What opening an upload came to. Whoever gets a `place` owns the session there. */
+export type Opening =
+  | { readonly is: "opened"; readonly place: UploadPlace; readonly leastBytes: number }
+  | { readonly is: "present"; readonly outcome: "existed" | "mounted"; readonly place?: UploadPlace };
+
+type Options = Pick<PushBlobOptions, "mountFrom" | "distrustPresence" | "signal">;
+
+/**
+ * Opens an upload in a way that is an existence check at the same time: by asking to mount the blob from another repository
+ * of the registry, or else from this one. The answer is the blob's presence, or a session.
+ *
+ * Large blobs are asked for by HEAD alongside, until the registry was seen to honour a mount from the same repository.
+ * Spec: distribution-spec v1.1.1, "Mounting a blob from another repository".
+ */
+export async function openUpload(access: Access, blob: Descriptor, options: Options): Promise<Opening> {
+  if (options.distrustPresence) return postPlain(access, blob, options.signal);
+  const other = await mountableFrom(access, options);
+  const isSelf = other === undefined;
+  const from = other ?? (access.quirks.selfMount === "refuses" ? undefined : access.repository);
+  const alongside = from === undefined || (blob.size >= largeBytes && access.quirks.selfMount !== "honours");
+  await using scope = openScope({ ...(options.signal && { signal: options.signal }) });
+  // The opening does not depend on this answer, so that its failure means "not known".
+  const head = alongside
+    ? scope.spawn((signal) => hasBlob(access, blob, { signal }).catch(() => undefined))
+    : undefined;
+  const opening =
+    from === undefined ? await postPlain(access, blob, options.signal) : await post(access, blob, { from, ...options });
+  if (opening.is === "present") return opening;
+  const asks = head === undefined && !isSelf && blob.size >= largeBytes;
+  const isThere = asks ? await hasBlob(access, blob, options).catch(() => undefined) : await head;
+  if (isThere !== true) return opening;
+  if (isSelf && from !== undefined && access.quirks.selfMount === "unknown") access.quirks.selfMount = "declines";
+  return { is: "present", outcome: "existed", place: opening.place };
+}
+
+/** The first repository of this registry that may be mounted from with the same credentials. */
+async function mountableFrom(access: Access, { mountFrom = [] }: Options): Promise<string | undefined> {
+  const here = locationOf(access);
+  for (const from of mountFrom) {
+    if (from.kind !== "registry" || from.host !== access.host || from.repository === access.repository) continue;
+    if (!isRepository(from.repository)) continue;
+    if (!access.mayMount || (await access.mayMount(from, here))) return from.repository;
+  }
+  return undefined;
+}
+
+async function post(access: Access, blob: Descriptor, options: Options & { readonly from: string }): Promise<Opening> {
+  const { from, signal } = options;
+  const isSelf = from === access.repository;
+  const request = { method: "POST", operation: "upload-open", rights: "pull,push" } as const;
+  const response = await ask(access, {
+    ...request,
+    path: mountPath(blob.digest, from),
+    ...(!isSelf && { mountFrom: from }),
+    ...(signal && { signal }),
+  });
+  if (response.status === 202) return opened(access, response);
+  if (response.status === 201) return mounted(access, blob, { response, isSelf, ...(signal && { signal }) });
+  const mayBeTheMount = [400, 404, 405].includes(response.status) || (!isSelf && [401, 403].includes(response.status));
+  if (!mayBeTheMount) throw await problemOf(access, response, `Cannot push blob ${blob.digest} to`);
+  await drain(response);
+  const opening = await postPlain(access, blob, signal);
+  if (isSelf && access.quirks.selfMount === "unknown") access.quirks.selfMount = "refuses";
+  return opening;
+}
+
+async function mounted(
+  access: Access,
+  blob: Descriptor,
+  about: { readonly response: HttpResponse; readonly isSelf: boolean; readonly signal?: AbortSignal },
+): Promise<Opening> {
+  const { response, isSelf, signal } = about;
+  const isProved = provesDigest(response.headers, blob.digest);
+  await drain(response);
+  if (!isProved && (await hasBlob(access, blob, { ...(signal && { signal }) })) !== true)
+    return postPlain(access, blob, signal);
+  if (isSelf) access.quirks.selfMount = "honours";
+  return { is: "present", outcome: isSelf ? "existed" : "mounted" };
+}
+
+async function postPlain(access: Access, blob: Descriptor, signal: AbortSignal | undefined): Promise<Opening> {
+  const request = {
+    method: "POST",
+    operation: "upload-open",
+    rights: "pull,push",
+    path: uploadsPath(blob.digest),
+  } as const;
+  const response = await ask(access, { ...request, ...(signal && { signal }) });
+  if (response.status === 202) return opened(access, response);
+  throw await problemOf(access, response, "Cannot open an upload in");
+}
+
+async function opened(access: Access, response: HttpResponse): Promise<Opening> {
+  const place = placeFrom(access, response);
+  const least = response.headers.get("oci-chunk-min-length") ?? "";
+  await drain(response);
+  if (place) return { is: "opened", place, leastBytes: /^\d{1,12}$/.test(least) ? Number(least) : 0 };
+  const message = `Cannot upload to "${nameOfRepository(access)}": the registry opened an upload without naming its location`;
+  throw new WaybillError("rejected", message, contextOf(access));
+}

@@ -1,0 +1,169 @@
+import { withDeadline } from "../async/deadline.ts";
+import { hasCode, isRetryable, WaybillError } from "../errors.ts";
+import { drain } from "../http/body.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
+import type { HttpHeaders, HttpResponse, RequestBody } from "../http/send.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { algorithmOf, type Digest } from "../spec/digest.ts";
+import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { hasBlob } from "./blobs.ts";
+import { announcedDigest } from "./manifests.ts";
+import { errorFrom, readProblem } from "./problem.ts";
+import { heldBytes, placeFrom, withDigest, type UploadPlace } from "./upload-location.ts";
+import type { UploadAnswer } from "./upload-events.ts";
+
+const longestWaitMs = 120_000;
+const cancelDeadlineMs = 5_000;
+
+/** An upload in one place, and what it is for. */
+export interface Session {
+  readonly access: Access;
+  readonly blob: Pick<Descriptor, "digest" | "size">;
+  readonly place: UploadPlace;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface Piece {
+  readonly offset: number;
+  readonly length: number;
+  /** The last piece, which goes with the closing PUT. */
+  readonly closing: boolean;
+  readonly body: RequestBody | Uint8Array;
+}
+
+/** What was answered, and where the upload lives from now on. */
+export interface Sent {
+  readonly answer: UploadAnswer;
+  readonly place: UploadPlace;
+}
+
+/**
+ * Sends one piece: PATCH, or the PUT that closes the upload.
+ *
+ * Spec: distribution-spec v1.1.1, "POST then PUT", "Pushing a blob in chunks".
+ */
+export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
+  const { access, blob, place } = session;
+  const { offset, length, closing, body } = piece;
+  const isWhole = closing && (offset === 0 || length === 0);
+  const response = await ask(access, {
+    ...controls(session),
+    method: closing ? "PUT" : "PATCH",
+    path: closing ? withDigest(place.url, blob.digest) : place.url,
+    operation: "upload-body",
+    headers: {
+      "content-type": "application/octet-stream",
+      ...(!isWhole && { "content-range": `${offset}-${offset + length - 1}` }),
+    },
+    body,
+    ...(session.onProgress && { onProgress: session.onProgress }),
+  });
+  if (response.status < 200 || response.status >= 300) return { answer: await refusal(session, response), place };
+  const { status, headers } = response;
+  const next = closing ? place : (placeFrom(access, response) ?? place);
+  await drain(response);
+  if (closing)
+    return { answer: { type: status === 201 && provesDigest(headers, blob.digest) ? "proved" : "unproved" }, place };
+  if (status === 201) return { answer: { type: "unproved" }, place: next };
+  return { answer: { type: "accepted", held: heldBytes(headers.get("range")) }, place: next };
+}
+
+function controls({ place, signal }: Pick<Session, "place" | "signal">) {
+  return { rights: "pull,push" as const, ...(place.ledBy && { ledBy: place.ledBy }), ...(signal && { signal }) };
+}
+
+/** Whether a 201 names the blob: in `Docker-Content-Digest`, or at the end of its `Location`. */
+export function provesDigest(headers: HttpHeaders, digest: Digest): boolean {
+  const announced = announcedDigest(headers);
+  if (announced !== undefined && algorithmOf(announced) === algorithmOf(digest)) return announced === digest;
+  const location = headers.get("location") ?? "";
+  const [path = ""] = location.split("?", 1);
+  return path.endsWith(`/${digest}`) || path.endsWith(`/${encodeURIComponent(digest)}`);
+}
+
+/** What an error answer to a piece means for the session. */
+async function refusal({ access, blob }: Session, response: HttpResponse): Promise<UploadAnswer> {
+  const { status, headers } = response;
+  const wait = retryAfterMs(headers.get("retry-after"), access.clock.now());
+  const problem = await readProblem(response);
+  const doing = `Cannot push blob ${blob.digest} to`;
+  const error = errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
+  if (status === 413) return { type: "too-large", error };
+  if (status === 416) return { type: "out-of-range", held: heldBytes(headers.get("range")), error };
+  if (status === 404 || status === 410 || isLostSession(problem.codes)) return { type: "lost", error };
+  if (hasCode(error, "digest_mismatch", "size_mismatch"))
+    return { type: "corrupt", error: digestRefused(error, blob.digest) };
+  if (hasCode(error, "busy")) return { type: "broken", ambiguous: true, error };
+  return brokenOrRefused(error, ![408, 425, 429, 503].includes(status));
+}
+
+/** Some load balancers and secrets that changed make a registry forget a session; it says so with either code. */
+function isLostSession(codes: readonly string[]): boolean {
+  return codes.includes("BLOB_UPLOAD_UNKNOWN") || codes.includes("BLOB_UPLOAD_INVALID");
+}
+
+function digestRefused(error: WaybillError, digest: Digest): WaybillError {
+  if (algorithmOf(digest) === "sha256") return error;
+  const message = `${error.message}; the registry may not know ${algorithmOf(digest)}`;
+  return new WaybillError("unsupported", message, error.context, { cause: error });
+}
+
+function brokenOrRefused(error: unknown, ambiguous: boolean): UploadAnswer {
+  const isPatient = error instanceof WaybillError && (error.context.retryAfterMs ?? 0) <= longestWaitMs;
+  return isRetryable(error) && isPatient ? { type: "broken", ambiguous, error } : { type: "refused", error };
+}
+
+/** What a request that got no answer means: only one that left in full may have been carried out. */
+export function unanswered(error: unknown): UploadAnswer {
+  const sent = error instanceof WaybillError ? (error.context.sent ?? "all") : "all";
+  return brokenOrRefused(error, sent === "all");
+}
+
+/** Asks how many bytes the session holds. Spec: distribution-spec v1.1.1, "Pushing a blob in chunks", `GET <location>`. */
+export async function askStatus(session: Omit<Session, "blob">): Promise<Sent> {
+  const { access, place } = session;
+  const response = await ask(access, {
+    ...controls(session),
+    method: "GET",
+    path: place.url,
+    operation: "upload-control",
+  });
+  if (response.status >= 200 && response.status < 300) {
+    const bytes = heldBytes(response.headers.get("range"));
+    const next = placeFrom(access, response) ?? place;
+    await drain(response);
+    if (bytes !== undefined) return { answer: { type: "held", bytes }, place: next };
+    return { answer: { type: "statusless", error: untold(access) }, place: next };
+  }
+  const problem = await readProblem(response);
+  const error = errorFrom(access, problem, { doing: "Cannot resume an upload in" });
+  const isLost = isLostSession(problem.codes);
+  return { answer: { type: isLost ? "lost" : "statusless", error }, place };
+}
+
+function untold(access: Access): WaybillError {
+  const message = `Cannot resume an upload in "${nameOfRepository(access)}": the registry does not say how much it holds`;
+  return new WaybillError("unavailable", message, contextOf(access));
+}
+
+/** Looks whether the blob is there after all. */
+export async function verifyBlob({ access, blob, signal }: Session): Promise<UploadAnswer> {
+  const isThere = await hasBlob(access, blob, { ...(signal && { signal }) });
+  return isThere === true ? { type: "present", outcome: "existed", holdsSession: false } : { type: "absent" };
+}
+
+/** Gives a session up, as well as that goes within 5 s. Never throws: some registries do not let everybody cancel. */
+export async function cancelSession({ access, place }: Pick<Session, "access" | "place">): Promise<boolean> {
+  try {
+    return await withDeadline(access.clock, cancelDeadlineMs, async (signal) => {
+      const led = place.ledBy ? { ledBy: place.ledBy } : {};
+      const request = { method: "DELETE", path: place.url, operation: "upload-control", rights: "pull,push" } as const;
+      const response = await ask(access, { ...request, ...led, signal });
+      await drain(response);
+      return response.status < 300;
+    });
+  } catch {
+    return false;
+  }
+}

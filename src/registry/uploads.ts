@@ -1,0 +1,168 @@
+import { backoffMs } from "../async/backoff.ts";
+import { sleep } from "../async/clock.ts";
+import { singleFlight } from "../async/single-flight.ts";
+import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
+import type { RequestBody } from "../http/send.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import { locationOf, type Access } from "./access.ts";
+import { sourceReader, type SourceReader } from "./source-reader.ts";
+import type { UploadPlace } from "./upload-location.ts";
+import { openUpload } from "./upload-open.ts";
+import { askStatus, cancelSession, sendPiece, unanswered, verifyBlob, type Session } from "./upload-requests.ts";
+import type { UploadAnswer, UploadCommand, UploadStep } from "./upload-events.ts";
+import { beginUpload, stepUpload } from "./upload-state.ts";
+
+/** Pushes blobs to one repository: one upload per digest at a time. */
+export interface Uploads {
+  /** As `Target.pushBlob`. Whoever asks for a digest that is on its way waits for it, and is told that it existed. */
+  push(blob: Descriptor, body: Replayable, options?: PushBlobOptions): Promise<PushOutcome>;
+}
+
+/** Empty; learns as it goes whether blobs tend to be there. */
+export function openUploads(access: Access): Uploads {
+  const flights = singleFlight<string, PushOutcome>();
+  const guess = presenceGuess();
+  return {
+    async push(blob, body, options = {}) {
+      let outcome: PushOutcome = "existed";
+      const key = options.distrustPresence ? `${blob.digest} again` : blob.digest;
+      const fly = async (signal: AbortSignal) =>
+        (outcome = await upload({ access, blob, body, options, guess, signal }));
+      await flights(key, fly, { ...(options.signal && { signal: options.signal }) });
+      return outcome;
+    },
+  };
+}
+
+/** Whether the next blob is likely to be absent, from how the last ones fared. */
+interface PresenceGuess {
+  readonly isAbsent: boolean;
+  saw(isPresent: boolean): void;
+}
+
+function presenceGuess(): PresenceGuess {
+  let balance = 0;
+  return {
+    get isAbsent() {
+      return balance > 0;
+    },
+    saw(isPresent) {
+      balance = isPresent ? Math.max(-4, balance - 1) : Math.min(4, balance + 1);
+    },
+  };
+}
+
+interface Job {
+  readonly access: Access;
+  readonly blob: Descriptor;
+  readonly body: Replayable;
+  readonly options: PushBlobOptions;
+  readonly guess: PresenceGuess;
+  readonly signal: AbortSignal;
+}
+
+/** A job under way. */
+interface Run extends Job {
+  readonly reader: SourceReader;
+  place: UploadPlace | undefined;
+}
+
+/** Lets the state machine decide and does what it says, until it has come to an end. */
+async function upload(job: Job): Promise<PushOutcome> {
+  await using reader = sourceReader(job.body, job.blob.size, job.signal);
+  const run: Run = { ...job, reader, place: undefined };
+  const { access } = job;
+  let [state, command]: UploadStep = beginUpload(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
+  while (command) {
+    const { epoch } = command;
+    const answer = await carryOut(run, command);
+    [state, command] = stepUpload(state, { ...answer, epoch });
+    if (answer.type === "too-large" && state.at === "sending") learnChunk(access, state.facts.chunkBytes);
+    if (command && command.run !== "release" && job.signal.aborted) {
+      [state, command] = stepUpload(state, { type: "cancel", error: job.signal.reason });
+    }
+  }
+  if (state.at === "committed") return state.outcome;
+  throw state.at === "failed" ? state.error : new TypeError(`The upload stopped while ${state.at}`);
+}
+
+function learnChunk({ quirks }: Access, chunkBytes: number | undefined): void {
+  quirks.maxChunkBytes = Math.min(
+    quirks.maxChunkBytes ?? Number.POSITIVE_INFINITY,
+    chunkBytes ?? Number.POSITIVE_INFINITY,
+  );
+}
+
+/** One command, one answer. Never throws. */
+async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer> {
+  try {
+    switch (command.run) {
+      case "open":
+        return await open(run);
+      case "send":
+        return await send(run, command);
+      case "ask":
+        return await withPlace(run, askStatus(sessionOf(run)));
+      case "verify":
+        return await verifyBlob(sessionOf(run));
+      case "wait":
+        await sleep(run.access.clock, delayBefore(run, command), run.signal);
+        return { type: "elapsed" };
+      default:
+        if (run.place) await cancelSession({ access: run.access, place: run.place });
+        return { type: "released" };
+    }
+  } catch (error) {
+    if (run.reader.failure?.error === error || command.run === "open") return { type: "refused", error };
+    return unanswered(error);
+  }
+}
+
+function delayBefore({ access }: Run, { attempt, error }: Extract<UploadCommand, { run: "wait" }>): number {
+  const asked = error instanceof WaybillError ? (error.context.retryAfterMs ?? 0) : 0;
+  return asked * (1 + access.random() / 10) + backoffMs(attempt, access.random);
+}
+
+/** Opens the session. Where blobs tend to be absent the source starts at the same time, which saves a trip. */
+async function open(run: Run): Promise<UploadAnswer> {
+  const { access, blob, options, signal, guess } = run;
+  const isEarly = guess.isAbsent && blob.size > 0;
+  // Its failure comes out when the piece is read, so that a blob that is present needs no source.
+  const ahead = isEarly ? run.reader.prime(0).catch(() => undefined) : undefined;
+  const opening = await openUpload(access, blob, { ...options, signal });
+  guess.saw(opening.is === "present");
+  run.place = opening.place;
+  if (opening.is === "present") {
+    return { type: "present", outcome: opening.outcome, holdsSession: opening.place !== undefined };
+  }
+  await ahead;
+  return { type: "opened", leastBytes: opening.leastBytes };
+}
+
+async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>): Promise<UploadAnswer> {
+  const { offset, length, closing } = command;
+  if (length > 0) await run.reader.prime(offset);
+  const body = length === 0 ? new Uint8Array() : pieceOf(run.reader, offset, length);
+  try {
+    return await withPlace(run, sendPiece(sessionOf(run), { offset, length, closing, body }));
+  } catch (error) {
+    // However the wire wrapped it: a source that failed is not the target's failure.
+    throw run.reader.failure ? run.reader.failure.error : error;
+  }
+}
+
+function pieceOf(reader: SourceReader, offset: number, length: number): RequestBody {
+  return { sizeBytes: length, open: () => reader.read(offset, length) };
+}
+
+async function withPlace(run: Run, sending: ReturnType<typeof sendPiece>): Promise<UploadAnswer> {
+  const { answer, place } = await sending;
+  run.place = place;
+  return answer;
+}
+
+function sessionOf({ access, blob, place, options, signal }: Run): Session {
+  if (!place) throw new TypeError(`No upload is open in ${locationOf(access).repository}`);
+  return { access, blob, place, signal, ...(options.onProgress && { onProgress: options.onProgress }) };
+}
