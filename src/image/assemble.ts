@@ -1,7 +1,7 @@
 import { WaybillError } from "../errors.ts";
 import { descriptorJson, type Descriptor } from "../spec/descriptor.ts";
 import { digestOf, type Digest } from "../spec/digest.ts";
-import { goJson } from "../spec/json.ts";
+import { goJson, stringMap, type StringMap } from "../spec/json.ts";
 import type { ImageManifest, Index, Manifest } from "../spec/manifest.ts";
 import { isDockerType, mediaTypes } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -77,9 +77,15 @@ export function encodeIndex(index: Index): Uint8Array {
     artifactType,
     manifests: manifests.map(descriptorJson),
     subject: subject && descriptorJson(subject),
-    annotations: annotations && Object.keys(annotations).length > 0 ? annotations : undefined,
+    annotations: annotations && goMap(annotations),
   };
   return Buffer.from(goJson(json, "  "));
+}
+
+/** Sorted when written, and left out when empty. */
+function goMap(annotations: StringMap): StringMap | undefined {
+  const entries = Object.entries(annotations);
+  return entries.length === 0 ? undefined : stringMap(entries);
 }
 
 /** What a source contributes: an index its manifests, an image itself. */
