@@ -1,0 +1,88 @@
+import type { Command } from "commander";
+import type { Host } from "../host.ts";
+import {
+  addCommonOptions,
+  addExamples,
+  addList,
+  addRegistryOptions,
+  addSwitch,
+  addValue,
+  asText,
+  newCommand,
+} from "../options.ts";
+import { publishImage, type CreateFlags } from "../publish-image.ts";
+
+/** `waybill create`, and `waybill imagetools create` with upstream's flags and defaults. */
+export function createCommand(path: string, host: Host): Command {
+  const command = newCommand(path, host)
+    .usage("[OPTIONS] [SOURCE...]")
+    .description("Create a new image based on source images: join them, change what describes them, publish the result")
+    .argument("[sources...]", "References, digests of a repository that is named already, or descriptors as JSON");
+  addImageOptions(command);
+  addOutputOptions(command);
+  addRegistryOptions(command);
+  addCommonOptions(command);
+  addExamples(
+    command,
+    [
+      "Join two build jobs' images and publish to two registries",
+      `${path} -t ghcr.io/acme/app:1 -t acme/app:1 acme/app:1-amd64 acme/app:1-arm64`,
+    ],
+    [
+      "Promote an image with its signatures, byte for byte",
+      `${path} -t acme/app:1 harbor.corp.example/staging/app:1-rc`,
+    ],
+    ["Add a platform to an image that is there", `${path} --append -t acme/app:1 acme/app:1-riscv64`],
+    ["See what it would be", `${path} --dry-run acme/app:1-amd64 acme/app:1-arm64`],
+  );
+  return command.action((sources: readonly string[], flags: CreateFlags) => publishImage(sources, flags, host));
+}
+
+function addImageOptions(command: Command): void {
+  command.optionsGroup("Image:");
+  addList(
+    command,
+    "-t, --tag <reference>",
+    "Name of the new image, in a registry or oci-layout://PATH; repeatable",
+    asText,
+  );
+  addList(
+    command,
+    "-f, --file <path>",
+    "Read a source from a file: descriptor, digest, reference or buildx metadata; repeatable",
+    asText,
+  );
+  addSwitch(command, "--append", "Take the first --tag as the first source");
+  addList(
+    command,
+    "--annotation <text>",
+    "Add an annotation, [index:|manifest-descriptor[PLATFORM]:]KEY=VALUE; repeatable",
+    asText,
+  );
+  addList(
+    command,
+    "-p, --platform <platform>",
+    "Keep only these platforms; repeatable, or separated by commas",
+    asText,
+  );
+  addSwitch(command, "--prefer-index", "Put a single image into an index; =false makes a plain copy", true);
+  addValue(
+    command,
+    "--referrers <types>",
+    "Signatures, attestations and SBOMs that travel along: default, all, none or artifact types; none also stops the search for attestations of images without one (default: default)",
+    asText,
+  );
+}
+
+function addOutputOptions(command: Command): void {
+  command.optionsGroup("Output:");
+  addSwitch(command, "--dry-run", "Show the final image instead of pushing it");
+  addValue(command, "--metadata-file <path>", "Write the result as JSON to this file", asText);
+  addValue(
+    command,
+    "--progress <mode>",
+    "auto, none, quiet, plain, rawjson or tty (default: auto) [$BUILDKIT_PROGRESS]",
+    asText,
+  );
+  addSwitch(command, "-q, --quiet", "Show nothing but REPOSITORY@DIGEST for each target");
+}

@@ -1,0 +1,66 @@
+import { WaybillError, type ErrorCode } from "../errors.ts";
+import { display } from "../spec/display.ts";
+
+/**
+ * What is told about an error: `ERROR: ` and the sentence, then one line of advice if there is any. With `debug` the codes,
+ * causes and stacks follow. What is not a `WaybillError` is our mistake and always shows its stack.
+ */
+export function failureText(error: unknown, options: { readonly debug?: boolean } = {}): string {
+  const lines = error instanceof WaybillError ? expected(error) : unexpected(error);
+  return [...lines, ...(options.debug ? details(error) : []), ""].join("\n");
+}
+
+function expected(error: WaybillError): string[] {
+  const advice = error.context.advice ?? general[error.code];
+  const sentence = `ERROR: ${display(error.message)}`;
+  return advice === undefined ? [sentence] : [sentence, `  hint: ${display(advice)}`];
+}
+
+function unexpected(error: unknown): string[] {
+  const sentence =
+    error instanceof Error ? `${error.name}: ${error.message}` : `something was thrown: ${String(error)}`;
+  return [
+    `ERROR: ${display(sentence)}`,
+    ...stackOf(error),
+    "  hint: this is a bug in waybill; please report it with the lines above, your command and `waybill --version`",
+  ];
+}
+
+// One line each, for errors that whoever threw them had no better advice for.
+const general: Partial<Record<ErrorCode, string>> = {
+  auth_required: "log in with `waybill login HOST`, or look with -D where credentials come from",
+  auth_denied: "the account was recognised but may not do this; -D names the source of its credential",
+  credential_helper_failed: "run the credential helper by hand to see why, or remove it from docker's config.json",
+  rate_limited: "wait, or log in: accounts have higher limits than addresses",
+  connection_failed: "check the name, the network and the proxy settings",
+  tls_failed: "give the registry's certificate authority with --ca-file, or see --insecure and --plain-http",
+  disk_full: "make room, then run the same command again: what is there is not written again",
+};
+
+const deepest = 8;
+
+function details(error: unknown): string[] {
+  const lines: string[] = [];
+  let cause = error;
+  for (let depth = 0; cause !== undefined && depth < deepest; depth++) {
+    if (depth > 0) lines.push(`caused by: ${display(cause instanceof Error ? String(cause) : typeof cause)}`);
+    if (cause instanceof WaybillError) lines.push(`  code: ${cause.code}${factsOf(cause)}`);
+    if (depth > 0 || cause instanceof WaybillError) lines.push(...stackOf(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return lines;
+}
+
+function factsOf(error: WaybillError): string {
+  const { advice: _advice, ...facts } = error.context;
+  return Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `, ${name}: ${display(Array.isArray(value) ? value.join(" ") : String(value))}`)
+    .join("");
+}
+
+function stackOf(error: unknown): string[] {
+  if (!(error instanceof Error) || error.stack === undefined) return [];
+  const frames = error.stack.split("\n").filter((line) => /^\s+at /.test(line));
+  return frames.map((frame) => `  ${display(frame.trim())}`);
+}

@@ -1,0 +1,28 @@
+import type { Clock, Random } from "../async/clock.ts";
+
+/** Where text goes: a terminal, a pipe or a file. */
+export interface Output {
+  write(text: string | Uint8Array): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** What a command sees of the outside world. Made once, in `main.ts`; handed in everywhere else. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: string;
+  readonly homeDirectory: string;
+  /** Absolute path of the running program, links resolved. */
+  readonly program: string;
+  readonly version: string;
+  /** True when docker started us as a plugin of its own. */
+  readonly isPlugin: boolean;
+  readonly stdin: AsyncIterable<Uint8Array | string>;
+  /** Results only. */
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+}

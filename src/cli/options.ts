@@ -1,0 +1,173 @@
+import { Command, Option } from "commander";
+import { WaybillError } from "../errors.ts";
+import { isHost, normalizeHost } from "../spec/reference.ts";
+import type { Host } from "./host.ts";
+import { durationMs, sizeBytes } from "./units.ts";
+
+/** A command that throws instead of ending the process and writes its help to `host.stdout`. `path` is what the user types. */
+export function newCommand(path: string, host: Host): Command {
+  const typed = host.isPlugin && path.startsWith("waybill imagetools") ? path.replace("waybill", "docker") : path;
+  const width = Math.min(host.stdout.columns ?? 100, 110);
+  return new Command(host.isPlugin && typed === path ? `docker ${path}` : typed).exitOverride().configureOutput({
+    writeOut: (text) => void host.stdout.write(text),
+    writeErr: () => undefined,
+    getOutHelpWidth: () => width,
+  });
+}
+
+/** A switch, also taken back by `--name=false`. Off unless `initially` says otherwise. */
+export function addSwitch(command: Command, flags: string, description: string, initially?: true): Command {
+  const long = /--([a-z][a-z0-9-]*)/.exec(flags)?.[1] ?? flags;
+  command.addOption(new Option(flags, description).default(initially));
+  return command.addOption(new Option(`--no-${long}`).hideHelp());
+}
+
+/** A flag whose values gather in a list, in the given order. */
+export function addList(
+  command: Command,
+  flags: string,
+  description: string,
+  parse: (value: string) => unknown,
+): Command {
+  const gather = (value: string, before: readonly unknown[] | undefined) => [...(before ?? []), parse(value)];
+  return command.addOption(new Option(flags, description).argParser(gather));
+}
+
+/** A flag whose one value `parse` reads. */
+export function addValue(
+  command: Command,
+  flags: string,
+  description: string,
+  parse: (value: string) => unknown,
+): Command {
+  return command.addOption(new Option(flags, description).argParser(parse));
+}
+
+export const asText = (value: string): string => value;
+
+/** What `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
+export interface RegistryFlags {
+  readonly builder?: string;
+  readonly debug?: boolean;
+  readonly caFile?: readonly string[];
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly insecure?: readonly string[];
+  readonly plainHttp?: readonly string[];
+  readonly allowPrivate?: readonly string[];
+  readonly trustRealm?: readonly string[];
+  readonly http2?: "auto" | "on" | "off";
+  readonly chunkSize?: number;
+  readonly timeout?: number;
+  readonly maxRetryAfter?: number;
+  readonly maxDescriptors?: number;
+}
+
+/** Flags about reaching registries, the same on each command that does. */
+export function addRegistryOptions(command: Command): Command {
+  command.optionsGroup("Registries:");
+  addList(command, "--ca-file <path>", "Also trust the certificate authorities in this PEM file; repeatable", asText);
+  addValue(command, "--cert-file <path>", "Client certificate (PEM)", asText);
+  addValue(command, "--key-file <path>", "Key of the client certificate (PEM)", asText);
+  addList(
+    command,
+    "--insecure <host>",
+    "Do not verify this registry's certificate; repeatable",
+    hostNamed("--insecure"),
+  );
+  addList(command, "--plain-http <host>", "Speak plain HTTP to this registry; repeatable", hostNamed("--plain-http"));
+  addList(
+    command,
+    "--allow-private <host>",
+    "Let registries lead us to this private host; repeatable",
+    hostNamed("--allow-private"),
+  );
+  addList(
+    command,
+    "--trust-realm <host>",
+    "Send credentials to this token service; repeatable [$WAYBILL_TRUST_REALMS]",
+    hostNamed("--trust-realm"),
+  );
+  addValue(command, "--http2 <mode>", "auto, on or off (default: off)", oneOf("--http2", ["auto", "on", "off"]));
+  addValue(
+    command,
+    "--chunk-size <size>",
+    "Upload blobs in pieces of this size, such as 16MiB (default: whole)",
+    sized("--chunk-size"),
+  );
+  addValue(
+    command,
+    "--timeout <duration>",
+    "Give up after this time, such as 10m (default: never)",
+    timed("--timeout"),
+  );
+  addValue(
+    command,
+    "--max-retry-after <duration>",
+    "Longest wait that a registry may ask for",
+    timed("--max-retry-after"),
+  );
+  addValue(
+    command,
+    "--max-descriptors <number>",
+    "Most descriptors to accept in one manifest (default: 5000)",
+    counted("--max-descriptors"),
+  );
+  return command;
+}
+
+/** Flags of every command, upstream's persistent ones among them. */
+export function addCommonOptions(command: Command): Command {
+  command.optionsGroup("General:");
+  addValue(command, "--builder <name>", "Use the registry settings of this buildx builder [$BUILDX_BUILDER]", asText);
+  addSwitch(command, "-D, --debug", "Tell what happens in detail; causes and stacks of errors");
+  return command.helpOption("-h, --help", "Show this help");
+}
+
+/** Examples below a command's help. */
+export function addExamples(command: Command, ...examples: readonly (readonly [string, string])[]): Command {
+  const lines = examples.map(([what, typed]) => `  # ${what}\n  ${typed}`);
+  return command.addHelpText("after", `\nExamples:\n${lines.join("\n\n")}`);
+}
+
+function usage(flag: string, value: string, expected: string): WaybillError {
+  return new WaybillError("invalid_argument", `invalid argument "${value}" for "${flag}" flag: expected ${expected}`);
+}
+
+function hostNamed(flag: string): (value: string) => string {
+  return (value) => {
+    if (!isHost(value)) throw usage(flag, value, "HOST or HOST:PORT, such as registry.corp.example:5000");
+    return normalizeHost(value);
+  };
+}
+
+function oneOf<T extends string>(flag: string, choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) throw usage(flag, value, choices.join(", "));
+    return choice;
+  };
+}
+
+function sized(flag: string): (value: string) => number {
+  return (value) => {
+    const size = sizeBytes(value);
+    if (!size) throw usage(flag, value, "a size such as 16MiB");
+    return size;
+  };
+}
+
+function timed(flag: string): (value: string) => number {
+  return (value) => {
+    const duration = durationMs(value);
+    if (duration === undefined) throw usage(flag, value, "a duration such as 30s or 1m30s");
+    return duration;
+  };
+}
+
+function counted(flag: string): (value: string) => number {
+  return (value) => {
+    if (!/^[1-9]\d{0,8}$/.test(value)) throw usage(flag, value, "a whole number above 0");
+    return Number(value);
+  };
+}

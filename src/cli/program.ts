@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { WaybillError } from "../errors.ts";
+import { goArguments } from "./arguments.ts";
+import { exitCodeOf, exitCodes } from "./exit-code.ts";
+import { failureText } from "./failure.ts";
+import type { Host } from "./host.ts";
+import { groupHelp, rootHelp } from "./help.ts";
+import { route, type Route } from "./route.ts";
+
+/**
+ * Runs one command and tells its error on `host.stderr`, the only place that does.
+ *
+ * @returns the exit code. Never rejects.
+ */
+export async function runProgram(args: readonly string[], host: Host): Promise<number> {
+  let debug = false;
+  try {
+    const found = route(args);
+    debug = found.debug;
+    await dispatch(found, found.dockerConfig === undefined ? host : withDockerConfig(host, found.dockerConfig));
+    return exitCodes.done;
+  } catch (error) {
+    host.stderr.write(failureText(error, { debug }));
+    return exitCodeOf(error);
+  }
+}
+
+function withDockerConfig(host: Host, folder: string): Host {
+  return { ...host, env: { ...host.env, DOCKER_CONFIG: folder } };
+}
+
+async function dispatch(found: Route, host: Host): Promise<void> {
+  if (found.goal === "help")
+    return void host.stdout.write(found.group === "" ? rootHelp(host) : groupHelp(found.group, host));
+  if (found.goal === "unknown") {
+    host.stderr.write(found.group === "" ? rootHelp(host) : groupHelp(found.group, host));
+    throw new WaybillError("invalid_argument", `unknown command: ${JSON.stringify(found.name)}`);
+  }
+  const path = `waybill ${found.group === "" ? "" : `${found.group} `}${found.command.name}`;
+  const command = await found.command.load(path, host);
+  await parse(command, goArguments(found.args, command));
+}
+
+/** commander's own refusals become usage errors; help that was asked for is no error. */
+async function parse(command: Command, args: readonly string[]): Promise<void> {
+  try {
+    await command.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (!isCommanderError(error)) throw error;
+    if (error.exitCode === 0) return;
+    const [sentence = "", ...more] = error.message.replace(/^error: /, "").split("\n");
+    const suggestion = more.join(" ").replace(/^\(|\)$/g, "");
+    const advice = suggestion === "" ? `see \`${command.name()} --help\`` : suggestion;
+    throw new WaybillError("invalid_argument", sentence, { advice }, { cause: error });
+  }
+}
+
+function isCommanderError(error: unknown): error is Error & { readonly code: string; readonly exitCode: number } {
+  return (
+    error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("commander.")
+  );
+}

@@ -1,0 +1,25 @@
+import type { WaybillEvent } from "../../telemetry/events.ts";
+import { display } from "../../spec/display.ts";
+import { retryText } from "./board.ts";
+
+/** A line for news that belongs to no target: warnings always, requests and details only when debugging. */
+export function noteOf(event: WaybillEvent, debug: boolean): string | undefined {
+  switch (event.type) {
+    case "warning":
+      return `WARNING: ${display(event.message)}${event.source === undefined ? "" : ` (${display(event.source)})`}`;
+    case "debug":
+      return debug ? `DEBUG: ${display(event.message)}` : undefined;
+    case "http":
+      return debug ? `DEBUG: ${display(requestText(event))}` : undefined;
+    case "retry":
+      return debug ? display(retryText(event)) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function requestText(event: WaybillEvent & { type: "http" }): string {
+  const outcome = event.status ?? event.error ?? "no answer";
+  const attempt = event.attempt > 1 ? ` (attempt ${event.attempt})` : "";
+  return `${event.method} ${event.url} ${outcome} in ${Math.round(event.durationMs)} ms${attempt}`;
+}

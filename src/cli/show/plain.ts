@@ -1,0 +1,140 @@
+import { display } from "../../spec/display.ts";
+import type { WaybillEvent } from "../../telemetry/events.ts";
+import { Board, retryText, type Row } from "./board.ts";
+import { noteOf } from "./notes.ts";
+import type { Renderer, RendererOptions } from "./show.ts";
+
+// A large blob tells how far it is once in so many milliseconds.
+const progressEveryMs = 5000;
+
+/** News as lines, in the form that buildkit's plain progress has: readable in a build log, targets interleaved. */
+export function plainRenderer(options: RendererOptions): Renderer {
+  const lines = new PlainLines(options);
+  return { event: (event) => lines.event(event), close: () => lines.close() };
+}
+
+class PlainLines {
+  readonly #board = new Board();
+  readonly #logs = new Map<Row, string[]>();
+  readonly #told = new Map<string, number>();
+  readonly #options: RendererOptions;
+  #current: Row | undefined;
+  #begun = false;
+
+  constructor(options: RendererOptions) {
+    this.#options = options;
+  }
+
+  event(event: WaybillEvent): void {
+    const row = this.#board.apply(event);
+    if (!row) return this.#note(event);
+    const line = this.#lineOf(event, row);
+    if (line !== undefined) this.#log(row, event.type === "work-started" ? undefined : line);
+    if (event.type === "work-done") this.#done(row);
+  }
+
+  #note(event: WaybillEvent): void {
+    const note = noteOf(event, this.#options.debug || event.type === "retry");
+    if (note !== undefined) this.#options.output.write(`${note}\n`);
+  }
+
+  /** The line to print about `row`; empty where its header is all there is to say. */
+  #lineOf(event: WaybillEvent, row: Row): string | undefined {
+    switch (event.type) {
+      case "work-started":
+        return "";
+      case "work-log":
+        return `${since(row, event.at)} ${display(event.message)}`;
+      case "retry":
+        return `${since(row, event.at)} ${display(retryText(event))}`;
+      case "content-done":
+        return contentLine(event, row);
+      case "content-progress":
+        return this.#progressLine(event, row);
+      case "tag-done":
+        return `${since(row, event.at)} ${display(`tag ${event.tag} ${event.state}`)}`;
+      default:
+        return undefined;
+    }
+  }
+
+  #progressLine(event: WaybillEvent & { type: "content-progress" }, row: Row): string | undefined {
+    const last = this.#told.get(row.id) ?? row.startedAt;
+    if (event.at - last < progressEveryMs) return undefined;
+    this.#told.set(row.id, event.at);
+    return `${since(row, event.at)} ${bytes(row.sentBytes)} / ${bytes(row.totalBytes)}`;
+  }
+
+  #log(row: Row, line: string | undefined): void {
+    this.#head(row);
+    if (line === undefined) return;
+    const log = this.#logs.get(row) ?? [];
+    log.push(line);
+    this.#logs.set(row, log);
+    this.#options.output.write(`#${row.index} ${line}\n`);
+  }
+
+  #head(row: Row): void {
+    if (this.#current === row) return;
+    const before = this.#current ? `#${this.#current.index} ...\n` : "";
+    const gap = this.#begun ? "\n" : "";
+    this.#options.output.write(`${before}${gap}#${row.index} ${display(row.name)}\n`);
+    this.#begun = true;
+    this.#current = row;
+  }
+
+  #done(row: Row): void {
+    const counts = countsOf(row);
+    if (counts !== "") this.#log(row, `${since(row, row.endedAt ?? row.startedAt)} ${counts}`);
+    this.#head(row);
+    this.#options.output.write(`#${row.index} ${endOf(row)}\n`);
+    this.#current = undefined;
+  }
+
+  close(): void {
+    for (const row of this.#board.rows) {
+      if (row.error === undefined || isCancelled(row.error)) continue;
+      const log = (this.#logs.get(row) ?? []).map((line) => `${line}\n`).join("");
+      this.#options.output.write(`------\n > ${display(row.name)}:\n${log}------\n`);
+    }
+  }
+}
+
+function endOf(row: Row): string {
+  if (row.error === undefined) return `DONE ${(((row.endedAt ?? row.startedAt) - row.startedAt) / 1000).toFixed(1)}s`;
+  return isCancelled(row.error) ? "CANCELED" : `ERROR: ${display(row.error)}`;
+}
+
+function isCancelled(error: string): boolean {
+  return error.startsWith("Cancelled");
+}
+
+function contentLine(event: WaybillEvent & { type: "content-done" }, row: Row): string | undefined {
+  if (event.outcome === "failed")
+    return `${since(row, event.at)} ${display(`${event.digest} failed: ${event.error ?? "no reason given"}`)}`;
+  if (event.outcome !== "sent") return undefined;
+  return `${display(event.digest)} ${bytes(event.sizeBytes)} / ${bytes(event.sizeBytes)} done`;
+}
+
+function countsOf(row: Row): string {
+  const parts = [
+    row.sent > 0 ? `${row.sent} sent (${bytes(row.sentBytes)})` : "",
+    row.mounted > 0 ? `${row.mounted} mounted` : "",
+    row.existed > 0 ? `${row.existed} there already` : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** Seconds since the row began, with the digits that buildkit gives them. */
+function since(row: Row, at: number): string {
+  const seconds = Math.max(0, at - row.startedAt) / 1000;
+  return seconds.toFixed(seconds < 10 ? 3 : seconds < 100 ? 2 : 1);
+}
+
+function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  let value = count;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return unit === 0 ? `${count}B` : `${value.toFixed(2)}${units[unit]}`;
+}

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { systemClock } from "../../async/clock.ts";
+import { guarded, openShow } from "./show.ts";
+import { script } from "../../../test/support/progress-script.ts";
+
+test("guarded drops a renderer that throws and says so once", () => {
+  const told: string[] = [];
+  let events = 0;
+  const broken = {
+    event() {
+      events++;
+      throw new RangeError("no");
+    },
+    close: () => undefined,
+  };
+  const show = guarded(broken, { output: { write: (text) => told.push(String(text)) } });
+
+  for (const event of script) show.report(event);
+  show.close();
+
+  expect(events).toBe(1);
+  expect(told).toEqual(["WARNING: progress is no longer shown: RangeError\n"]);
+});
+
+test("openShow of quiet says nothing unless debugging", async () => {
+  const told: string[] = [];
+  const options = {
+    output: { write: (text: string | Uint8Array) => told.push(String(text)) },
+    clock: systemClock(),
+    env: {},
+  };
+  const quiet = await openShow("quiet", { ...options, debug: false });
+  for (const event of script) quiet.report(event);
+  expect(told).toEqual([]);
+
+  const debugging = await openShow("quiet", { ...options, debug: true });
+  debugging.report({ type: "debug", message: "credential for one.example from docker config", at: 0 });
+  expect(told).toEqual(["DEBUG: credential for one.example from docker config\n"]);
+});

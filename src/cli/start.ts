@@ -1,0 +1,46 @@
+import process from "node:process";
+import { systemClock } from "../async/clock.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { failureText } from "./failure.ts";
+import { createInterrupts, watchDocker, type Interrupts } from "./interrupts.ts";
+import type { Invocation } from "./plugin.ts";
+import { processHost } from "./process-host.ts";
+import { runProgram } from "./program.ts";
+
+/** Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. */
+export async function start(invocation: Invocation, version: string): Promise<void> {
+  const clock = systemClock();
+  const interrupts = createInterrupts({ clock, exit: (code) => process.exit(code) });
+  listen(interrupts);
+  const host = processHost({ version, isPlugin: invocation.isPlugin, signal: interrupts.signal });
+  const code = await runProgram(invocation.args, host);
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(interrupts.exitCode() !== undefined && code !== 0 ? interrupts.exitCode() : code);
+}
+
+function listen(interrupts: Interrupts): void {
+  process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
+  process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
+  const dockerSocket = process.env["DOCKER_CLI_PLUGIN_SOCKET"];
+  if (dockerSocket) watchDocker(dockerSocket, () => interrupts.interrupt("docker"));
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  // Whoever reads us may leave at any time: `waybill inspect … | head -1`.
+  process.stdout.on("error", ignoreClosed);
+  process.stderr.on("error", ignoreClosed);
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(failureText(error, { debug: true }), () => process.exit(exitCodeOf(undefined)));
+}
+
+function ignoreClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED" && error.code !== "EOF") fail(error);
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || !stream.writable) return resolve();
+    stream.write("", () => resolve());
+  });
+}
