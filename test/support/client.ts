@@ -1,0 +1,85 @@
+import { openRegistry, type Registry, type Repository, type RegistryOptions } from "../../src/registry/registry.ts";
+import type { HttpRequest, Send } from "../../src/http/send.ts";
+import { createRegistry, type RegistryOptions as ServerOptions } from "../../src/server/registry.ts";
+import { createMemoryStorage } from "../../src/server/memory-storage.ts";
+import { faulty, type FaultRule } from "../../src/server/faults.ts";
+import type { WaybillEvent } from "../../src/telemetry/events.ts";
+import { manualClock, type ManualClock } from "./clock.ts";
+
+/** The real client before the embedded registry (or a wire of the test's own), with a clock that the test moves. */
+export interface Client {
+  readonly registry: Registry;
+  readonly repository: Repository;
+  /** `METHOD path?query` of each request, in order of asking. */
+  readonly requests: readonly string[];
+  readonly asked: readonly HttpRequest[];
+  readonly warnings: readonly string[];
+  readonly clock: ManualClock;
+  forget(): void;
+  /** Waits for `work`, moving the clock on whenever nothing else happens. */
+  settle<T>(work: Promise<T>): Promise<T>;
+}
+
+export interface ClientOptions extends Partial<Omit<RegistryOptions, "send" | "clock" | "report">> {
+  readonly server?: ServerOptions;
+  readonly faults?: readonly FaultRule[];
+  /** In place of the embedded registry. */
+  readonly send?: Send;
+  readonly host?: string;
+}
+
+export function client(options: ClientOptions = {}): Client {
+  const { server, faults = [], host = "registry.example", ...rest } = options;
+  const clock = manualClock();
+  const asked: HttpRequest[] = [];
+  const warnings: string[] = [];
+  const wire = faulty(options.send ?? createRegistry(createMemoryStorage(), { clock, ...server }), faults);
+  const send: Send = async (request) => {
+    asked.push(request);
+    return wire(counted(request));
+  };
+  const report = (event: WaybillEvent) => void (event.type === "warning" && warnings.push(event.message));
+  const base = { random: () => 0.5, baseUrl: `https://${host}`, ...rest };
+  const registry = openRegistry(host, { ...base, send, clock, report });
+  return {
+    registry,
+    repository: registry.repository("app"),
+    get requests() {
+      return asked.map(({ method, url }) => `${method} ${url.replace(`https://${host}/v2/`, "")}`);
+    },
+    asked,
+    warnings,
+    clock,
+    forget: () => void asked.splice(0),
+    settle: (work) => settle(work, clock),
+  };
+}
+
+/** Tells progress as a socket would. */
+function counted(request: HttpRequest): HttpRequest {
+  const { body, onProgress } = request;
+  if (!onProgress || body === undefined || body instanceof Uint8Array) return request;
+  return {
+    ...request,
+    body: {
+      sizeBytes: body.sizeBytes,
+      async *open(signal) {
+        for await (const chunk of body.open(signal)) {
+          yield chunk;
+          onProgress(chunk.byteLength);
+        }
+      },
+    },
+  };
+}
+
+async function settle<T>(work: Promise<T>, clock: ManualClock): Promise<T> {
+  const state = { done: false };
+  const finish = () => void (state.done = true);
+  work.then(finish, finish);
+  for (let idle = 0; !state.done; idle++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (idle % 20 === 19) clock.next();
+  }
+  return work;
+}
