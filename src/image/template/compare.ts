@@ -15,7 +15,7 @@ export function isEqual(first: Arg, second: Arg): boolean {
   const b = unboxed(second);
   if (a === undefined || b === undefined) return isNil(a) && isNil(b);
   if (isBasic(a) || isBasic(b)) {
-    if (a.kind !== b.kind) throw new Failure("incompatible types for comparison");
+    if (a.kind !== b.kind) throw incompatible(a, b);
     return a.data === b.data;
   }
   if (a.kind === "map" || a.kind === "slice" || b.kind === "map" || b.kind === "slice") {
@@ -31,6 +31,10 @@ function isBasic(value: GoValue): value is GoValue & { readonly kind: "string" |
 
 function isNil(value: Arg): boolean {
   return value === undefined || (!isBasic(value) && value.data === undefined);
+}
+
+function incompatible(a: GoValue, b: GoValue): Failure {
+  return new Failure(`incompatible types for comparison: ${a.type.name} and ${b.type.name}`);
 }
 
 /** Go's `lt`. @throws Failure for kinds without an order, or two of different kinds. */

@@ -2,9 +2,8 @@ import type { WaybillError } from "../../errors.ts";
 import { access, indirect, isTrue } from "./access.ts";
 import { Failure, invalidTemplate, maxSteps } from "./fail.ts";
 import { formatValue } from "./format-value.ts";
-import { call, CallFailure } from "./functions.ts";
+import { call, CallFailure, checkCount } from "./functions.ts";
 import { sourceOf, type Block, type Command, type Node, type Operand, type Pipe } from "./nodes.ts";
-import { quote } from "./quote.ts";
 import { Budget, plainStyle } from "./style.ts";
 import { elementAt, floatType, goBool, goInt, goString, intType, lengthOf, runeType, sortedEntries } from "./type.ts";
 import type { GoValue } from "./type.ts";
@@ -113,7 +112,6 @@ class Evaluation {
 
   private range(node: Block, dot: Value): Leaving {
     const list = indirect(this.pipe(node.pipe, dot)).value;
-    this.current = node.pipe;
     let empty = true;
     for (const [key, element] of iterate(list)) {
       empty = false;
@@ -205,7 +203,7 @@ class Evaluation {
     const name = node.path.at(-1);
     if (name === undefined) return value;
     const args = words.map((word) => this.word(word, dot));
-    this.current = node;
+    if (words.length > 0) this.current = node;
     return access(value, name, [...args, ...last]);
   }
 
@@ -218,10 +216,10 @@ class Evaluation {
   private call(name: string, dot: Value, { words, last, node, at }: Call): Value {
     this.look(at);
     if (name === "and" || name === "or") return this.shortCircuit(name, dot, { words, last });
+    checkCount(name, words.length + last.length);
     const args = words.map((word) => this.word(word, dot));
     try {
-      const result = call(name, [...args, ...last]);
-      return result;
+      return call(name, [...args, ...last]);
     } catch (error) {
       if (error instanceof CallFailure) this.current = node;
       throw error;
@@ -230,7 +228,7 @@ class Evaluation {
 
   /** `and` and `or` stop at the argument that settles them. */
   private shortCircuit(name: "and" | "or", dot: Value, { words, last }: Args): Value {
-    if (words.length + last.length === 0) throw new Failure(`wrong number of args for ${name}: want at least 1 got 0`);
+    checkCount(name, words.length + last.length);
     let value: Value;
     for (const word of words) {
       value = this.word(word, dot);
@@ -279,11 +277,11 @@ function* iterate(list: Value): Iterable<[Value, Value]> {
       for (let at = 0; at < list.data; at++) yield [goInt(at, list.type), goInt(at, list.type)];
       return;
     default:
-      if (list) throw new Failure(`range can't iterate over ${quoteless(list)}`);
+      if (list) throw new Failure(`range can't iterate over ${shown(list)}`);
   }
 }
 
-function quoteless(value: GoValue): string {
+function shown(value: GoValue): string {
   const text = formatValue(value, "v", plainStyle(new Budget()));
-  return text.length > 200 ? `${quote(text.slice(0, 200))}...` : text;
+  return text.length > 4000 ? `${text.slice(0, 4000)}...` : text;
 }

@@ -48,11 +48,15 @@ export function isFunction(name: string): boolean {
   return functions.has(name);
 }
 
-/** Calls the function `name`. @throws Failure for a wrong number or kind of arguments. */
+function named(name: string): TemplateFunction {
+  const found = functions.get(name);
+  if (!found) throw new Failure(`${JSON.stringify(name)} is not a defined function`);
+  return found;
+}
+
+/** Calls the function `name` with as many arguments as it takes. @throws Failure for a wrong kind of arguments. */
 export function call(name: string, args: readonly Arg[]): Arg {
-  const called = functions.get(name);
-  if (!called) throw new Failure(`${JSON.stringify(name)} is not a defined function`);
-  checkCount(name, called, args.length);
+  const called = named(name);
   try {
     return called.call(args);
   } catch (error) {
@@ -71,10 +75,11 @@ export class CallFailure extends Failure {
 class ArgumentFailure extends Failure {}
 
 /** @throws Failure where `name` cannot take `count` arguments. */
-function checkCount(name: string, { least, most }: TemplateFunction, count: number): void {
+export function checkCount(name: string, count: number): void {
+  const { least, most } = named(name);
   if (count >= least && count <= most) return;
   const want = most === many ? `at least ${least}` : String(least);
-  throw new ArgumentFailure(`wrong number of args for ${name}: want ${want} got ${count}`);
+  throw new Failure(`wrong number of args for ${name}: want ${want} got ${count}`);
 }
 
 function textOf(value: Arg): string {

@@ -1,4 +1,5 @@
 import { codePointName } from "./fail.ts";
+import { quote } from "./quote.ts";
 
 export type TokenKind =
   | "error"
@@ -23,7 +24,8 @@ export type TokenKind =
   | "declare"
   | "comma"
   | "open"
-  | "close";
+  | "close"
+  | "other";
 
 export interface Token {
   readonly kind: TokenKind;
@@ -39,6 +41,8 @@ const keywords: ReadonlySet<string> = new Set("block break continue define else 
 const trimmed = /[ \t\r\n]/;
 const wordCharacter = /[\p{L}\p{Nd}_]/u;
 const afterWord = /[ \t\r\n.,|:)(]/;
+const number =
+  /^[-+]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][-+]?[0-9_]*)?|0[bBoO][0-9_]*|[0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]*)?)i?/;
 const quotes: Readonly<Record<string, readonly [TokenKind, string]>> = {
   '"': ["string", "unterminated quoted string"],
   "'": ["char", "unterminated character constant"],
@@ -127,6 +131,7 @@ class Lexer {
     if (/[-+0-9.]/.test(char)) return this.number();
     if (char === "(" || char === ")") return this.paren(char);
     if (wordCharacter.test(char)) return this.word("identifier", at);
+    if (char >= "!" && char <= "~") return this.take("other", at + 1);
     return this.stop(`unrecognized character in action: ${codePointName(char)}`);
   }
 
@@ -181,12 +186,11 @@ class Lexer {
   }
 
   private number(): boolean {
-    const match = /^[-+]?[0-9.][0-9a-zA-Z_.]*(?:(?<=[eEpP])[-+][0-9_]+)?[i]?/.exec(
-      this.input.slice(this.at, this.at + 256),
-    );
-    const text = match?.[0] ?? this.input.charAt(this.at);
-    if (!match || text.length > 250) return this.stop(`bad number syntax: ${JSON.stringify(text)}`);
-    return this.take("number", this.at + text.length);
+    const match = number.exec(this.input.slice(this.at, this.at + 256));
+    const end = this.at + (match?.[0].length ?? 0);
+    const next = String.fromCodePoint(this.input.codePointAt(end) ?? 0x20);
+    if (match && end - this.at < 250 && !wordCharacter.test(next)) return this.take("number", end);
+    return this.stop(`bad number syntax: ${quote(this.input.slice(this.at, end) + next)}`);
   }
 
   private paren(char: string): boolean {

@@ -16,6 +16,7 @@ export function readNumber(text: string): NumberConstant | string {
   if (integer.test(text)) return readInteger(text);
   if (/^[-+]?0[xX].*[pP]/.test(text)) return `unsupported number ${quote(text)}: hexadecimal floating point`;
   if (/^[-+.0-9eE_]+i$/.test(text)) return `unsupported number ${quote(text)}: complex constants`;
+  if (/^[-+]?0[0-9_]+$/.test(text)) return `integer overflow: ${quote(text)}`;
   if (!decimal.test(text)) return `bad number syntax: ${quote(text)}`;
   const value = Number(text.replaceAll("_", ""));
   return Number.isFinite(value) ? { value, type: "float64" } : `illegal number syntax: ${quote(text)}`;

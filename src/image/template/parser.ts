@@ -96,7 +96,7 @@ class Parser extends Pipelines {
     const next = this.tokens.peekWord();
     if (next.kind === "keyword" && (next.text === "if" || next.text === "with")) {
       this.tokens.next();
-      if (next.text !== kind) throw this.tokens.unexpected(next, "else");
+      if (next.text !== kind) throw this.tokens.unexpected(next, "input");
       return [this.nested(() => this.block(kind))];
     }
     const { nodes, ending } = this.nodes();
