@@ -5,3 +5,7 @@ export { createMemoryStorage } from "./memory-storage.ts";
 export type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
 export { faulty, type Fault, type FaultRule } from "./faults.ts";
 export { serve, type RunningServer, type ServeOptions } from "./node.ts";
+export { openDiskStorage, type DiskStorageOptions } from "./disk-storage.ts";
+export { basicAuth, type BasicAuthOptions } from "./basic-auth.ts";
+export { bearerAuth, type BearerAuthOptions } from "./bearer-auth.ts";
+export { parseHtpasswd, type Passwords } from "./passwords.ts";

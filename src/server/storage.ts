@@ -57,9 +57,9 @@ export interface Storage extends AsyncDisposable {
   /** Drafts that were left over from before a restart, each once. */
   takeDrafts(): readonly Draft[];
   /**
-   * Turns `draft` into content and records `changes`. The draft is gone afterwards, unless the error is `disk_full` or `io_failed`.
+   * Turns `draft` into content and records `changes`. The draft is gone afterwards, also when it fails.
    *
-   * @throws WaybillError `digest_mismatch` where its bytes are not `digest`.
+   * @throws WaybillError `digest_mismatch` where its bytes are not `digest`; `disk_full` `io_failed`.
    */
   commit(draft: Draft, digest: Digest, changes: readonly Change[]): Promise<void>;
   /** Keeps small content, whose digest the caller has verified, and records `changes`. */

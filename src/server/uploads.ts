@@ -1,5 +1,4 @@
 import { algorithmOf, parseDigest, type Digest, type DigestAlgorithm } from "../spec/digest.ts";
-import { hasCode } from "../errors.ts";
 import type { Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseChunkRange } from "./range.ts";
@@ -97,12 +96,8 @@ async function closeWith(exchange: Exchange, session: Session, digest: Digest): 
   session.busy = true;
   try {
     await storage.commit(draft, digest, [{ kind: "blob", repository, digest, sizeBytes: draft.sizeBytes }]);
-    sessions.close(session);
-  } catch (error) {
-    if (hasCode(error, "digest_mismatch")) sessions.close(session);
-    throw error;
   } finally {
-    session.busy = false;
+    sessions.close(session);
   }
   return created(repository, digest);
 }

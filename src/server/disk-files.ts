@@ -1,0 +1,110 @@
+import { constants } from "node:fs";
+import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Bytes } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
+
+/** Folders and files are the owner's alone. */
+export const folderMode = 0o700;
+export const fileMode = 0o600;
+const readBytes = 256 * 1024;
+
+/** The failure of a system call as ours. `what` completes "Cannot …". */
+export function ioError(cause: unknown, what: string): WaybillError {
+  const code = codeOf(cause) ?? "unknown error";
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new WaybillError(isFull ? "disk_full" : "io_failed", `Cannot ${what}: ${code}`, {}, { cause });
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** What `work` gives, with failures of system calls as `WaybillError`. */
+export async function ioCall<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof WaybillError ? error : ioError(error, what);
+  }
+}
+
+/** Makes the names in a folder survive a crash. Windows has no such call: its folders are journaled. */
+export async function syncFolder(path: string): Promise<void> {
+  let folder: FileHandle;
+  try {
+    folder = await open(path, constants.O_RDONLY);
+  } catch (error) {
+    if (codeOf(error) === "EPERM" || codeOf(error) === "EISDIR" || codeOf(error) === "EACCES") return;
+    throw error;
+  }
+  try {
+    await folder.sync();
+  } catch (error) {
+    if (codeOf(error) !== "EPERM" && codeOf(error) !== "EINVAL") throw error;
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Makes a folder that survives a crash, and those above it. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: folderMode });
+  if (first === undefined) return;
+  for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+}
+
+/** Writes `bytes` to `temporary` and gives it the name `path`; resolves when that survives a crash. */
+export async function writeDurably(path: string, temporary: string, bytes: Uint8Array): Promise<void> {
+  await writeSynced(temporary, bytes);
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Writes a new file. Its bytes survive a crash when this resolves; its name does so after `syncFolder`. */
+export async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  await using file = await open(path, "wx", fileMode);
+  await file.writeFile(bytes);
+  await file.sync();
+}
+
+export async function listFolder(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+    throw error;
+  }
+}
+
+/** Takes a file away; one that is not there is as good. */
+export async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true });
+}
+
+/** The file's bytes from `start` up to `end`; the next block is read while the reader has the last one. */
+export async function* readFrom(path: string, start: number, end: number): Bytes {
+  if (start >= end) return;
+  await using file = await open(path, "r");
+  let next = readBlock(file, start, end);
+  for (let at = start; at < end;) {
+    const block = await next;
+    at += block.byteLength;
+    if (block.byteLength === 0)
+      throw new WaybillError("io_failed", "Cannot read content: the file is shorter than it should be");
+    if (at < end) next = readBlock(file, at, end);
+    // A reader that leaves at the yield below must not leave a read behind on a closed file, nor its rejection.
+    next.catch(() => undefined);
+    try {
+      yield block;
+    } finally {
+      await next.catch(() => undefined);
+    }
+  }
+}
+
+async function readBlock(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
+  const length = Math.min(readBytes, end - start);
+  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, start);
+  return buffer.subarray(0, bytesRead);
+}

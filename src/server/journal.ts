@@ -1,0 +1,156 @@
+import { open, rename, stat, type FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import { WaybillError } from "../errors.ts";
+import { fileMode, ioCall, writeDurably } from "./disk-files.ts";
+
+const headline = "waybill-journal 1\n";
+
+interface Waiting {
+  readonly line: string;
+  readonly apply: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * A file of entries, one JSON value a line with its checksum before it. Entries that are written while another write is under way
+ * share the next one and its fsync.
+ */
+export class Journal implements AsyncDisposable {
+  readonly #file: FileHandle;
+  #sizeBytes: number;
+  #queue: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  private constructor(file: FileHandle, sizeBytes: number) {
+    this.#file = file;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /**
+   * Opens the journal at `path`, making an empty one where there is none, and hands each entry to `replay` in order. The tail that a
+   * crash left half-written is cut off; what is cut off is kept beside it as `<path>.damaged`.
+   */
+  static async open(path: string, replay: (entry: unknown) => void): Promise<Journal> {
+    await createIfMissing(path);
+    const file = await open(path, "r+");
+    try {
+      const sizeBytes = await replayLines(file, replay);
+      await cutOff(file, sizeBytes, path);
+      return new Journal(file, sizeBytes);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Replaces the journal at `path` by one that holds `entries`; a crash leaves the old one or the new one. It must not be open. */
+  static async rewrite(path: string, entries: Iterable<unknown>): Promise<void> {
+    const lines = [headline];
+    for (const entry of entries) lines.push(lineOf(entry));
+    await writeDurably(path, `${path}.new`, Buffer.from(lines.join("")));
+  }
+
+  /**
+   * Adds `entry`. Calls `apply` when it survives a crash, before any entry that was added later, and resolves after that.
+   *
+   * @throws WaybillError `disk_full` `io_failed`; the entry is not in the journal then, and `apply` is not called.
+   */
+  append(entry: unknown, apply: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ line: lineOf(entry), apply, resolve, reject });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
+    await this.#file.close().catch(() => undefined);
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      await this.#write(batch);
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    const bytes = Buffer.from(batch.map(({ line }) => line).join(""));
+    try {
+      await ioCall("record change", () => this.#writeAt(bytes));
+    } catch (error) {
+      await this.#file.truncate(this.#sizeBytes).catch(() => undefined);
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    this.#sizeBytes += bytes.byteLength;
+    for (const { apply } of batch) apply();
+    for (const { resolve } of batch) resolve();
+  }
+
+  async #writeAt(bytes: Buffer): Promise<void> {
+    for (let done = 0; done < bytes.byteLength;) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.byteLength - done, this.#sizeBytes + done);
+      done += bytesWritten;
+    }
+    await this.#file.datasync();
+  }
+}
+
+function lineOf(entry: unknown): string {
+  return `${lineOfText(JSON.stringify(entry))}\n`;
+}
+
+async function createIfMissing(path: string): Promise<void> {
+  const exists = await stat(path).catch(() => undefined);
+  if (!exists) await Journal.rewrite(path, []);
+}
+
+/** The length in bytes of the sound beginning. @throws WaybillError `io_failed` where the file is no journal at all. */
+async function replayLines(file: FileHandle, replay: (entry: unknown) => void): Promise<number> {
+  let sound = 0;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of file.createReadStream({ autoClose: false, start: 0 }) as AsyncIterable<Buffer>) {
+    rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      if (!replayLine(rest.toString("utf8", 0, end), sound === 0, replay)) return sound;
+      sound += end + 1;
+      rest = rest.subarray(end + 1);
+    }
+  }
+  if (sound === 0) throw notAJournal();
+  return sound;
+}
+
+function notAJournal(): WaybillError {
+  return new WaybillError("io_failed", "Cannot read catalogue: it is not a journal, or one of a newer version");
+}
+
+function replayLine(line: string, isFirst: boolean, replay: (entry: unknown) => void): boolean {
+  if (isFirst && `${line}\n` !== headline) throw notAJournal();
+  if (isFirst) return true;
+  const text = line.slice(9);
+  if (line !== lineOfText(text)) return false;
+  replay(JSON.parse(text) as unknown);
+  return true;
+}
+
+function lineOfText(text: string): string {
+  return `${crc32(text).toString(16).padStart(8, "0")} ${text}`;
+}
+
+async function cutOff(file: FileHandle, sizeBytes: number, path: string): Promise<void> {
+  const whole = (await file.stat()).size;
+  if (whole === sizeBytes) return;
+  const tail = Buffer.alloc(whole - sizeBytes);
+  await file.read(tail, 0, tail.byteLength, sizeBytes);
+  await using kept = await open(`${path}.damaged.new`, "w", fileMode);
+  await kept.writeFile(tail);
+  await kept.sync();
+  await rename(`${path}.damaged.new`, `${path}.damaged`);
+  await file.truncate(sizeBytes);
+  await file.sync();
+}
