@@ -71,8 +71,10 @@ function parseName(text: string, name: string): Location {
   if (/^[a-f0-9]{64}$/.test(text)) throw invalid(text, "64 hex digits are an image ID, not a name");
   const slash = name.indexOf("/");
   const first = slash < 0 ? "" : name.slice(0, slash);
-  const named = /[.:[]/.test(first) || first === "localhost" || first !== first.toLowerCase();
-  const host = named ? normalizeHost(first) : "docker.io";
+  const named = isNamedHost(first) || first !== first.toLowerCase();
+  // A host of one word is told from a folder by its capitals alone: they stay.
+  const written = isNamedHost(first.toLowerCase()) ? normalizeHost(first) : first;
+  const host = named ? written : "docker.io";
   const path = named ? name.slice(slash + 1) : name;
   const repository = host === "docker.io" && !path.includes("/") ? `library/${path}` : path;
   if (named && !isHost(first)) throw invalid(text, "its host is not host[:port]");
@@ -80,6 +82,10 @@ function parseName(text: string, name: string): Location {
   if (/[A-Z]/.test(path)) throw invalid(text, "repository name must be lowercase");
   if (!isRepository(repository)) throw invalid(text, "invalid reference format");
   return { kind: "registry", host, repository };
+}
+
+function isNamedHost(first: string): boolean {
+  return /[.:[]/.test(first) || first === "localhost";
 }
 
 /** Names of one host that docker takes for the same: Docker Hub's old one, and letter case. */
