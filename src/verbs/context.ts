@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import type { Location } from "../spec/reference.ts";
+import { openStores, type Stores, type StoresOptions } from "../stores.ts";
 import type { Report } from "../telemetry/events.ts";
 
 /** What a verb needs of the world. */
@@ -20,4 +21,22 @@ export interface Context {
 export interface Access {
   readonly pull: readonly Location[];
   readonly push: readonly Location[];
+}
+
+export interface ContextOptions extends StoresOptions {
+  /** Aborts whatever the context is used for. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A context over real registries and folders. The caller disposes of it, which closes all connections.
+ *
+ * @throws WaybillError `invalid_argument`, `invalid_config` for what the options name.
+ */
+export async function openContext(
+  options: ContextOptions,
+): Promise<Context & Pick<Stores, "send" | "endpoints" | "registry"> & AsyncDisposable> {
+  const stores = await openStores(options);
+  const { report, clock, random, signal } = options;
+  return { ...stores, report, clock, random, signal };
 }

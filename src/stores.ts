@@ -1,0 +1,205 @@
+import type { Clock, Random } from "./async/clock.ts";
+import type { Source, Store } from "./content/store.ts";
+import { WaybillError } from "./errors.ts";
+import { createNetwork, type Network } from "./http/network.ts";
+import { proxyFromEnv } from "./http/proxy.ts";
+import { followRedirects } from "./http/redirect.ts";
+import { retry } from "./http/retry.ts";
+import { intercept, type Interceptor, type Send } from "./http/send.ts";
+import { throttle } from "./http/throttle.ts";
+import { trace } from "./http/trace.ts";
+import { reportWarnings } from "./http/warnings.ts";
+import { authorize } from "./registry/auth/authorize.ts";
+import { repositoryScope } from "./registry/auth/scope.ts";
+import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
+import { credentialChain } from "./registry/credentials/chain.ts";
+import { samePrincipal, type CredentialSource } from "./registry/credentials/credential.ts";
+import { nodeCredentialEnvironment } from "./registry/credentials/environment.ts";
+import { endpoints, type Endpoints } from "./registry/endpoint.ts";
+import { mirrored } from "./registry/mirrors.ts";
+import { openRegistry, type Registry } from "./registry/registry.ts";
+import { hasCertificates, tlsSettings } from "./registry/tls.ts";
+import { formatLocation, type Location } from "./spec/reference.ts";
+import type { Report } from "./telemetry/events.ts";
+
+/** How places are reached. All but clock, chance, environment and report have defaults. */
+export interface StoresOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly report: Report;
+  /** Default `waybill`. */
+  readonly userAgent?: string;
+  /** PEM files of certificate authorities that are trusted too. */
+  readonly caFiles?: readonly string[];
+  /** A client certificate and its key, PEM files; both or none. */
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  /** Registries, `host[:port]`, whose certificate is not checked. */
+  readonly insecure?: readonly string[];
+  /** Registries, `host[:port]`, that are spoken to over plain HTTP. */
+  readonly plainHttp?: readonly string[];
+  /** Private hosts that a registry may lead us to. */
+  readonly allowPrivate?: readonly string[];
+  /** Token services that may have any registry's credential. */
+  readonly trustRealms?: readonly string[];
+  /** Default `off`. */
+  readonly http2?: "auto" | "on" | "off";
+  /** Send blobs in chunks of this many bytes, always. */
+  readonly chunkSizeBytes?: number;
+  /** The longest `Retry-After` that is followed; default 120,000. */
+  readonly maxRetryAfterMs?: number;
+  /** Most descriptors in one manifest; default 5,000. */
+  readonly maxDescriptors?: number;
+  /** The buildx builder whose registry settings apply; default `$BUILDX_BUILDER`, else the current one. */
+  readonly builder?: string;
+}
+
+/** Every place that content can lie in, and the wire behind those that are registries. */
+export interface Stores extends AsyncDisposable {
+  /** The same place gives the same store. @throws WaybillError `invalid_reference`, `invalid_layout` */
+  open(location: Location): Promise<Store>;
+  /** Tells what the run will touch, so that one token for each registry can serve all of it. */
+  announce(access: { readonly pull: readonly Location[]; readonly push: readonly Location[] }): void;
+  registry(host: string): Registry;
+  /** The wire with everything that wraps it. */
+  readonly send: Send;
+  readonly endpoints: Endpoints;
+}
+
+/**
+ * Composes the wire and opens stores over it. The caller disposes of it, which closes all connections.
+ *
+ * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
+ */
+export async function openStores(options: StoresOptions): Promise<Stores> {
+  const environment = nodeCredentialEnvironment(options.env);
+  const builder = await builderSettings(environment, options.builder);
+  const credentials = credentialChain(environment, options);
+  const places = endpoints({
+    ...options,
+    builder,
+    hasCertificates: (hostPort) => hasCertificates(environment, hostPort),
+  });
+  const scopes = new Map<string, string[]>();
+  const network = openNetwork(options, builder);
+  const wrapped = intercept(network.send, ...interceptors(options, { credentials, places, scopes }));
+  const registries = remembered((host: string) => {
+    const mayMount = mountsAmong(credentials, host);
+    return openRegistry(host, { ...options, send: wrapped, baseUrl: places.baseUrl(host), mayMount });
+  });
+  const stores = remembered((name: string, location: Location) =>
+    openStore(location, { registries, builder, options }),
+  );
+  return {
+    open: async (location) => stores(formatLocation(location), location),
+    announce: (access) => noteScopes(scopes, access),
+    registry: (host) => registries(host),
+    send: wrapped,
+    endpoints: places,
+    [Symbol.asyncDispose]: () => network.close(),
+  };
+}
+
+function openNetwork(options: StoresOptions, builder: BuilderSettings): Network {
+  const environment = nodeCredentialEnvironment(options.env);
+  const { clock, userAgent = "waybill", allowPrivate } = options;
+  return createNetwork({
+    clock,
+    userAgent,
+    tlsFor: tlsSettings({ ...options, files: environment, builder }),
+    proxyFor: proxyFromEnv(options.env),
+    ...(allowPrivate && { allowPrivate }),
+    ...(options.http2 && { http2: options.http2 }),
+  });
+}
+
+interface Parts {
+  readonly credentials: CredentialSource;
+  readonly places: Endpoints;
+  readonly scopes: ReadonlyMap<string, readonly string[]>;
+}
+
+/** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
+function interceptors(options: StoresOptions, { credentials, places, scopes }: Parts): readonly Interceptor[] {
+  return [
+    reportWarnings(options),
+    retry(options),
+    places.settleScheme,
+    authorize({ ...options, credentials, scopesFor: (registry) => scopes.get(registry) ?? [] }),
+    followRedirects(),
+    throttle(options),
+    trace(options),
+  ];
+}
+
+function mountsAmong(credentials: CredentialSource, host: string): (from: Location, to: Location) => Promise<boolean> {
+  const principal = (location: Location) =>
+    credentials(host, location.kind === "registry" ? location.repository : undefined);
+  return async (from, to) => samePrincipal(await principal(from), await principal(to));
+}
+
+function noteScopes(scopes: Map<string, string[]>, { pull, push }: Parameters<Stores["announce"]>[0]): void {
+  const note = (location: Location, ...actions: readonly ("pull" | "push")[]) => {
+    if (location.kind !== "registry") return;
+    scopes.set(location.host, [...(scopes.get(location.host) ?? []), repositoryScope(location.repository, ...actions)]);
+  };
+  for (const location of push) note(location, "pull", "push");
+  for (const location of pull) note(location, "pull");
+}
+
+interface Opening {
+  readonly registries: (host: string) => Registry;
+  readonly builder: BuilderSettings;
+  readonly options: StoresOptions;
+}
+
+async function openStore(location: Location, opening: Opening): Promise<Store> {
+  if (location.kind === "registry") return withMirrors(location, opening);
+  if (location.kind === "layout") return openLayoutFolder(location.path, opening.options.clock);
+  throw new WaybillError("unsupported", `Cannot open ${formatLocation(location)}: a store in memory has no name here`);
+}
+
+function withMirrors(location: Location & { kind: "registry" }, { registries, builder, options }: Opening): Store {
+  const own = registries(location.host).repository(location.repository);
+  const mirrors = (builder.get(location.host)?.mirrors ?? []).map((mirror): Source => {
+    const [host = mirror, ...path] = mirror.split("/");
+    return registries(host).repository([...path, location.repository].join("/"));
+  });
+  if (mirrors.length === 0) return own;
+  return { ...own, ...mirrored(own, mirrors, { report: options.report, now: () => options.clock.now() }) };
+}
+
+/** Loaded only for runs that read or write a layout. */
+async function openLayoutFolder(path: string, clock: Clock): Promise<Store> {
+  const [{ openLayout }, owner] = await Promise.all([import("./layout/layout.ts"), layoutOwner(clock)]);
+  return openLayout(path, { owner });
+}
+
+async function layoutOwner(clock: Clock) {
+  const [{ createLayoutOwner }, { hostname }, { default: process }] = await Promise.all([
+    import("./layout/lock.ts"),
+    import("node:os"),
+    import("node:process"),
+  ]);
+  const isAlive = (pid: number) => {
+    try {
+      return process.kill(pid, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === "EPERM";
+    }
+  };
+  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), isAlive });
+}
+
+/** Makes each thing once, by its first argument. */
+function remembered<T, Rest extends readonly unknown[]>(
+  make: (key: string, ...rest: Rest) => T,
+): (key: string, ...rest: Rest) => T {
+  const known = new Map<string, { readonly value: T }>();
+  return (key, ...rest) => {
+    const entry = known.get(key) ?? { value: make(key, ...rest) };
+    known.set(key, entry);
+    return entry.value;
+  };
+}
