@@ -46,18 +46,27 @@ const source = http.createServer((request, response) => {
   const [, kind, name] = /\/v2\/source\/(manifests|blobs)\/(.+)$/.exec(request.url) ?? [];
   if (kind === "blobs") return sendBlob(response, name);
   if (kind !== "manifests" || name.startsWith("sha256-")) return response.writeHead(404).end();
-  const headers = { "content-type": "application/vnd.oci.image.manifest.v1+json", "content-length": manifest.length, "docker-content-digest": sha256(manifest) };
+  const headers = {
+    "content-type": "application/vnd.oci.image.manifest.v1+json",
+    "content-length": manifest.length,
+    "docker-content-digest": sha256(manifest),
+  };
   return response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : manifest);
 });
 
 const target = http.createServer(async (request, response) => {
-  if (request.method === "POST") return response.writeHead(202, { location: `/v2/target/blobs/uploads/${Math.random()}`, "content-length": 0 }).end();
+  if (request.method === "POST")
+    return response
+      .writeHead(202, { location: `/v2/target/blobs/uploads/${Math.random()}`, "content-length": 0 })
+      .end();
   if (request.method !== "PUT") return response.writeHead(404, { "content-length": 0 }).end();
   const hash = createHash("sha256");
   for await (const chunk of request) hash.update(chunk);
   const digest = `sha256:${hash.digest("hex")}`;
   const wanted = new URL(request.url, "http://x").searchParams.get("digest") ?? digest;
-  return response.writeHead(wanted === digest ? 201 : 400, { "docker-content-digest": digest, "content-length": 0 }).end();
+  return response
+    .writeHead(wanted === digest ? 201 : 400, { "docker-content-digest": digest, "content-length": 0 })
+    .end();
 });
 
 for (const server of [source, target]) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

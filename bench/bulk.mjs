@@ -6,9 +6,13 @@ import { median, program, row, runNode } from "./support.mjs";
 const mib = 1024 * 1024;
 
 async function withServers(layerBytes, layers, work) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "bulk-server.mjs"), String(layerBytes), String(layers)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "bulk-server.mjs"), String(layerBytes), String(layers)],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const line = await new Promise((resolve) => child.stdout.once("data", (chunk) => resolve(chunk.toString())));
   try {
     return await work(JSON.parse(line));
@@ -28,7 +32,14 @@ export async function bulkFigures() {
   await withServers(256 * mib, 4, async (servers) => {
     const pairs = [];
     for (let round = 0; round < 6; round++) {
-      const pipe = await runNode([join(import.meta.dirname, "pipe.mjs"), servers.source, "source", servers.root, servers.target, "target"]);
+      const pipe = await runNode([
+        join(import.meta.dirname, "pipe.mjs"),
+        servers.source,
+        "source",
+        servers.root,
+        servers.target,
+        "target",
+      ]);
       const ours = await copy(servers, round);
       if (round > 0) pairs.push({ ratio: ours.wallS / pipe.wallS, cpu: ours.cpuS / pipe.cpuS, ours, pipe });
     }
@@ -45,5 +56,10 @@ export async function bulkFigures() {
     peaks.push(peakMb);
     row(`  peak memory for ${size} MiB`, `${peakMb.toFixed(0)} MB`, "≤ 120 MB", peakMb <= 120);
   }
-  row("  flat from 100 MiB to 4 GiB", `${(peaks.at(-1) / peaks[0]).toFixed(2)} ×`, "≤ 1.2 ×", peaks.at(-1) / peaks[0] <= 1.2);
+  row(
+    "  flat from 100 MiB to 4 GiB",
+    `${(peaks.at(-1) / peaks[0]).toFixed(2)} ×`,
+    "≤ 1.2 ×",
+    peaks.at(-1) / peaks[0] <= 1.2,
+  );
 }

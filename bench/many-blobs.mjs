@@ -23,7 +23,17 @@ async function withDelay() {
   await fill(from);
   const runs = [];
   for (let round = 0; round < 3; round++) {
-    runs.push(await runNode([program, "create", "--progress", "none", "-t", `${to.host}/copy-${round}:1`, `${from.host}/source:1`]));
+    runs.push(
+      await runNode([
+        program,
+        "create",
+        "--progress",
+        "none",
+        "-t",
+        `${to.host}/copy-${round}:1`,
+        `${from.host}/source:1`,
+      ]),
+    );
   }
   const wallS = median(runs.map((run) => run.wallS));
   row("copy of 8 platforms × 30 layers, 50 ms on each request", `${wallS.toFixed(2)} s`, "≤ 2 s", wallS <= 2);
@@ -36,8 +46,23 @@ async function withoutDelay() {
   const root = await fill(from);
   const pairs = [];
   for (let round = 0; round < 6; round++) {
-    const pipe = await runNode([join(import.meta.dirname, "pipe.mjs"), from.url, "source", root, to.url, `pipe-${round}`]);
-    const ours = await runNode([program, "create", "--progress", "none", "-t", `${to.host}/ours-${round}:1`, `${from.host}/source:1`]);
+    const pipe = await runNode([
+      join(import.meta.dirname, "pipe.mjs"),
+      from.url,
+      "source",
+      root,
+      to.url,
+      `pipe-${round}`,
+    ]);
+    const ours = await runNode([
+      program,
+      "create",
+      "--progress",
+      "none",
+      "-t",
+      `${to.host}/ours-${round}:1`,
+      `${from.host}/source:1`,
+    ]);
     if (round > 0) pairs.push({ ratio: ours.wallS / pipe.wallS, ours, pipe });
   }
   const ratio = median(pairs.map((pair) => pair.ratio));

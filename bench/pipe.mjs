@@ -36,16 +36,23 @@ async function copyBlob({ digest, size }) {
     outgoing.end();
   });
   done.resume();
-  if (done.statusCode !== 201 || `sha256:${hash.digest("hex")}` !== digest) throw new Error(`blob ${digest}: ${done.statusCode}`);
+  if (done.statusCode !== 201 || `sha256:${hash.digest("hex")}` !== digest)
+    throw new Error(`blob ${digest}: ${done.statusCode}`);
 }
 
 async function copyManifest(digest, type) {
   const response = await request("GET", `${from}/v2/${fromRepository}/manifests/${digest}`, { accept: type });
   const bytes = await readAll(response);
   const manifest = JSON.parse(bytes);
-  if (manifest.manifests) await Promise.all(manifest.manifests.map((child) => copyManifest(child.digest, child.mediaType)));
+  if (manifest.manifests)
+    await Promise.all(manifest.manifests.map((child) => copyManifest(child.digest, child.mediaType)));
   else await inLanes([manifest.config, ...manifest.layers]);
-  const stored = await request("PUT", `${to}/v2/${toRepository}/manifests/${digest}`, { "content-type": type, "content-length": bytes.length }, bytes);
+  const stored = await request(
+    "PUT",
+    `${to}/v2/${toRepository}/manifests/${digest}`,
+    { "content-type": type, "content-length": bytes.length },
+    bytes,
+  );
   stored.resume();
 }
 

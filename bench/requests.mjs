@@ -14,7 +14,12 @@ async function measured(registry, args) {
 function print(figure, { requests, trips }, most) {
   const reached = requests <= most.requests && trips <= (most.trips ?? Infinity);
   const goal = most.trips === undefined ? `≤ ${most.requests}` : `≤ ${most.requests} / ≤ ${most.trips}`;
-  row(figure, most.trips === undefined ? `${requests} requests` : `${requests} requests / ${trips} trips`, goal, reached);
+  row(
+    figure,
+    most.trips === undefined ? `${requests} requests` : `${requests} requests / ${trips} trips`,
+    goal,
+    reached,
+  );
 }
 
 export async function requestFigures() {
@@ -29,11 +34,27 @@ export async function requestFigures() {
   const sources = [`${registry.host}/source:amd64`, `${registry.host}/source:arm64`];
   const to = (name) => ["-t", `${registry.host}/${name}`];
 
-  print("two single-platform sources → new repository", await measured(registry, [...to("new-a:1"), ...sources]), { requests: 20, trips: 7 });
-  print("  with --referrers none", await measured(registry, [...to("new-b:1"), "--referrers", "none", ...sources]), { requests: 16, trips: 6 });
-  print("both sources already in the target repository", await measured(registry, [...to("source:c"), ...sources]), { requests: 10, trips: 4 });
-  print("  with --referrers none", await measured(registry, [...to("source:d"), "--referrers", "none", ...sources]), { requests: 7, trips: 4 });
+  print("two single-platform sources → new repository", await measured(registry, [...to("new-a:1"), ...sources]), {
+    requests: 20,
+    trips: 7,
+  });
+  print("  with --referrers none", await measured(registry, [...to("new-b:1"), "--referrers", "none", ...sources]), {
+    requests: 16,
+    trips: 6,
+  });
+  print("both sources already in the target repository", await measured(registry, [...to("source:c"), ...sources]), {
+    requests: 10,
+    trips: 4,
+  });
+  print("  with --referrers none", await measured(registry, [...to("source:d"), "--referrers", "none", ...sources]), {
+    requests: 7,
+    trips: 4,
+  });
   await measured(registry, [...to("done:1"), `${registry.host}/source:both`]);
-  print("target already up to date, --referrers none", await measured(registry, [...to("done:1"), "--referrers", "none", `${registry.host}/source:both`]), { requests: 3 });
+  print(
+    "target already up to date, --referrers none",
+    await measured(registry, [...to("done:1"), "--referrers", "none", `${registry.host}/source:both`]),
+    { requests: 3 },
+  );
   await registry.close();
 }

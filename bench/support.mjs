@@ -16,7 +16,12 @@ export async function startRegistry({ delayMs = 0, referrers = false } = {}) {
   const registry = createRegistry(storage, { referrers, childManifests: "optional" });
   let requests = [];
   const counted = async (request) => {
-    const entry = { method: request.method, url: new URL(request.url).pathname + new URL(request.url).search, from: performance.now(), to: Infinity };
+    const entry = {
+      method: request.method,
+      url: new URL(request.url).pathname + new URL(request.url).search,
+      from: performance.now(),
+      to: Infinity,
+    };
     requests.push(entry);
     if (delayMs > 0) await sleep(delayMs);
     try {
@@ -60,7 +65,8 @@ export function bytesOf(value) {
 /** Bytes that differ by `seed` and do not compress. */
 export function noise(seed, sizeBytes) {
   const parts = [];
-  for (let block = 0; block * 64 < sizeBytes; block++) parts.push(createHash("sha512").update(`${seed} ${block}`).digest());
+  for (let block = 0; block * 64 < sizeBytes; block++)
+    parts.push(createHash("sha512").update(`${seed} ${block}`).digest());
   return Buffer.concat(parts).subarray(0, sizeBytes);
 }
 
@@ -90,8 +96,17 @@ export async function pushImage(registry, repository, { tag, platform, layers })
     config: { mediaType: "application/vnd.oci.image.config.v1+json", ...configBlob },
     layers: layerBlobs.map((layer) => ({ mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", ...layer })),
   });
-  await put(`${registry.url}/v2/${repository}/manifests/${tag ?? sha256(manifest)}`, manifest, "application/vnd.oci.image.manifest.v1+json");
-  return { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: sha256(manifest), size: manifest.length, platform };
+  await put(
+    `${registry.url}/v2/${repository}/manifests/${tag ?? sha256(manifest)}`,
+    manifest,
+    "application/vnd.oci.image.manifest.v1+json",
+  );
+  return {
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    digest: sha256(manifest),
+    size: manifest.length,
+    platform,
+  };
 }
 
 export async function pushIndex(registry, repository, tag, manifests) {

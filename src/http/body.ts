@@ -9,7 +9,7 @@ import type { HttpRequest, HttpResponse } from "./send.ts";
  */
 export async function readBody(response: HttpResponse, maxBytes: number): Promise<Uint8Array> {
   await using _ = response;
-  return collect(response.body, maxBytes);
+  return await collect(response.body, maxBytes);
 }
 
 /** All of `body` in one piece. @throws WaybillError `too_large` beyond `maxBytes`. */
