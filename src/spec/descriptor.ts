@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { WaybillError } from "../errors.ts";
 import { isDigest, type Digest } from "./digest.ts";
-import { stringMap, type StringMap } from "./json.ts";
+import { isUnambiguous, stringMap, type StringMap } from "./json.ts";
 import type { Platform } from "./platform.ts";
 
 /** What content is, how large, and its address. Spec: image-spec v1.1.1, "OCI Content Descriptors". */
@@ -33,7 +33,10 @@ export const annotationsSchema = v.pipe(
   v.transform((input): StringMap => stringMap(Object.entries(input) as [string, string][])),
 );
 
+const platformMembers = ["architecture", "os", "os.version", "os.features", "variant"];
+
 export const platformSchema = v.pipe(
+  v.custom<object>((raw) => isUnambiguous(raw, platformMembers)),
   v.object({
     architecture: v.optional(text, ""),
     os: v.optional(text, ""),
@@ -50,8 +53,11 @@ export const platformSchema = v.pipe(
   })),
 );
 
+const descriptorMembers = ["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
+
 /** Reads one descriptor of a manifest from outside. Unknown members are dropped: whoever needs them keeps the raw bytes. */
 export const descriptorSchema = v.pipe(
+  v.custom<object>((raw) => isUnambiguous(raw, descriptorMembers)),
   v.object({
     mediaType: mediaTypeSchema,
     digest: v.custom<Digest>(isDigest, "digest is not a valid sha256 or sha512 digest"),

@@ -53,6 +53,24 @@ function depthOf(bytes: Uint8Array, giveUpAbove: number): number {
   return deepest;
 }
 
+/**
+ * True for an object whose members can be read in one way only. Go's decoder takes `Layers` for `layers` and ours does not,
+ * so an object with such a spelling of one of `names` would be two things to two readers.
+ */
+export function isUnambiguous(raw: unknown, names: readonly string[]): raw is Record<string, unknown> {
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return false;
+  return Object.keys(raw).every((key) => names.includes(key) || !names.some((name) => isLookAlike(key, name)));
+}
+
+function isLookAlike(key: string, name: string): boolean {
+  return key.length === name.length && folded(key) === folded(name);
+}
+
+/** Both ways, because Go takes the long s and the Kelvin sign for letters too. */
+function folded(text: string): string {
+  return text.toUpperCase().toLowerCase();
+}
+
 /** A copy of `entries` as a map without a prototype. */
 export function stringMap(entries: Iterable<readonly [string, string]>): StringMap {
   const map = Object.create(null) as Record<string, string>;

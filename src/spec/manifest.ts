@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { WaybillError } from "../errors.ts";
 import { annotationsSchema, descriptorSchema, issueOf, type Descriptor } from "./descriptor.ts";
 import { digestOf, type Digest } from "./digest.ts";
-import { parseJson, type StringMap } from "./json.ts";
+import { isUnambiguous, parseJson, type StringMap } from "./json.ts";
 import { essence, isImageType, isIndexType, isManifestType, isSchema1Type, mediaTypes } from "./media-type.ts";
 
 /** Spec: image-spec v1.1.1, "Image Manifest"; docker image manifest v2, schema 2. */
@@ -66,9 +66,9 @@ const indexSchema = v.object({ ...common, manifests: v.optional(v.nullable(v.arr
 export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}): Manifest {
   const raw = parseJson(bytes, { what: "manifest" });
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw refuse("it is not a JSON object");
-  refuseLookAlikes(raw);
+  if (!isUnambiguous(raw, decisive)) throw refuse("the name of a member is written in the wrong case");
   refuseInexactSizes(bytes);
-  const mediaType = settleMediaType(raw as Record<string, unknown>, options.mediaType);
+  const mediaType = settleMediaType(raw, options.mediaType);
   const members = raw as { layers?: unknown; manifests?: unknown };
   const count = lengthOf(members.layers) + lengthOf(members.manifests);
   const { maxDescriptors = 5000 } = options;
@@ -86,13 +86,6 @@ export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}):
 }
 
 const decisive = ["schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject"];
-
-/** Go's decoder takes `Layers` for `layers`, ours does not: such a document would be two things to two readers. */
-function refuseLookAlikes(raw: object): void {
-  const folded = new Map(decisive.map((key) => [key.toLowerCase(), key]));
-  const isLookAlike = (key: string): boolean => (folded.get(key.toLowerCase()) ?? key) !== key;
-  if (Object.keys(raw).some(isLookAlike)) throw refuse("the name of a member is written in the wrong case");
-}
 
 /** The parser rounds numbers that the raw text still shows: 1.0000000000000000001 and -0 are no sizes. */
 function refuseInexactSizes(bytes: Uint8Array): void {
