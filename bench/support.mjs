@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../dist/lib/async/clock.js";
 import { createMemoryStorage, createRegistry, serve } from "../dist/lib/server/index.js";
 
 const root = join(import.meta.dirname, "..");
@@ -30,7 +31,7 @@ export async function startRegistry({ delayMs = 0, referrers = false } = {}) {
       entry.to = performance.now();
     }
   };
-  const server = await serve(counted, { host: "127.0.0.1", port: 0 });
+  const server = await serve(counted, { host: "127.0.0.1", port: 0, clock: systemClock() });
   const host = new URL(server.url).host;
   return {
     host,

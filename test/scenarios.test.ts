@@ -208,6 +208,10 @@ describe("create", () => {
       expect(await world.inspect(`${place}@${index.descriptor.digest}`, { format: "{{.Manifest.Digest}}" })).toBe(
         index.descriptor.digest,
       );
+      if (kind === "oci-layout") {
+        const listing = JSON.parse(readFileSync(join(folder, "layout/index.json"), "utf8")) as { manifests: object[] };
+        expect(listing.manifests).toMatchObject([{ digest: index.descriptor.digest }]);
+      }
       const other = `sha256:${"0".repeat(64)}`;
       await expect(world.create({ sources: ["a.example/app:1"], tags: [`${place}@${other}`] })).rejects.toMatchObject({
         code: "precondition_failed",

@@ -69,7 +69,7 @@ async function stageManifest(step: StageStep, settings: Settings, call: Call): P
   const task = `${step.content.digest}${source} to ${formatLocation(step.at)}`;
   log(step, `copying ${task}`, settings);
   try {
-    await pushManifest(step, settings, call);
+    await pushManifest(step, settings, { ...call, ...(step.isRoot && { root: true }) });
     return "sent";
   } catch (error) {
     throw inContext(error, contextOf(step.at), `copy ${task}: `);

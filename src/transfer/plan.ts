@@ -34,7 +34,10 @@ function planTarget(closure: Closure, target: PlannedTarget): Step[] {
   const checked = nodes.filter((node) => node.role === "manifest" && isWorthACheck(node, closure, upToDate));
   const checks = new Map(checked.map((node) => [node.content.digest, checkStep(node, target.at)]));
   const staged = nodes.filter((node) => node.content.digest !== closure.root || mustGoByDigest(closure, target));
-  const stages = stageSteps(staged, nodes, checks, target.at);
+  const untagged = target.tags.length === 0 ? closure.root : undefined;
+  const stages = stageSteps(staged, nodes, checks, target.at).map((step) =>
+    step.content.digest === untagged ? { ...step, isRoot: true as const } : step,
+  );
   return [...checks.values(), ...stages, ...tagSteps(closure, target, stages)];
 }
 

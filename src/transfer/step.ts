@@ -26,6 +26,8 @@ export interface StageStep extends Common {
   readonly from: readonly Location[];
   /** Checks that together make the step unnecessary, when each of them finds its manifest. */
   readonly unless?: readonly string[];
+  /** The root of a target that gets no tag: a place that lists its roots must list it all the same. */
+  readonly isRoot?: true;
 }
 
 /** Writes tags, in order, for content whose children are there. */
