@@ -153,9 +153,7 @@ describe("parseDockerConfig", () => {
   test("shows no secret when a credential is printed", () => {
     const credential = found({ "r.io": { auth: auth("u:canary-4711") } }, "r.io");
 
-    expect(
-      inspect(credential, { depth: 9, showHidden: true }) + JSON.stringify(credential),
-    ).not.toContain("canary");
+    expect(inspect(credential, { depth: 9, showHidden: true }) + JSON.stringify(credential)).not.toContain("canary");
   });
 });
 

@@ -105,13 +105,17 @@ export function serverKey(registry: string): string {
   return host === "docker.io" ? hubKey : host;
 }
 
-/** Entries of `auths` for this repository, the most exact first: same host, and a path that ends at a `/` border of it. */
+/**
+ * Entries of `auths` for this repository, the most exact first: same host, and a path that ends at a `/` border of it. Of
+ * several ways to write one host docker's own comes first: that is the one which a login renews.
+ */
 export function matchingEntries(config: DockerConfig, registry: string, repository = ""): readonly AuthEntry[] {
   const host = normalizeHost(registry);
+  const own = serverKey(registry);
   const within = (path: string) => path === "" || repository === path || repository.startsWith(`${path}/`);
   return config.auths
     .filter((entry) => entry.host === host && within(entry.path))
-    .sort((a, b) => b.path.length - a.path.length);
+    .sort((a, b) => b.path.length - a.path.length || Number(b.key === own) - Number(a.key === own));
 }
 
 /** The helper that a config names for a host, if any: its own one first, then the one for everything. */

@@ -1,0 +1,161 @@
+import * as tls from "node:tls";
+import { describe, expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { fakeEnvironment } from "../../test/support/credential-environment.ts";
+import { Secret } from "../http/send.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { hasCertificates, tlsSettings, type TlsOptions } from "./tls.ts";
+
+const pem = (name: string, what = "CERTIFICATE") => `-----BEGIN ${what}-----\n${name}\n-----END ${what}-----`;
+
+function settingsOver(
+  files: Record<string, string>,
+  options: Partial<TlsOptions> & { env?: Record<string, string> } = {},
+) {
+  const environment = fakeEnvironment({ files, env: options.env ?? {} });
+  const events: WaybillEvent[] = [];
+  const report = (event: WaybillEvent) => void events.push(event);
+  const read: string[] = [];
+  const watched = { ...environment, readFile: (path: string) => (read.push(path), environment.readFile(path)) };
+  const settings = tlsSettings({
+    files: watched,
+    clock: fakeClock(),
+    report,
+    systemAuthorities: async () => [],
+    ...options,
+  });
+  return { settings, events, read };
+}
+
+describe("tlsSettings", () => {
+  test("joins Node's, the system's, NODE_EXTRA_CA_CERTS' and the flag's authorities, each once", async () => {
+    const files = { "/extra.pem": pem("extra"), "/mine.pem": `text\r\n${pem("mine")}\n${pem("mine2")}` };
+    const { settings } = settingsOver(files, {
+      env: { NODE_EXTRA_CA_CERTS: "/extra.pem" },
+      caFiles: ["/mine.pem"],
+      systemAuthorities: async () => [tls.rootCertificates[0]!, pem("system")],
+    });
+
+    const { ca, rejectUnauthorized } = await settings("reg.example:443");
+
+    expect(ca.slice(tls.rootCertificates.length)).toEqual(
+      ["system", "mine", "mine2", "extra"].map((name) => pem(name)),
+    );
+    expect(rejectUnauthorized).toBe(true);
+  });
+
+  test("reads docker's certs.d for the host alone, and reads everything once", async () => {
+    const dir = "/etc/docker/certs.d/reg.example:5000";
+    const files = {
+      [`${dir}/ca.crt`]: pem("own"),
+      [`${dir}/client.cert`]: pem("client"),
+      [`${dir}/client.key`]: pem("key", "PRIVATE KEY"),
+      "/etc/containers/certs.d/reg.example/x.crt": pem("podman"),
+    };
+    const { settings, read } = settingsOver(files);
+
+    const [first, again] = await Promise.all([settings("reg.example:5000"), settings("REG.example:5000")]);
+
+    expect(again).toBe(first);
+    expect(first.ca.at(-1)).toBe(pem("own"));
+    expect(first).toMatchObject({ cert: pem("client"), key: pem("key", "PRIVATE KEY") });
+    expect((await settings("reg.example:443")).ca.at(-1)).toBe(pem("podman"));
+    expect((await settings("reg.example.evil.test:5000")).cert).toBeUndefined();
+    expect(read).toHaveLength(4);
+  });
+
+  test("reads nothing before the first TLS connection", () => {
+    expect(settingsOver({}, { caFiles: ["/mine.pem"] }).read).toEqual([]);
+  });
+
+  test("checks no certificate of exactly the hosts that are insecure", async () => {
+    const builder = new Map([
+      [
+        "built.test",
+        { ca: [pem("builder")], keypairs: [{ certificate: "C", key: new Secret("K") }], mirrors: [], insecure: true },
+      ],
+    ]);
+    const { settings } = settingsOver({}, { insecure: ["reg.example", "other.test:5000", "docker.io"], builder });
+    const rejects = async (host: string) => (await settings(host)).rejectUnauthorized;
+
+    expect(
+      await Promise.all(
+        ["reg.example:443", "reg.example", "other.test:5000", "registry-1.docker.io:443", "built.test:443"].map(
+          rejects,
+        ),
+      ),
+    ).toEqual(Array(5).fill(false));
+    expect(
+      await Promise.all(["reg.example:5000", "other.test:443", "x.reg.example:443", "auth.docker.io:443"].map(rejects)),
+    ).toEqual(Array(4).fill(true));
+    expect(await settings("built.test:443")).toMatchObject({ cert: "C", key: "K" });
+  });
+
+  test("ignores NODE_TLS_REJECT_UNAUTHORIZED=0 with one warning that names the flag (S15)", async () => {
+    const { settings, events } = settingsOver({}, { env: { NODE_TLS_REJECT_UNAUTHORIZED: "0" } });
+
+    const seen = await Promise.all([settings("a.test:443"), settings("b.test:443")]);
+
+    expect(seen.map(({ rejectUnauthorized }) => rejectUnauthorized)).toEqual([true, true]);
+    expect(events).toMatchObject([{ type: "warning", message: expect.stringContaining("--insecure HOST") as string }]);
+  });
+
+  test.skipIf("getCACertificates" in tls)(
+    "finds the system's store in SSL_CERT_FILE, SSL_CERT_DIR, or the usual bundle on an older Node",
+    async () => {
+      const bundle = { "/etc/pki/tls/certs/ca-bundle.crt": pem("bundle") };
+      const named = { "/one.pem": pem("one"), "/dir/two.pem": pem("two"), "/dir/readme": "no certificate" };
+      const last = async (env: Record<string, string>) => {
+        const files = fakeEnvironment({ files: { ...bundle, ...named }, env });
+        return (await tlsSettings({ files, clock: fakeClock() })("a.test:443")).ca.slice(tls.rootCertificates.length);
+      };
+      expect(await last({})).toEqual([pem("bundle")]);
+      expect(await last({ SSL_CERT_FILE: "/one.pem", SSL_CERT_DIR: "/dir:/none" })).toEqual([pem("one"), pem("two")]);
+    },
+  );
+
+  test.each([
+    [{}, 'Cannot read "/mine.pem": there is no such file'],
+    [{ "/mine.pem": "junk" }, 'Cannot use "/mine.pem": it holds no certificate in PEM'],
+  ])("says which file is wrong (%j)", async (files, message) => {
+    await expect(settingsOver(files, { caFiles: ["/mine.pem"] }).settings("a.test:443")).rejects.toMatchObject({
+      code: "invalid_config",
+      message,
+    });
+  });
+
+  test("refuses a certificate without its key", async () => {
+    expect(() => settingsOver({}, { certFile: "/c.pem" })).toThrow(
+      expect.objectContaining({ code: "invalid_argument" }),
+    );
+    const { settings } = settingsOver({ "/home/u/.docker/certs.d/a.test/x.cert": pem("x") });
+    await expect(settings("a.test:443")).rejects.toMatchObject({ code: "invalid_config" });
+  });
+
+  test("takes the flags' client certificate for every host", async () => {
+    const { settings } = settingsOver(
+      { "/c.pem": pem("c"), "/k.pem": pem("k", "EC PRIVATE KEY") },
+      { certFile: "/c.pem", keyFile: "/k.pem" },
+    );
+
+    expect(await settings("a.test:443")).toMatchObject({ cert: pem("c"), key: pem("k", "EC PRIVATE KEY") });
+  });
+
+  test("refuses an insecure host that is not host[:port]", () => {
+    expect(() => settingsOver({}, { insecure: ["https://a.test"] })).toThrow(
+      'Cannot use --insecure "https://a.test": it is not host[:port]',
+    );
+  });
+});
+
+test("hasCertificates is true when certs.d has a certificate for exactly this port", async () => {
+  const files = fakeEnvironment({
+    files: { "/home/u/.docker/certs.d/localhost:5000/ca.crt": "x", "/etc/docker/certs.d/localhost:6000/readme": "x" },
+  });
+
+  expect(
+    await Promise.all(
+      ["localhost:5000", "localhost:6000", "localhost:500"].map((host) => hasCertificates(files, host)),
+    ),
+  ).toEqual([true, false, false]);
+});
