@@ -1,0 +1,39 @@
+// The library's public names, listed one by one. test/public-api.test.ts holds the list.
+export { WaybillError, hasCode, isRetryable, type ErrorCode, type ErrorContext, type Sent } from "./errors.ts";
+export { systemClock, type Clock, type Random } from "./async/clock.ts";
+export type { Report, WaybillEvent } from "./telemetry/events.ts";
+export { digestOf, isDigest, parseDigest, type Digest, type DigestAlgorithm } from "./spec/digest.ts";
+export { parseDescriptor, type Descriptor } from "./spec/descriptor.ts";
+export {
+  parseManifest,
+  childrenOf,
+  type ImageManifest,
+  type Index,
+  type Manifest,
+  type ManifestOptions,
+} from "./spec/manifest.ts";
+export { mediaTypes } from "./spec/media-type.ts";
+export { formatPlatform, normalizePlatform, parsePlatform, platformMatches, type Platform } from "./spec/platform.ts";
+export { formatReference, parseReference, type Location, type Reference } from "./spec/reference.ts";
+export { display } from "./spec/display.ts";
+export type {
+  Bytes,
+  CallOptions,
+  Content,
+  FetchOptions,
+  ManifestToPush,
+  PushBlobOptions,
+  PushManifestOptions,
+  PushOutcome,
+  ReferrersOptions,
+  Replayable,
+  Source,
+  Store,
+  Target,
+} from "./content/store.ts";
+export { createMemoryStore, type MemoryStore, type Shelf } from "./content/memory.ts";
+export { openContext, type Access, type Context, type ContextOptions } from "./verbs/context.ts";
+export { create, type CreateRequest, type CreateResult } from "./verbs/create.ts";
+export { inspect, type InspectRequest } from "./verbs/inspect.ts";
+export type { SourceFile } from "./image/gather.ts";
+export type { TagResult, TagState, TargetResult } from "./transfer/publish.ts";

@@ -1,0 +1,50 @@
+import { describe, expect, test } from "vitest";
+
+/** A name that disappears from here breaks somebody's program: take one away only with a new major version. */
+const doors: Readonly<Record<string, { open: () => Promise<object>; names: readonly string[] }>> = {
+  "index.ts": {
+    open: () => import("../src/index.ts"),
+    names: [
+      "WaybillError",
+      "childrenOf",
+      "create",
+      "createMemoryStore",
+      "digestOf",
+      "display",
+      "formatPlatform",
+      "formatReference",
+      "hasCode",
+      "inspect",
+      "isDigest",
+      "isRetryable",
+      "mediaTypes",
+      "normalizePlatform",
+      "openContext",
+      "parseDescriptor",
+      "parseDigest",
+      "parseManifest",
+      "parsePlatform",
+      "parseReference",
+      "platformMatches",
+      "systemClock",
+    ],
+  },
+  "registry/index.ts": {
+    open: () => import("../src/registry/index.ts"),
+    names: ["authorize", "endpoints", "mirrored", "openRegistry", "samePrincipal"],
+  },
+  "transfer/index.ts": {
+    open: () => import("../src/transfer/index.ts"),
+    names: ["closureOf", "lookAt", "parseReferrersPolicy", "performOn", "planPublish", "publish", "run", "toPush"],
+  },
+  "testing.ts": {
+    open: () => import("../src/testing.ts"),
+    names: ["createMemoryStorage", "createRecorder", "createRegistry", "faulty", "intercept"],
+  },
+};
+
+describe("public names", () => {
+  test.each(Object.entries(doors))("src/%s exports exactly what is listed", async (_door, { open, names }) => {
+    expect(Object.keys(await open()).toSorted()).toEqual(names);
+  });
+});
