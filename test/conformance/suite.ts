@@ -25,8 +25,11 @@ export interface Subject extends AsyncDisposable {
   readonly base: string;
 }
 
-/** What a registry is known to do otherwise: the state's name and the reason. A state that holds after all is a failure. */
-export type Differences = Readonly<Record<string, string>>;
+/**
+ * What a registry is known to do otherwise: the state's name and the reason. A state that holds after all is a failure, unless it
+ * holds by chance: those are not run.
+ */
+export type Differences = Readonly<Record<string, string | { readonly sometimes: string }>>;
 
 /** Runs every state of the distribution API against the registry that `open` starts. */
 export function conformanceSuite(name: string, open: () => Promise<Subject>, differences: Differences = {}): void {
@@ -44,6 +47,7 @@ export function conformanceSuite(name: string, open: () => Promise<Subject>, dif
           const reason = differences[state];
           const check = async () => run(new Client(subject!.send, subject!.base));
           if (reason === undefined) test(state, check);
+          else if (typeof reason === "object") test.skip(`${state} (differs sometimes: ${reason.sometimes})`, check);
           else test.fails(`${state} (differs: ${reason})`, check);
         }
       });
