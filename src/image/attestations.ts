@@ -10,7 +10,7 @@ const subjectKey = "vnd.docker.reference.digest";
 const typeOfAttestation = "attestation-manifest";
 const artifactType = "application/vnd.docker.attestation.manifest.v1+json";
 
-export function isAttestation(child: Descriptor): boolean {
+function isAttestation(child: Descriptor): boolean {
   return child.annotations?.[typeKey] === typeOfAttestation;
 }
 

@@ -61,7 +61,8 @@ interface Understood {
 
 /**
  * Reads all sources in parallel and joins them into the root that the targets shall name. Trips: one for the manifests, one
- * for the configs of images whose platform nobody told, one for the referrers of images without attestation.
+ * for the configs of images whose platform nobody told and the referrers of images without attestation (their own trip when
+ * platforms are filtered).
  *
  * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
  *   `invalid_annotation` for what the request says; `precondition_failed` where a target names another digest; whatever the
@@ -71,7 +72,10 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
   const understood = understand(request);
   return together(options.signal, async (signal) => {
     const reads = sharedReads({ ...options, signal });
-    const parts = await Promise.all(understood.sources.map((source) => readPart(source, reads)));
+    const [parts] = await Promise.all([
+      Promise.all(understood.sources.map((source) => readPart(source, reads))),
+      isRescueSure(request) ? Promise.all(understood.sources.map((source) => lookAhead(source, reads))) : undefined,
+    ]);
     const { annotations, targets, platforms } = understood;
     const selected = selectPlatforms(assemble(parts, { annotations, preferIndex: request.preferIndex }), platforms);
     const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
@@ -99,6 +103,18 @@ function understand(request: GatherRequest): Understood {
   };
 }
 
+/** Nothing is filtered out, and what is made is an index: each image that comes without attestation will be asked for its. */
+function isRescueSure({ rescue, preferIndex, platforms }: GatherRequest): boolean {
+  return rescue && preferIndex && platforms.length === 0;
+}
+
+/** Asks for the referrers as soon as the manifest is there, beside the config: one trip for both. */
+async function lookAhead({ location, name }: LocatedSource, reads: SharedReads): Promise<void> {
+  const { document, descriptor } = await reads.manifest(location, name);
+  const subjects = unattested(document.kind === "index" ? document.manifests : [descriptor]);
+  await Promise.all(subjects.map(({ digest }) => reads.referrers(location, digest)));
+}
+
 /** Runs `work` with a signal that also aborts when `work` fails, so that its other requests end too. */
 async function together<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const siblings = new AbortController();
@@ -113,6 +129,7 @@ async function together<T>(signal: AbortSignal | undefined, work: (signal: Abort
 function sharedReads({ open, signal }: GatherOptions): SharedReads {
   const sources = new Map<string, Promise<Source>>();
   const manifests = new Map<string, Promise<Manifest>>();
+  const referrers = new Map<string, Promise<readonly Descriptor[]>>();
   const options = signal ? { signal } : {};
   const source = (location: Location) => remembered(sources, formatLocation(location), () => open(location));
   return {
@@ -121,6 +138,10 @@ function sharedReads({ open, signal }: GatherOptions): SharedReads {
     manifest: (location, name) =>
       remembered(manifests, `${formatLocation(location)} ${name}`, async () =>
         (await source(location)).manifest(name, options),
+      ),
+    referrers: (location, subject) =>
+      remembered(referrers, `${formatLocation(location)} ${subject}`, async () =>
+        referrersOf(await source(location), subject, options),
       ),
   };
 }
@@ -138,7 +159,7 @@ async function referrersOfUnattested(root: Root, reads: SharedReads): Promise<Ma
   const subjects = new Set(unattested(root.document.manifests).map(({ digest }) => digest));
   const found = [...subjects].map(async (digest) => {
     const [location] = root.origins.get(digest) ?? [];
-    const referrers = location ? await referrersOf(await reads.source(location), digest, reads.options) : [];
+    const referrers = location ? await reads.referrers(location, digest) : [];
     return [digest, referrers] as const;
   });
   return new Map(await Promise.all(found));

@@ -20,7 +20,7 @@ export function metadataSources(raw: JsonObject): readonly SourceSpec[] | undefi
   return images.length === 0 ? undefined : images.map((image) => sourceOf(image));
 }
 
-export function isObject(value: unknown): value is JsonObject {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

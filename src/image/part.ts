@@ -1,6 +1,7 @@
 import type { CallOptions, Source } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
 import { parseManifest, type ImageManifest, type Manifest } from "../spec/manifest.ts";
 import type { Platform } from "../spec/platform.ts";
 import type { Location } from "../spec/reference.ts";
@@ -14,6 +15,8 @@ export interface SharedReads {
   readonly options: CallOptions;
   source(location: Location): Promise<Source>;
   manifest(location: Location, name: string): Promise<Manifest>;
+  /** Everything that refers to `subject`; asked for once for each place. */
+  referrers(location: Location, subject: Digest): Promise<readonly Descriptor[]>;
 }
 
 /**
