@@ -54,6 +54,8 @@ export interface HttpRequest {
   readonly scopes?: readonly string[];
   /** Bytes that the socket took of the body since the last call. */
   readonly onProgress?: (bytes: number) => void;
+  /** Which try of the same request this is, from 1; set by the retry interceptor, for those who report. */
+  readonly attempt?: number;
   readonly signal?: AbortSignal;
 }
 

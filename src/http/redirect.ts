@@ -1,0 +1,80 @@
+import { WaybillError } from "../errors.ts";
+import { drain } from "./body.ts";
+import type { HttpRequest, HttpResponse, Interceptor } from "./send.ts";
+import { originOf } from "./send.ts";
+
+const maxHops = 5;
+
+/**
+ * Follows redirects by hand: GET and HEAD for 301, 302, 303, 307 and 308; other methods never, except for 307 and 308, which
+ * keep the method and the body. A credential stays behind at its origin; addresses that a redirect names are checked (`ledBy`).
+ *
+ * @throws WaybillError `rejected` for loops, more than five hops and steps down from https to http; a redirect with nothing
+ * to follow is answered as it is.
+ */
+export function followRedirects(): Interceptor {
+  return (next) => async (request) => {
+    const seen = new Set([request.url]);
+    let current = request;
+    for (let hop = 0; ; hop += 1) {
+      const response = await next(current);
+      const following = await step(response, current);
+      if (!following) return response;
+      if (hop === maxHops) throw refused(current, `it redirects more than ${maxHops} times`);
+      if (seen.has(following.url)) throw refused(current, "it redirects in a circle");
+      seen.add(following.url);
+      current = following;
+    }
+  };
+}
+
+const always: ReadonlySet<number> = new Set([307, 308]);
+const forReading: ReadonlySet<number> = new Set([301, 302, 303]);
+
+async function step(response: HttpResponse, request: HttpRequest): Promise<HttpRequest | undefined> {
+  const location = response.headers.get("location");
+  if (location === undefined || !isFollowed(response.status, request)) return undefined;
+  const url = targetUrl(location, response.url, request);
+  await drain(response);
+  const origin = originOf(request.url);
+  const { authorization, ...rest } = request;
+  if (originOf(url) !== origin) return { ...rest, url, ledBy: origin };
+  return { ...rest, url, ...(authorization ? { authorization } : {}) };
+}
+
+function isFollowed(status: number, { method }: HttpRequest): boolean {
+  if (always.has(status)) return true;
+  return forReading.has(status) && (method === "GET" || method === "HEAD");
+}
+
+/** The absolute URL of a `Location`, kept byte for byte where it is absolute already. */
+function targetUrl(location: string, base: string, request: HttpRequest): string {
+  const parsed = parse(location, base);
+  if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== "http:")) {
+    throw refused(request, "it redirects to something that is not an HTTP address");
+  }
+  const from = new URL(request.url);
+  const text = /^https?:\/\//i.test(location) ? location : parsed.href;
+  if (from.protocol !== "https:" || parsed.protocol === "https:") return text;
+  if (parsed.hostname !== from.hostname)
+    throw refused(request, `it redirects from https to plain http at "${parsed.host}"`);
+  // A TLS proxy in front that does not say so to the registry behind it: same host, so the address meant is ours.
+  return upgraded(parsed, from);
+}
+
+function upgraded(parsed: URL, from: URL): string {
+  const { pathname, search } = parsed;
+  return `${from.origin}${pathname}${search}`;
+}
+
+function parse(location: string, base: string): URL | undefined {
+  return URL.canParse(location, base) ? new URL(location, base) : undefined;
+}
+
+function refused(request: HttpRequest, why: string): WaybillError {
+  const { host } = new URL(request.url);
+  return new WaybillError("rejected", `Cannot follow "${host}": ${why}`, {
+    registry: request.registry ?? host,
+    sent: "all",
+  });
+}

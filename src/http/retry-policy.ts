@@ -1,0 +1,46 @@
+import { hasCode } from "../errors.ts";
+import { codeOf } from "./outcome.ts";
+import type { HttpRequest, HttpResponse } from "./send.ts";
+
+/** How an attempt ended, as the retry interceptor sees it. */
+export type AttemptResult = { readonly response: HttpResponse } | { readonly error: unknown };
+
+const passing: ReadonlySet<number> = new Set([408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
+
+/** True for statuses that speak of a passing state. */
+export function isPassingStatus(status: number): boolean {
+  return passing.has(status);
+}
+
+/**
+ * Whether sending `request` again may help and cannot harm.
+ *
+ * Content on its way into an upload is special: the registry may hold part of it, and the same bytes sent again would be
+ * appended. Such a request is repeated only when nothing of it left, or on 429, which limiters answer before they let
+ * anything through. All else goes to the upload, which asks for the offset and resumes.
+ */
+export function isRepeatable(request: HttpRequest, result: AttemptResult): boolean {
+  if ("error" in result) return isPassingError(result.error) && (!carriesContent(request) || leftNothing(result.error));
+  const { status } = result.response;
+  return carriesContent(request) ? status === 429 : passing.has(status);
+}
+
+/** How often a request that ended so is sent at most: a wrong name or a closed port rarely mends itself in a minute. */
+export function attemptsFor(result: AttemptResult, most: number): number {
+  const cause = "error" in result && result.error instanceof Error ? codeOf(result.error.cause) : "";
+  if (cause === "ENOTFOUND") return Math.min(most, 3);
+  return cause === "ECONNREFUSED" ? Math.min(most, 5) : most;
+}
+
+function carriesContent({ operation, body }: HttpRequest): boolean {
+  if (operation !== "upload-body" || body === undefined) return false;
+  return ("sizeBytes" in body ? body.sizeBytes : body.byteLength) > 0;
+}
+
+function isPassingError(error: unknown): boolean {
+  return hasCode(error, "connection_failed", "timeout", "unavailable");
+}
+
+function leftNothing(error: unknown): boolean {
+  return hasCode(error, "connection_failed", "timeout", "unavailable") && error.context.sent === "nothing";
+}

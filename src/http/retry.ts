@@ -1,0 +1,127 @@
+import { backoffMs } from "../async/backoff.ts";
+import type { Budget } from "../async/budget.ts";
+import { canAfford, fullBudget, stepBudget } from "../async/budget.ts";
+import type { Clock, Random } from "../async/clock.ts";
+import { sleep } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
+import type { Report } from "../telemetry/events.ts";
+import { drain } from "./body.ts";
+import { cancelledError } from "./outcome.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import type { AttemptResult } from "./retry-policy.ts";
+import { attemptsFor, isRepeatable } from "./retry-policy.ts";
+import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "./send.ts";
+import { originOf } from "./send.ts";
+import { withoutQuery } from "./trace.ts";
+
+export interface RetryOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  /** How often a request is sent at most; default 12. */
+  readonly attempts?: number;
+  /** The longest `Retry-After` that is followed, in milliseconds; default 120,000. */
+  readonly maxRetryAfterMs?: number;
+}
+
+/**
+ * Repeats what failed in passing, with growing waits, as often as the origin's budget allows. The only place that repeats
+ * requests. After the last attempt a response is returned as it is; a transport error is thrown.
+ *
+ * @throws WaybillError `rate_limited` or `unavailable` at once when the registry asks to wait longer than `maxRetryAfterMs`.
+ */
+export function retry(options: RetryOptions): Interceptor {
+  const budgets = new Map<Origin, Budget>();
+  return (next) => async (request) => {
+    const origin = originOf(request.url);
+    const count = (event: "retry" | "success") =>
+      budgets.set(origin, stepBudget(budgets.get(origin) ?? fullBudget, event));
+    for (let attempt = 1; ; attempt += 1) {
+      const result = await tryOnce(next, { ...request, attempt });
+      if (!isRepeatable(request, result)) {
+        if ("response" in result) count("success");
+        return unwrap(result);
+      }
+      const affordable = canAfford(budgets.get(origin) ?? fullBudget);
+      const last = attempt >= attemptsFor(result, options.attempts ?? 12);
+      if (last || !affordable || request.signal?.aborted) return unwrap(result);
+      count("retry");
+      await pause(request, result, attempt, options);
+    }
+  };
+}
+
+async function tryOnce(next: Send, request: HttpRequest): Promise<AttemptResult> {
+  try {
+    return { response: await next(request) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function unwrap(result: AttemptResult): HttpResponse {
+  if ("error" in result) throw result.error;
+  return result.response;
+}
+
+/** Waits for the next attempt, with the news that it will come. */
+async function pause(
+  request: HttpRequest,
+  result: AttemptResult,
+  attempt: number,
+  options: RetryOptions,
+): Promise<void> {
+  const { clock, report } = options;
+  const delayMs = await delayOf(request, result, attempt, options);
+  const why = "error" in result ? reasonOf(result.error) : `HTTP ${result.response.status}`;
+  report({
+    type: "retry",
+    method: request.method,
+    url: withoutQuery(request.url),
+    attempt,
+    delayMs,
+    why,
+    at: clock.now(),
+  });
+  try {
+    await sleep(clock, delayMs, request.signal);
+  } catch {
+    throw cancelledError(request, "nothing");
+  }
+}
+
+async function delayOf(
+  request: HttpRequest,
+  result: AttemptResult,
+  attempt: number,
+  options: RetryOptions,
+): Promise<number> {
+  const { clock, random, maxRetryAfterMs = 120_000 } = options;
+  const ownMs = backoffMs(attempt, random);
+  if ("error" in result) return ownMs;
+  const { response } = result;
+  const askedMs = retryAfterMs(response.headers.get("retry-after"), clock.now());
+  await drain(response);
+  if (askedMs === undefined) return ownMs;
+  if (askedMs > maxRetryAfterMs) throw tooLong(request, response.status, askedMs, clock.now());
+  // A little later than asked, each client by another amount: all were told the same moment.
+  return Math.max(askedMs, Math.min(ownMs, 1000)) + Math.floor(random() * askedMs * 0.1);
+}
+
+function tooLong(request: HttpRequest, status: number, askedMs: number, now: number): WaybillError {
+  const registry = request.registry ?? new URL(request.url).host;
+  const seconds = Math.ceil(askedMs / 1000);
+  // Further than a date can reach is told without one.
+  const at = seconds < 1e9 ? `, until ${new Date(now + askedMs).toISOString()}` : "";
+  const code = status === 429 ? "rate_limited" : "unavailable";
+  return new WaybillError(code, `Cannot go on with "${registry}": it asks to wait ${seconds} s${at}`, {
+    registry,
+    status,
+    retryAfterMs: askedMs,
+    advice: "Try again then, or raise --max-retry-after",
+  });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof WaybillError ? error.message : "internal";
+}
