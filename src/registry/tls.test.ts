@@ -2,6 +2,7 @@ import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { fakeEnvironment } from "../../test/support/credential-environment.ts";
+import { WaybillError } from "../errors.ts";
 import { Secret } from "../http/send.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
 import { hasCertificates, tlsSettings, type TlsOptions } from "./tls.ts";
@@ -33,7 +34,10 @@ describe("tlsSettings", () => {
     const { settings } = settingsOver(files, {
       env: { NODE_EXTRA_CA_CERTS: "/extra.pem" },
       caFiles: ["/mine.pem"],
-      systemAuthorities: async () => [tls.rootCertificates[0]!, pem("system")],
+      systemAuthorities: async () => [
+        tls.rootCertificates[0]!.replace(/\n/g, "\r\n").replace(/(\w{40})/, "$1\r\n"),
+        pem("system"),
+      ],
     });
 
     const { ca, rejectUnauthorized } = await settings("reg.example:443");
@@ -62,6 +66,15 @@ describe("tlsSettings", () => {
     expect((await settings("reg.example:443")).ca.at(-1)).toBe(pem("podman"));
     expect((await settings("reg.example.evil.test:5000")).cert).toBeUndefined();
     expect(read).toHaveLength(4);
+  });
+
+  test("goes without a certs.d that is closed to us", async () => {
+    const environment = fakeEnvironment();
+    const closed = () => Promise.reject(new WaybillError("io_failed", "Cannot read: EACCES"));
+    const options = { clock: fakeClock(), systemAuthorities: async () => [] };
+
+    const { ca } = await tlsSettings({ ...options, files: { ...environment, readDir: closed } })("a.test:443");
+    expect(ca).toHaveLength(tls.rootCertificates.length);
   });
 
   test("reads nothing before the first TLS connection", () => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../async/clock.ts";
 import { createMemo } from "../async/memo.ts";
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { Secret } from "../http/send.ts";
 import { silent, type Report } from "../telemetry/events.ts";
 import type { BuilderSettings } from "./buildkit.ts";
@@ -160,12 +160,19 @@ async function textOf(files: FileReader, path: string): Promise<string | undefin
   return bytes && Buffer.from(bytes).toString("latin1");
 }
 
-/** The certificates of a bundle, each alone: system and Node mostly hold the same ones. */
+/**
+ * The certificates of a bundle, each alone and in lines of one length: system and Node mostly hold the same ones, written
+ * differently, and each one costs time when it is parsed.
+ */
 function certificatesIn(text: string): readonly string[] {
-  const parts = text.replaceAll("\r", "").split("-----BEGIN CERTIFICATE-----\n").slice(1);
+  const parts = text.split("-----BEGIN CERTIFICATE-----").slice(1);
   return parts.flatMap((part) => {
     const end = part.indexOf("-----END CERTIFICATE-----");
-    return end < 0 ? [] : [`-----BEGIN CERTIFICATE-----\n${part.slice(0, end).trim()}\n-----END CERTIFICATE-----`];
+    const lines = part
+      .slice(0, Math.max(end, 0))
+      .replace(/\s+/g, "")
+      .match(/.{1,64}/g);
+    return lines ? [`-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----`] : [];
   });
 }
 
@@ -182,10 +189,18 @@ function certificateFolders({ homeDir }: Places, hostPort: string): readonly str
   return bases.flatMap((base) => namesOf(hostPort).map((name) => join(base, name)));
 }
 
+/** Root's folders may be closed to others: what is in them is then not for us, and TLS says so where it is missed. */
+async function listing(files: FileReader, folder: string): Promise<readonly string[]> {
+  return files.readDir(folder).catch((error: unknown) => {
+    if (hasCode(error, "io_failed")) return [];
+    throw error;
+  });
+}
+
 /** True when docker's `certs.d` has anything for this host: then it speaks TLS, also on loopback. */
 export async function hasCertificates(files: FileReader & Places, hostPort: string): Promise<boolean> {
   for (const folder of certificateFolders(files, hostPort)) {
-    if ((await files.readDir(folder)).some((name) => /\.(?:crt|cert|key)$/.test(name))) return true;
+    if ((await listing(files, folder)).some((name) => /\.(?:crt|cert|key)$/.test(name))) return true;
   }
   return false;
 }
@@ -195,7 +210,7 @@ async function certificatesFor(files: FileReader & Places, hostPort: string) {
   const ca: string[] = [];
   let pair: Pair | undefined;
   for (const folder of certificateFolders(files, hostPort)) {
-    const names = await files.readDir(folder);
+    const names = await listing(files, folder);
     for (const name of names.filter((it) => it.endsWith(".crt")))
       ca.push(await pemFile(files, join(folder, name), "CERTIFICATE"));
     pair ??= await pairIn(files, folder, names);

@@ -2,8 +2,9 @@ import type { Clock } from "../../async/clock.ts";
 import { createMemo, type Memo } from "../../async/memo.ts";
 import type { HttpRequest } from "../../http/send.ts";
 import type { Report } from "../../telemetry/events.ts";
+import type { Location } from "../../spec/reference.ts";
 import { samePrincipal, type Credential, type CredentialSource } from "../credentials/credential.ts";
-import { mergeScopes, repositoryOf } from "./scope.ts";
+import { mergeScopes, repositoryOf, repositoryScope } from "./scope.ts";
 
 /** In whose name a request is made. */
 export interface Principal {
@@ -19,6 +20,32 @@ export interface PrincipalsOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly scopesFor?: (registry: string) => readonly string[];
+}
+
+/**
+ * Whether the same account serves both repositories of one registry, so that content may be mounted from one into the
+ * other. Where a look-up fails the answer is yes: the request itself will tell why.
+ */
+export function oneAccount(
+  options: Pick<PrincipalsOptions, "credentials" | "scopesFor">,
+): (from: Location, to: Location) => Promise<boolean> {
+  return async (from, to) => {
+    if (from.kind !== "registry" || to.kind !== "registry" || from.host !== to.host) return false;
+    const { host } = to;
+    const run = options.scopesFor?.(host) ?? [];
+    const accountOf = (repository: string, own: string) => {
+      const here = mergeScopes([own, ...run]).filter((scope) => repositoryOf(scope) === repository);
+      return options.credentials(host, repository, here);
+    };
+    const accounts = Promise.all([
+      accountOf(from.repository, repositoryScope(from.repository, "pull")),
+      accountOf(to.repository, repositoryScope(to.repository, "pull", "push")),
+    ]);
+    return accounts.then(
+      ([a, b]) => samePrincipal(a, b),
+      () => true,
+    );
+  };
 }
 
 /** A request to a registry. */

@@ -1,3 +1,4 @@
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { WaybillError } from "../../errors.ts";
 import type { RunHelper } from "./helper.ts";
@@ -61,7 +62,7 @@ const maxFileBytes = 4 * 1024 * 1024;
 export function nodeCredentialEnvironment(env: Readonly<Record<string, string | undefined>>): CredentialEnvironment {
   return {
     env,
-    homeDir: env["HOME"] || env["USERPROFILE"] || "",
+    homeDir: env["HOME"] || env["USERPROFILE"] || homedir(),
     ...nodeFileReader(),
     async modeOf(path) {
       const { stat } = await import("node:fs/promises");

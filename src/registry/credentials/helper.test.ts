@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -100,6 +100,20 @@ describe("nodeCredentialEnvironment", () => {
     expect(Buffer.from((await environment.readFile(path))!).toString()).toBe("two");
     expect(await environment.modeOf(path)).toBe(0o600);
     expect(await environment.readDir(join(folder, "new"))).toEqual(["config.json"]);
+  });
+
+  test("replaces the file that a symbolic link points to, and leaves no other file behind", async () => {
+    const environment = nodeCredentialEnvironment({});
+    const [link, target] = [join(folder, "linked", "config.json"), join(folder, "target", "real.json")];
+    await environment.replaceFile(target, Buffer.from("one"));
+    await mkdir(join(folder, "linked"));
+    await symlink(target, link);
+
+    await environment.replaceFile(link, Buffer.from("two"));
+
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(Buffer.from((await environment.readFile(target))!).toString()).toBe("two");
+    expect(await environment.readDir(join(folder, "target"))).toEqual(["real.json"]);
   });
 
   test("says what it saw when a path cannot be read", async () => {
