@@ -53,6 +53,8 @@ export async function* blobBody(blob: Descriptor, options: BlobBodyOptions): Byt
       }
       break;
     } catch (error) {
+      const isComplete = progress.at === blob.size && blob.size > 0;
+      if (isRetryable(error) && isComplete) break;
       if (!isRetryable(error) || ++failures >= maxFailures) throw error;
       await response?.[Symbol.asyncDispose]();
       response = undefined;

@@ -46,12 +46,12 @@ function partsOf(bytes: Uint8Array): Pick<Problem, "codes" | "detail" | "digests
   const errors = errorsIn(bytes);
   if (errors.length === 0) return { codes: [], detail: text.trim().slice(0, maxDetail), digests: [] };
   const codes = errors.map(({ code }) => (typeof code === "string" ? code.slice(0, 100).toUpperCase() : ""));
-  const message = errors.map(({ message }) => message).find((message) => typeof message === "string" && message !== "");
+  const message = errors.map(({ message }) => (typeof message === "string" ? message : "")).find((text) => text !== "");
   const named = text.match(/sha(?:256|512):[0-9a-f]{64,128}/g) ?? [];
   const digests = [...new Set(named.filter(isDigest))].slice(0, 1000);
   return {
     codes: codes.filter((code) => code !== ""),
-    detail: String(message ?? "").slice(0, maxDetail),
+    detail: (message ?? "").slice(0, maxDetail),
     digests,
   };
 }
@@ -131,6 +131,9 @@ const byStatus: Readonly<Record<number, ErrorCode>> = {
   508: "rejected",
 };
 
+/** These mean the same everywhere, whatever code stands beside them. */
+const spokenFor = new Set([401, 413, 416]);
+
 const passing = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
 
 /**
@@ -148,7 +151,7 @@ function codeOf({ status, codes, detail, html }: Problem): ErrorCode {
   const named = codes
     .map((code) => (Object.hasOwn(byRegistryCode, code) ? byRegistryCode[code] : undefined))
     .find(Boolean);
-  if (named && status >= 400 && status < 500 && status !== 401) return named;
+  if (named && status >= 400 && status < 500 && !spokenFor.has(status)) return named;
   if (passing.has(status)) return "unavailable";
   return byStatus[status] ?? "rejected";
 }

@@ -30,6 +30,8 @@ export interface UploadFacts {
   readonly leastBytes: number;
   /** Bytes that the server acknowledged in the present session. */
   readonly offset: number;
+  /** The most that `offset` was in this session: only what goes beyond it is progress. */
+  readonly furthest: number;
   readonly hasSession: boolean;
   /** The closing request has left in full at least once. */
   readonly wasSent: boolean;

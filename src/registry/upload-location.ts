@@ -54,7 +54,8 @@ function upgraded(access: Access, base: URL, url: string): string {
 
 /** `url` with `digest` added to its query; every other byte stays. */
 export function withDigest(url: string, digest: Digest): string {
-  const joint = !url.includes("?") ? "?" : /[?&]$/.test(url) ? "" : "&";
+  const query = url.includes("?") ? url.slice(url.indexOf("?") + 1) : undefined;
+  const joint = query === undefined ? "?" : query === "" || query.endsWith("&") ? "" : "&";
   return `${url}${joint}digest=${encodeURIComponent(digest)}`;
 }
 

@@ -25,7 +25,8 @@ type Options = Pick<PushBlobOptions, "mountFrom" | "distrustPresence" | "signal"
  * Opens an upload in a way that is an existence check at the same time: by asking to mount the blob from another repository
  * of the registry, or else from this one. The answer is the blob's presence, or a session.
  *
- * Large blobs are asked for by HEAD alongside, until the registry was seen to honour a mount from the same repository.
+ * Large blobs are asked for by HEAD alongside, until the registry was seen to honour a mount from the same repository; all
+ * blobs where it was seen to decline one.
  * Spec: distribution-spec v1.1.1, "Mounting a blob from another repository".
  */
 export async function openUpload(access: Access, blob: Descriptor, options: Options): Promise<Opening> {
@@ -33,7 +34,7 @@ export async function openUpload(access: Access, blob: Descriptor, options: Opti
   const other = await mountableFrom(access, options);
   const isSelf = other === undefined;
   const from = other ?? (access.quirks.selfMount === "refuses" ? undefined : access.repository);
-  const alongside = from === undefined || (blob.size >= largeBytes && access.quirks.selfMount !== "honours");
+  const alongside = from === undefined || isAskedAlongside(access, blob);
   await using scope = openScope({ ...(options.signal && { signal: options.signal }) });
   // The opening does not depend on this answer, so that its failure means "not known".
   const head = alongside
@@ -47,6 +48,12 @@ export async function openUpload(access: Access, blob: Descriptor, options: Opti
   if (isThere !== true) return opening;
   if (isSelf && from !== undefined && access.quirks.selfMount === "unknown") access.quirks.selfMount = "declines";
   return { is: "present", outcome: "existed", place: opening.place };
+}
+
+/** Whether the mount alone might leave us ignorant of a blob that should not be sent again. */
+function isAskedAlongside({ quirks }: Access, blob: Descriptor): boolean {
+  if (quirks.selfMount === "declines") return true;
+  return quirks.selfMount !== "honours" && blob.size >= largeBytes;
 }
 
 /** The first repository of this registry that may be mounted from with the same credentials. */

@@ -17,6 +17,7 @@ export function beginUpload(sizeBytes: number, chunkBytes?: number, limits = upl
     chunkBytes,
     leastBytes: 0,
     offset: 0,
+    furthest: 0,
     hasSession: false,
     wasSent: false,
     wasResumed: false,
@@ -56,7 +57,7 @@ export function stepUpload(state: UploadState, event: UploadEvent): UploadStep {
 function afterOpen(state: Live, event: UploadAnswer): UploadStep {
   const { facts } = state;
   if (event.type === "opened") {
-    const fresh = { offset: 0, wasResumed: false, saidZero: false, triedOne: false };
+    const fresh = { offset: 0, furthest: 0, wasResumed: false, saidZero: false, triedOne: false };
     return send(withFacts(state, { ...fresh, hasSession: true, leastBytes: event.leastBytes }));
   }
   if (event.type === "present") {
@@ -75,7 +76,7 @@ function afterSend(before: Sending, event: UploadAnswer): UploadStep {
     case "accepted":
       return afterChunk(state, event.held);
     case "proved":
-      return [{ at: "committed", outcome: "sent" }, undefined];
+      return state.closing ? [{ at: "committed", outcome: "sent" }, undefined] : afterUnproved(state);
     case "unproved":
       return afterUnproved(state);
     case "too-large":
@@ -102,14 +103,14 @@ function afterUnproved(state: Sending): UploadStep {
       new Error("The registry did not confirm the blob"),
     );
   }
-  return verify(withFacts(state, { offset: state.facts.offset + state.length }), "go-on", undefined);
+  return verify(standingAt(state, state.facts.offset + state.length), "go-on", undefined);
 }
 
 function afterChunk(state: Sending, held: number | undefined): UploadStep {
   const { facts } = state;
   const end = facts.offset + state.length;
   const offset = Math.min(held ?? end, end);
-  if (offset > facts.offset) return send(withFacts(state, { offset, failures: 0 }));
+  if (offset > facts.offset) return send(standingAt(state, offset));
   return recover(withFacts(state, { offset }), new Error("The registry took no byte of a chunk"));
 }
 
@@ -144,8 +145,7 @@ function afterAsk(state: Live, event: UploadAnswer): UploadStep {
     case "held": {
       const { bytes } = event;
       if (bytes > facts.sizeBytes) return restart(state, new Error("The registry holds more bytes than the blob has"));
-      const failures = bytes > facts.offset ? 0 : facts.failures;
-      return send(withFacts(state, { offset: bytes, saidZero: bytes === 0, wasResumed: true, failures }));
+      return send(withFacts(standingAt(state, bytes), { saidZero: bytes === 0, wasResumed: true }));
     }
     case "statusless":
     case "broken":
@@ -258,6 +258,16 @@ function send(state: Live): UploadStep {
 
 function live({ epoch, facts }: Live): Live {
   return { epoch, facts };
+}
+
+/** The server holds `offset` bytes. Patience is renewed by bytes that it never held before. */
+function standingAt<T extends Live>(state: T, offset: number): T {
+  const { furthest, failures } = state.facts;
+  return withFacts(state, {
+    offset,
+    furthest: Math.max(furthest, offset),
+    failures: offset > furthest ? 0 : failures,
+  });
 }
 
 function withFacts<T extends Live>(state: T, facts: Partial<UploadFacts>): T {

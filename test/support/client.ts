@@ -10,7 +10,7 @@ import { manualClock, type ManualClock } from "./clock.ts";
 export interface Client {
   readonly registry: Registry;
   readonly repository: Repository;
-  /** `METHOD path?query` of each request, in order of asking. */
+  /** `METHOD path?query` of each request, in order of asking; the path below the repository `app`. */
   readonly requests: readonly string[];
   readonly asked: readonly HttpRequest[];
   readonly warnings: readonly string[];
@@ -45,7 +45,9 @@ export function client(options: ClientOptions = {}): Client {
     registry,
     repository: registry.repository("app"),
     get requests() {
-      return asked.map(({ method, url }) => `${method} ${url.replace(`https://${host}/v2/`, "")}`);
+      return asked.map(
+        ({ method, url }) => `${method} ${url.replace(`https://${host}/v2/`, "").replace(/^app\//, "")}`,
+      );
     },
     asked,
     warnings,

@@ -1,0 +1,158 @@
+import { gzipSync } from "node:zlib";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { client, type Client, type ClientOptions } from "../../test/support/client.ts";
+import { respond } from "../../test/support/responses.ts";
+import { blobOf, bodyOf, readBlob } from "../content/samples.ts";
+import { WaybillError } from "../errors.ts";
+import type { FaultRule } from "../server/faults.ts";
+
+const bytes = Buffer.from("0123456789".repeat(100));
+const blob = blobOf(bytes);
+const get = { method: "GET", path: "/blobs/sha" } as const;
+
+async function holding(options: ClientOptions = {}): Promise<Client> {
+  const to = client(options);
+  await to.repository.pushBlob(blob, bodyOf(bytes));
+  to.forget();
+  return to;
+}
+
+const read = (to: Client, offset = 0) => to.settle(readBlob(to.repository, blob, offset));
+const ranges = (to: Client) => to.asked.map(({ headers }) => headers?.["range"]);
+
+describe("fetch", () => {
+  test("fetch goes on behind the last byte when the connection breaks", async () => {
+    const to = await holding({ faults: [{ ...get, fault: { kind: "cut", afterBytes: 333 } }] });
+    expect(await read(to)).toEqual(bytes);
+    expect(ranges(to)).toEqual([undefined, "bytes=333-"]);
+  });
+
+  test("fetch goes on when a body ends early as if that were all", async () => {
+    const to = await holding({ faults: [{ ...get, fault: { kind: "truncate", afterBytes: 10 } }] });
+    expect(await read(to)).toEqual(bytes);
+  });
+
+  test("fetch leaves out what it has when the registry sends everything again", async () => {
+    const ignoring = client({
+      send: async (request) => {
+        const response = respond(request, 200, { body: bytes.toString() });
+        if (request.headers?.["range"] !== undefined) return response;
+        return { ...response, body: broken(bytes.subarray(0, 500)) };
+      },
+    });
+    expect(await read(ignoring)).toEqual(bytes);
+  });
+
+  test("fetch notices that the beginning changed between two answers", async () => {
+    const changed = Buffer.from(bytes).fill("x", 0, 1);
+    let answers = 0;
+    const to = client({
+      send: async (request) => {
+        const response = respond(request, 200, { body: bytes.toString() });
+        return answers++ === 0 ? { ...response, body: broken(changed.subarray(0, 500)) } : response;
+      },
+    });
+    await expect(read(to)).rejects.toMatchObject({ code: "digest_mismatch" });
+  });
+
+  test("fetch hands out its last byte only when the digest is right", async () => {
+    const to = await holding({ faults: [{ ...get, fault: { kind: "corrupt", atByte: 3 } }] });
+    let seen = 0;
+    const reading = async () => {
+      await using content = await to.repository.fetch(blob);
+      for await (const chunk of content.body) seen += chunk.byteLength;
+    };
+    await expect(reading()).rejects.toMatchObject({ code: "digest_mismatch" });
+    expect(seen).toBeLessThan(blob.size);
+  });
+
+  test("fetch refuses a body that is too long", async () => {
+    const to = client({ send: async (request) => respond(request, 200, { body: `${bytes.toString()}!` }) });
+    await expect(read(to)).rejects.toMatchObject({ code: "size_mismatch" });
+  });
+
+  test("fetch begins in the middle", async () => {
+    const to = await holding();
+    expect(await read(to, 990)).toEqual(bytes.subarray(990));
+    expect(ranges(to)).toEqual(["bytes=990-"]);
+  });
+
+  test("fetch refuses a part that begins elsewhere", async () => {
+    const headers = { "content-range": `bytes 5-999/1000` };
+    const to = client({ send: async (request) => respond(request, 206, { headers, body: "x" }) });
+    await expect(read(to, 7)).rejects.toMatchObject({ code: "range_invalid" });
+  });
+
+  test("fetch gives up after five breaks without a byte between them", async () => {
+    const to = await holding({ faults: [{ ...get, fault: { kind: "cut", afterBytes: 0 }, times: Infinity }] });
+    await expect(read(to)).rejects.toMatchObject({ code: "connection_failed" });
+    expect(to.requests).toHaveLength(5);
+  });
+
+  test("fetch outlives any number of breaks that bring bytes", async () => {
+    const cuts: FaultRule[] = [{ ...get, fault: { kind: "cut", afterBytes: 50 }, times: Infinity }];
+    expect(await read(await holding({ faults: cuts }))).toEqual(bytes);
+  });
+
+  test("fetch says not_found for a blob that is not there", async () => {
+    await expect(read(client())).rejects.toMatchObject({ code: "not_found", context: { repository: "app" } });
+  });
+
+  test("fetch takes raw bytes under a wrong label, and decodes what is encoded", async () => {
+    for (const body of [bytes, gzipSync(bytes)]) {
+      const headers = { "content-encoding": "gzip", "content-length": `${body.byteLength}` };
+      const to = client({
+        send: async (request) => ({ ...respond(request, 200, { headers }), body: pieces(body) }),
+      });
+      expect(await read(to)).toEqual(bytes);
+    }
+  });
+
+  test("fetch refuses an encoding that hides more than the blob", async () => {
+    const bomb = gzipSync(Buffer.alloc(1_000_000));
+    const headers = { "content-encoding": "gzip" };
+    const to = client({ send: async (request) => ({ ...respond(request, 200, { headers }), body: pieces(bomb) }) });
+    await expect(read(to)).rejects.toMatchObject({ code: "too_large" });
+  });
+
+  test("fetch gives the bytes back whole wherever the connections break", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 6 }), async (cuts) => {
+        const faults = cuts.map((afterBytes): FaultRule => ({ ...get, fault: { kind: "cut", afterBytes } }));
+        const to = await holding({ faults });
+        expect(await read(to)).toEqual(bytes);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+async function* pieces(body: Uint8Array) {
+  for (let at = 0; at < body.byteLength; at += 7) yield body.subarray(at, at + 7);
+}
+
+async function* broken(body: Uint8Array) {
+  yield body;
+  throw new WaybillError("connection_failed", "Cannot read on");
+}
+
+describe("exists", () => {
+  test("exists trusts a HEAD of the right size only", async () => {
+    const answer = (size: string) =>
+      client({ send: async (request) => respond(request, 200, { headers: { "content-length": size } }) });
+    expect(await answer("1000").repository.exists(blob)).toBe(true);
+    expect(await answer("999").repository.exists(blob)).toBe(false);
+  });
+
+  test.each([403, 404, 405])("exists takes %i for absence", async (status) => {
+    expect(await client({ send: async (request) => respond(request, status) }).repository.exists(blob)).toBe(false);
+  });
+
+  test("exists is not fooled by a login page", async () => {
+    const headers = { "content-type": "text/html" };
+    expect(await client({ send: async (request) => respond(request, 200, { headers }) }).repository.exists(blob)).toBe(
+      false,
+    );
+  });
+});

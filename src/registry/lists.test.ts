@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+import { client } from "../../test/support/client.ts";
+import { respond } from "../../test/support/responses.ts";
+import { blobOf, imageOf, pushImage, referrerOf } from "../content/samples.ts";
+import type { Send } from "../http/send.ts";
+import { createMemoryStorage } from "../server/memory-storage.ts";
+import { createRegistry } from "../server/registry.ts";
+import { digestOf } from "../spec/digest.ts";
+import { mediaTypes } from "../spec/media-type.ts";
+import { referrersTag } from "./referrers.ts";
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+describe("tags", () => {
+  test("tags come over all pages, each once", async () => {
+    const to = client({ server: { maxPage: 2 } });
+    await pushImage(to.repository, imageOf("x"), { tags: ["a", "b", "c", "d", "e"] });
+    to.forget();
+    expect(await all(to.repository.tags())).toEqual(["a", "b", "c", "d", "e"]);
+    expect(to.requests).toHaveLength(3);
+    expect(to.requests[0]).toBe("GET tags/list?n=1000");
+  });
+
+  test("tags leave out what is none, with one warning", async () => {
+    const tags = ["ok", null, "ok", "sha256:12", 7, "x/y", "also.ok"];
+    const to = client({ send: async (request) => respond(request, 200, { body: { name: "app", tags } }) });
+    expect(await all(to.repository.tags())).toEqual(["ok", "also.ok"]);
+    expect(to.warnings).toHaveLength(1);
+  });
+
+  test("tags take null for an empty list", async () => {
+    const to = client({ send: async (request) => respond(request, 200, { body: { name: "app", tags: null } }) });
+    expect(await all(to.repository.tags())).toEqual([]);
+  });
+
+  test.each([400, 405])("tags ask for fewer after %i and remember it", async (status) => {
+    const send: Send = async (request) => {
+      const n = Number(new URL(request.url).searchParams.get("n"));
+      return n > 300 ? respond(request, status) : respond(request, 200, { body: { tags: ["a"] } });
+    };
+    const to = client({ send });
+    expect(await all(to.repository.tags())).toEqual(["a"]);
+    to.forget();
+    await all(to.repository.tags());
+    expect(to.requests).toEqual(["GET tags/list?n=250"]);
+  });
+
+  test("tags give the registry's cursor back as it came", async () => {
+    const link = "/v2/app/tags/list?last=a%2fb~c&n=1";
+    const send: Send = async (request) => {
+      const isFirst = request.url.endsWith("n=1000");
+      return respond(request, 200, {
+        body: { tags: [isFirst ? "a" : "b"] },
+        ...(isFirst && { headers: { link: `<${link}>; rel="next"` } }),
+      });
+    };
+    const to = client({ send });
+    expect(await all(to.repository.tags())).toEqual(["a", "b"]);
+    expect(to.asked[1]?.url).toBe(`https://registry.example${link}`);
+  });
+
+  test("tags end when a page leads back to itself", async () => {
+    const headers = { link: '</v2/app/tags/list?last=a>; rel="next"' };
+    const to = client({ send: async (request) => respond(request, 200, { headers, body: { tags: ["a"] } }) });
+    expect(await all(to.repository.tags())).toEqual(["a"]);
+  });
+
+  test("tags follow no link to another host", async () => {
+    const headers = { link: '<https://evil.example/v2/app/tags/list>; rel="next"' };
+    const to = client({ send: async (request) => respond(request, 200, { headers, body: { tags: ["a"] } }) });
+    await expect(all(to.repository.tags())).rejects.toMatchObject({ code: "rejected" });
+    expect(to.requests).toHaveLength(1);
+  });
+
+  test("tags of a repository that does not exist are not_found", async () => {
+    await expect(all(client().repository.tags())).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("referrers", () => {
+  const subject = imageOf("subject");
+  const sbom = referrerOf(subject.descriptor, "application/vnd.example.sbom");
+  const signature = referrerOf(subject.descriptor, "application/vnd.example.signature");
+  const { digest } = subject.descriptor;
+  const digests = (list: readonly { digest: string }[]) => list.map(({ digest }) => digest).sort();
+
+  test("referrersTag cuts both parts of the digest", () => {
+    expect(referrersTag(digest)).toBe(digest.replace(":", "-"));
+    const long = digestOf(Buffer.from("x"), "sha512");
+    expect(referrersTag(long)).toBe(`sha512-${long.slice(7, 71)}`);
+  });
+
+  test("referrers ask once without a filter, for every type", async () => {
+    const to = client();
+    for (const image of [subject, sbom, signature]) await pushImage(to.repository, image);
+    to.forget();
+    const found = await to.repository.referrers(digest, { artifactType: "application/vnd.example.sbom" });
+    expect(digests(found)).toEqual([sbom.descriptor.digest]);
+    expect(to.requests).toEqual([`GET referrers/${digest}`]);
+  });
+
+  test("referrers come over all pages", async () => {
+    const to = client({ server: { maxPage: 1 } });
+    for (const image of [subject, sbom, signature]) await pushImage(to.repository, image);
+    expect(digests(await to.repository.referrers(digest))).toEqual(digests([sbom.descriptor, signature.descriptor]));
+  });
+
+  test("referrers are kept in the fallback tag and read from there, and the API is asked once", async () => {
+    const to = client({ server: { referrers: false } });
+    for (const image of [subject, sbom, signature]) await pushImage(to.repository, image);
+    to.forget();
+    const expected = digests([sbom.descriptor, signature.descriptor]);
+    expect(digests(await to.repository.referrers(digest))).toEqual(expected);
+    expect(digests(await to.repository.referrers(digest))).toEqual(expected);
+    const tag = `GET manifests/${referrersTag(digest)}`;
+    expect(to.requests).toEqual([`GET referrers/${digest}`, tag, tag]);
+  });
+
+  test("referrers written at the same time are all kept", async () => {
+    const to = client({ server: { referrers: false } });
+    await pushImage(to.repository, subject);
+    const many = Array.from({ length: 8 }, (_, at) => referrerOf(subject.descriptor, `application/vnd.example.n${at}`));
+    await Promise.all(many.map((image) => pushImage(to.repository, image)));
+    expect(digests(await to.repository.referrers(digest))).toEqual(digests(many.map(({ descriptor }) => descriptor)));
+  });
+
+  test("referrers written by others at the same time are merged", async () => {
+    const wire = createRegistry(createMemoryStorage(), { referrers: false });
+    const other = client({ send: wire }).repository;
+    const list = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [signature.descriptor] }),
+    );
+    let isFirst = true;
+    // Somebody else writes the tag just after us, from what was there before, and the registry does not care about If-Match.
+    const racing = client({
+      send: async (request) => {
+        const { "if-match": _, ...headers } = request.headers ?? {};
+        const isWrite = request.method === "PUT" && request.url.endsWith(referrersTag(digest));
+        if (isWrite && isFirst) {
+          isFirst = false;
+          const response = await wire({ ...request, headers });
+          // The other had read before we wrote: its list does not hold our entry.
+          await wire({ ...request, headers, body: list });
+          return response;
+        }
+        return wire({ ...request, headers });
+      },
+    });
+    await pushImage(racing.repository, subject);
+    // Without its subject, so that nobody lists it yet.
+    await pushImage(other, { ...signature, subject: undefined });
+    await pushImage(racing.repository, sbom);
+    expect(digests(await other.referrers(digest))).toEqual(digests([sbom.descriptor, signature.descriptor]));
+  });
+
+  test("referrers take a 200 that is no index for a missing API", async () => {
+    const to = client({
+      send: async (request) => {
+        if (request.url.includes("/referrers/"))
+          return respond(request, 200, { headers: { "content-type": "text/html" }, body: "hi" });
+        return respond(request, 404);
+      },
+    });
+    expect(await to.repository.referrers(digest)).toEqual([]);
+    expect(to.requests).toHaveLength(2);
+  });
+
+  test("referrers of a repository that does not exist teach nothing about the API", async () => {
+    const body = { errors: [{ code: "NAME_UNKNOWN" }] };
+    const to = client({ send: async (request) => respond(request, 404, { body }) });
+    await to.repository.referrers(digest);
+    await to.repository.referrers(digest);
+    expect(to.requests.filter((line) => line.includes("referrers/"))).toHaveLength(2);
+  });
+
+  test("referrers of what has none are empty", async () => {
+    const to = client();
+    expect(await to.repository.referrers(blobOf(Buffer.from("nobody")).digest)).toEqual([]);
+  });
+});

@@ -1,0 +1,274 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { client, type ClientOptions } from "../../test/support/client.ts";
+import { respond } from "../../test/support/responses.ts";
+import { bodyOf, imageOf, pushImage } from "../content/samples.ts";
+import { hasCode } from "../errors.ts";
+import type { FaultRule } from "../server/faults.ts";
+import { digestOf } from "../spec/digest.ts";
+
+const image = imageOf("one");
+const { digest, mediaType, size } = image.descriptor;
+const text = Buffer.from(image.bytes).toString();
+
+async function holding(options: ClientOptions = {}, tags: readonly string[] = ["v1"]) {
+  const to = client(options);
+  await pushImage(to.repository, image, { tags });
+  to.forget();
+  return to;
+}
+
+/** A registry that answers every request for a manifest with these headers and the image's bytes. */
+function answering(headers: Record<string, string>, body: string | Uint8Array = text, status = 200) {
+  return client({
+    send: async (request) => {
+      const response = respond(request, status, { headers });
+      const bytes = Buffer.from(body);
+      return {
+        ...response,
+        body: (async function* () {
+          if (request.method !== "HEAD") yield bytes;
+        })(),
+      };
+    },
+  });
+}
+
+const html = { "content-type": "text/html; charset=utf-8" };
+
+describe("manifest", () => {
+  test("manifest comes by tag in one trip, with its digest", async () => {
+    const to = await holding();
+    const found = await to.repository.manifest("v1");
+    expect(found.descriptor).toMatchObject({ digest, mediaType, size });
+    expect(to.requests).toEqual(["GET manifests/v1"]);
+    expect(to.asked[0]?.headers?.["accept-encoding"]).toBe("identity");
+  });
+
+  test.each(["v1", digest])("manifest refuses bytes that are not what was announced, asked for by %s", async (name) => {
+    const to = await holding({ faults: [{ method: "GET", fault: { kind: "corrupt", atByte: 20 } }] });
+    await expect(to.repository.manifest(name)).rejects.toMatchObject({ code: "digest_mismatch" });
+  });
+
+  test("manifest refuses other bytes for a pinned digest although the header agrees with them", async () => {
+    const other = imageOf("other");
+    const to = answering({ "content-type": mediaType, "docker-content-digest": other.descriptor.digest }, other.bytes);
+    await expect(to.repository.manifest(digest)).rejects.toMatchObject({ code: "digest_mismatch" });
+  });
+
+  test("manifest computes the digest where the registry names none, or something else", async () => {
+    for (const named of [{}, { "docker-content-digest": "md5:abc" }] as Record<string, string>[]) {
+      const found = await answering({ "content-type": mediaType, ...named }).repository.manifest("v1");
+      expect(found.descriptor.digest).toBe(digest);
+    }
+  });
+
+  test("manifest keeps the sha512 digest that it was asked for", async () => {
+    const sha512 = digestOf(image.bytes, "sha512");
+    const to = answering({ "content-type": mediaType, "docker-content-digest": digest });
+    expect((await to.repository.manifest(sha512)).descriptor.digest).toBe(sha512);
+  });
+
+  test("manifest refuses a wrong size or another type than the descriptor's", async () => {
+    const to = await holding();
+    await expect(to.repository.manifest({ mediaType, digest, size: size + 1 })).rejects.toMatchObject({
+      code: "size_mismatch",
+    });
+    const index = "application/vnd.oci.image.index.v1+json";
+    await expect(to.repository.manifest({ mediaType: index, digest, size })).rejects.toMatchObject({
+      code: "invalid_manifest",
+    });
+  });
+
+  test("manifest takes raw bytes that are only labelled as gzip, and decodes those that are", async () => {
+    const headers = { "content-type": mediaType, "content-encoding": "gzip", "docker-content-digest": digest };
+    for (const body of [image.bytes, gzipSync(image.bytes)]) {
+      const found = await answering(headers, body).repository.manifest("v1");
+      expect(Buffer.from(found.bytes)).toEqual(Buffer.from(image.bytes));
+    }
+  });
+
+  test("manifest stops at a gzip that grows beyond the limit", async () => {
+    const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024));
+    const to = answering({ "content-type": mediaType, "content-encoding": "gzip" }, bomb);
+    await expect(to.repository.manifest("v1")).rejects.toMatchObject({ code: "too_large" });
+  });
+
+  test("manifest stops reading beyond 4 MiB", async () => {
+    const to = answering({ "content-type": mediaType }, Buffer.alloc(4 * 1024 * 1024 + 1));
+    await expect(to.repository.manifest("v1")).rejects.toMatchObject({ code: "too_large" });
+  });
+
+  test("manifest tells a login page from a registry", async () => {
+    const to = answering(html, "<html>log in</html>");
+    await expect(to.repository.manifest("v1")).rejects.toMatchObject({
+      code: "not_a_registry",
+      context: { advice: expect.any(String) },
+    });
+  });
+
+  test.each(["", "a b", "-x", "../x", "sha256:12", "x?y"])(
+    "manifest refuses the name %j before any request",
+    async (name) => {
+      const to = client();
+      await expect(to.repository.manifest(name)).rejects.toMatchObject({ code: "invalid_reference" });
+      expect(to.requests).toEqual([]);
+    },
+  );
+});
+
+describe("resolve", () => {
+  test("resolve is one HEAD", async () => {
+    const to = await holding();
+    expect(await to.repository.resolve("v1")).toEqual({ mediaType, digest, size });
+    expect(to.requests).toEqual(["HEAD manifests/v1"]);
+  });
+
+  const incomplete: readonly (readonly [string, FaultRule["fault"]])[] = [
+    ["HEAD is not allowed", { kind: "status", status: 405 }],
+    ["HEAD names no digest", { kind: "headers", set: { "docker-content-digest": undefined } }],
+    ["HEAD names no type", { kind: "headers", set: { "content-type": undefined } }],
+    ["HEAD names no size", { kind: "headers", set: { "content-length": undefined } }],
+    ["HEAD speaks of encoded bytes", { kind: "headers", set: { "content-encoding": "gzip", "content-length": "9" } }],
+    ["HEAD is refused without a reason", { kind: "status", status: 403 }],
+  ];
+  test.each(incomplete)("resolve asks by GET when %s", async (_, fault) => {
+    const to = await holding({ faults: [{ method: "HEAD", fault, path: "manifests", times: Infinity }] });
+    expect(await to.repository.resolve("v1")).toEqual({ mediaType, digest, size });
+    expect(to.requests).toEqual(["HEAD manifests/v1", "GET manifests/v1"]);
+  });
+
+  test("resolve gives the reason that only a GET tells", async () => {
+    const body = JSON.stringify({ errors: [{ code: "DENIED", message: "blocked by policy" }] });
+    const faults: FaultRule[] = [
+      { path: "manifests/v1", fault: { kind: "status", status: 403, body }, times: Infinity },
+    ];
+    const to = client({ faults });
+    await expect(to.repository.resolve("v1")).rejects.toMatchObject({
+      code: "auth_denied",
+      context: { detail: "blocked by policy" },
+    });
+    expect(await to.repository.tagged("v1")).toBeUndefined();
+    expect(await to.repository.exists(image.descriptor)).toBe(false);
+  });
+});
+
+describe("pushManifest", () => {
+  async function ready(options: ClientOptions = {}) {
+    const to = client(options);
+    for (const blob of [image.config, image.layer]) await to.repository.pushBlob(blob.descriptor, bodyOf(blob.bytes));
+    to.forget();
+    return to;
+  }
+
+  test("pushManifest writes one tag in one trip, and none by digest", async () => {
+    const to = await ready();
+    await to.repository.pushManifest(image, { tags: ["v1"] });
+    await to.repository.pushManifest(image);
+    expect(to.requests).toEqual(["PUT manifests/v1", `PUT manifests/${digest}`]);
+    expect(to.asked[0]?.headers?.["content-type"]).toBe(mediaType);
+  });
+
+  test("pushManifest writes two tags in order, one by one", async () => {
+    const to = await ready();
+    await to.repository.pushManifest(image, { tags: ["b", "a"] });
+    expect(to.requests).toEqual(["PUT manifests/b", "PUT manifests/a"]);
+  });
+
+  test("pushManifest writes many tags in one request once the registry was seen to do so", async () => {
+    const to = await ready();
+    const told: string[] = [];
+    await to.repository.pushManifest(image, { tags: ["a", "b", "c"], onTagged: (tag) => told.push(tag) });
+    expect(to.requests).toEqual([`PUT manifests/${digest}?tag=a`, `PUT manifests/${digest}?tag=b&tag=c`]);
+    to.forget();
+    await to.repository.pushManifest(image, { tags: ["d", "e"], onTagged: (tag) => told.push(tag) });
+    expect(to.requests).toEqual([`PUT manifests/${digest}?tag=d&tag=e`]);
+    expect(told).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  test("pushManifest finds out once that a registry does not take several tags", async () => {
+    const to = await ready({ server: { multiTag: false } });
+    await to.repository.pushManifest(image, { tags: ["a", "b", "c"] });
+    expect(to.requests).toEqual([
+      `PUT manifests/${digest}?tag=a`,
+      ..."abc".split("").map((tag) => `PUT manifests/${tag}`),
+    ]);
+    to.forget();
+    await to.repository.pushManifest(image, { tags: ["d", "e", "f"] });
+    expect(to.requests).toEqual(["PUT manifests/d", "PUT manifests/e", "PUT manifests/f"]);
+  });
+
+  test("pushManifest writes the tags that an answer left out", async () => {
+    const faults: FaultRule[] = [{ path: "tag=b", fault: { kind: "headers", set: { "oci-tag": "c" } } }];
+    const to = await ready({ faults });
+    const told: string[] = [];
+    await to.repository.pushManifest(image, { tags: ["a", "b", "c"], onTagged: (tag) => told.push(tag) });
+    expect(to.requests.at(-1)).toBe("PUT manifests/b");
+    expect(told).toEqual(["a", "c", "b"]);
+  });
+
+  test("pushManifest notices that the registry stored something else", async () => {
+    const set = { "docker-content-digest": digestOf(Buffer.from("else")) };
+    const to = await ready({ faults: [{ method: "PUT", path: "/manifests/", fault: { kind: "headers", set } }] });
+    await expect(to.repository.pushManifest(image)).rejects.toMatchObject({ code: "digest_mismatch" });
+  });
+
+  const immutable: readonly (readonly [number, string, string])[] = [
+    [400, "TAG_INVALID", "The image tag 'v1' already exists and cannot be overwritten because the tag is immutable."],
+    [409, "IMAGETAGALREADYEXISTS", "image tag exists"],
+    [412, "PRECONDITION", "configured as immutable"],
+    [409, "CONFLICT", "tag already exists"],
+  ];
+  test.each(immutable)(
+    "pushManifest calls %i %s an immutable tag, unless it names this manifest",
+    async (status, code, message) => {
+      const body = JSON.stringify({ errors: [{ code, message }] });
+      const fault = { kind: "status", status, body } as const;
+      const to = await ready({ faults: [{ method: "PUT", path: /manifests\/v1$/, fault, times: Infinity, skip: 1 }] });
+      await to.repository.pushManifest(image, { tags: ["v1"] });
+      const told: string[] = [];
+      await to.repository.pushManifest(image, { tags: ["v1"], onTagged: (tag) => told.push(tag) });
+      expect(told).toEqual(["v1"]);
+      const other = imageOf("other");
+      await expect(to.repository.pushManifest(other, { tags: ["v1"] })).rejects.toMatchObject({
+        code: "tag_immutable",
+      });
+    },
+  );
+
+  test.each(["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"])("pushManifest names what %s misses", async (code) => {
+    const missing = digestOf(Buffer.from("lost"));
+    const body = JSON.stringify({ errors: [{ code, message: "blob unknown", detail: { digest: missing } }] });
+    const to = await ready({
+      faults: [{ method: "PUT", path: "/manifests/", fault: { kind: "status", status: 404, body } }],
+    });
+    const error: unknown = await to.repository.pushManifest(image).catch((thrown: unknown) => thrown);
+    expect(hasCode(error, "blob_unknown") && error.context.missing).toEqual([missing]);
+  });
+
+  test("pushManifest tells a missing repository from a missing blob", async () => {
+    const body = JSON.stringify({ errors: [{ code: "NAME_UNKNOWN", message: "The repository does not exist" }] });
+    const to = await ready({
+      faults: [{ method: "PUT", path: "/manifests/", fault: { kind: "status", status: 404, body } }],
+    });
+    await expect(to.repository.pushManifest(image)).rejects.toMatchObject({
+      code: "not_found",
+      context: { advice: expect.stringContaining("Create the repository") },
+    });
+  });
+
+  test("pushManifest sends nothing that is larger than 4 MiB", async () => {
+    const to = client();
+    const big = { descriptor: image.descriptor, bytes: new Uint8Array(4 * 1024 * 1024 + 1) };
+    await expect(to.repository.pushManifest(big)).rejects.toMatchObject({ code: "too_large" });
+    expect(to.requests).toEqual([]);
+  });
+
+  test("pushManifest refuses what is no tag before any request", async () => {
+    const to = client();
+    await expect(to.repository.pushManifest(image, { tags: ["ok", "not ok"] })).rejects.toMatchObject({
+      code: "invalid_reference",
+    });
+    expect(to.requests).toEqual([]);
+  });
+});

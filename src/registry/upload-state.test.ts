@@ -1,0 +1,208 @@
+import { describe, expect, test } from "vitest";
+import {
+  type UploadAnswer,
+  type UploadCommand,
+  type UploadEvent,
+  type UploadLimits,
+  type UploadState,
+} from "./upload-events.ts";
+import { beginUpload, stepUpload } from "./upload-state.ts";
+
+const limits: UploadLimits = {
+  resumeAboveBytes: 2,
+  minChunkBytes: 1,
+  maxChunkBytes: 2,
+  maxFailures: 2,
+  maxRestarts: 1,
+};
+const error = new Error("seen");
+
+const answers: readonly UploadAnswer[] = [
+  { type: "opened", leastBytes: 0 },
+  { type: "opened", leastBytes: 2 },
+  { type: "present", outcome: "existed", holdsSession: false },
+  { type: "present", outcome: "mounted", holdsSession: true },
+  { type: "absent" },
+  { type: "accepted", held: undefined },
+  { type: "accepted", held: 0 },
+  { type: "accepted", held: 1 },
+  { type: "accepted", held: 99 },
+  { type: "proved" },
+  { type: "unproved" },
+  { type: "too-large", error },
+  { type: "lost", error },
+  { type: "statusless", error },
+  { type: "corrupt", error },
+  { type: "refused", error },
+  { type: "out-of-range", held: undefined, error },
+  { type: "out-of-range", held: 0, error },
+  { type: "out-of-range", held: 2, error },
+  { type: "out-of-range", held: 99, error },
+  { type: "held", bytes: 0 },
+  { type: "held", bytes: 1 },
+  { type: "held", bytes: 3 },
+  { type: "held", bytes: 99 },
+  { type: "broken", ambiguous: true, error },
+  { type: "broken", ambiguous: false, error },
+  { type: "elapsed" },
+  { type: "released" },
+];
+
+interface Node {
+  readonly state: UploadState;
+  readonly command: UploadCommand | undefined;
+}
+
+const isEnd = ({ state }: Node) => state.at === "committed" || state.at === "failed";
+
+/** A state without the number of its epoch: states that differ in nothing else behave alike. */
+function keyOf({ state, command }: Node): string {
+  const withoutErrors = (key: string, value: unknown) => {
+    if (key === "epoch" || key === "limits") return undefined;
+    return value instanceof Error ? value.constructor.name : value;
+  };
+  return JSON.stringify({ state, command }, withoutErrors);
+}
+
+interface Edge {
+  readonly from: Node;
+  readonly event: UploadEvent;
+  readonly to: Node;
+}
+
+/** Every state that any sequence of events leads to, and every step between them. */
+function explore(sizeBytes: number, chunkBytes?: number): { nodes: Node[]; edges: Edge[] } {
+  const [state, command] = beginUpload(sizeBytes, chunkBytes, limits);
+  const nodes = new Map([[keyOf({ state, command }), { state, command } as Node]]);
+  const edges: Edge[] = [];
+  for (const from of nodes.values()) {
+    if (isEnd(from)) continue;
+    const epoch = from.command!.epoch;
+    const events: UploadEvent[] = [...answers.map((answer) => ({ ...answer, epoch })), { type: "cancel", error }];
+    for (const event of events) {
+      const [next, then] = stepUpload(from.state, event);
+      // A step that changes nothing in the command leaves the earlier one outstanding.
+      const to = { state: next, command: then ?? (next.at in { committed: 0, failed: 0 } ? undefined : from.command) };
+      edges.push({ from, event, to });
+      if (!nodes.has(keyOf(to))) nodes.set(keyOf(to), to);
+    }
+  }
+  return { nodes: [...nodes.values()], edges };
+}
+
+const worlds: readonly (readonly [string, number, number | undefined])[] = [
+  ["an empty blob", 0, undefined],
+  ["a small blob", 2, undefined],
+  ["a large blob", 3, undefined],
+  ["a blob in chunks", 3, 1],
+];
+
+describe.each(worlds)("stepUpload over all states of %s", (_, sizeBytes, chunkBytes) => {
+  const { nodes, edges } = explore(sizeBytes, chunkBytes);
+
+  test("has a fair number of states", () => {
+    expect(nodes.length).toBeGreaterThan(20);
+    expect(edges.length).toBeGreaterThan(500);
+  });
+
+  test("has exactly one command outstanding in each live state, of the state's epoch", () => {
+    const wrong = nodes.filter(({ state, command }) => command?.epoch !== ("epoch" in state ? state.epoch : undefined));
+    expect(wrong).toEqual([]);
+  });
+
+  test("changes nothing for a stale answer, or after the end", () => {
+    const moved = nodes.filter(({ state }) => {
+      const epoch = "epoch" in state ? state.epoch - 1 : 7;
+      return answers.some((answer) => {
+        const [next, command] = stepUpload(state, { ...answer, epoch });
+        return next !== state || command !== undefined;
+      });
+    });
+    expect(moved).toEqual([]);
+  });
+
+  test("commits through a proof only", () => {
+    for (const { from, event, to } of edges) {
+      if (to.state.at !== "committed") continue;
+      if (event.type === "proved" && from.state.at === "sending") expect(from.state.closing).toBe(true);
+      const isProof = event.type === "proved" || event.type === "present";
+      const wasProved = from.state.at === "releasing" && from.state.goal.to === "commit";
+      expect(isProof || wasProved, `${from.state.at} ${event.type}`).toBe(true);
+    }
+  });
+
+  test("gives an open session up before it fails or begins anew", () => {
+    const leaks = edges.filter(({ from, event, to }) => {
+      if (to.state.at !== "failed" || from.state.at === "releasing" || !("facts" in from.state)) return false;
+      const isGone = ["present", "lost", "unproved"].includes(event.type);
+      return from.state.facts.hasSession && !isGone;
+    });
+    expect(leaks).toEqual([]);
+  });
+
+  test("sends no byte beyond the blob and closes with its last", () => {
+    for (const { command } of nodes) {
+      if (command?.run !== "send") continue;
+      expect(command.offset + command.length).toBeLessThanOrEqual(sizeBytes);
+      expect(command.closing).toBe(command.offset + command.length === sizeBytes);
+    }
+  });
+
+  test("cannot go on for ever, whatever is answered", () => {
+    const next = new Map<string, Set<string>>();
+    for (const { from, to } of edges) {
+      const key = keyOf(from);
+      next.set(key, (next.get(key) ?? new Set()).add(keyOf(to)));
+    }
+    const done = new Set(nodes.filter(isEnd).map(keyOf));
+    const open = new Set<string>();
+    const hasCycle = (key: string): boolean => {
+      if (done.has(key)) return false;
+      if (open.has(key)) return true;
+      open.add(key);
+      for (const then of next.get(key) ?? []) if (then !== key && hasCycle(then)) return true;
+      open.delete(key);
+      done.add(key);
+      return false;
+    };
+    expect(nodes.map(keyOf).some(hasCycle)).toBe(false);
+  });
+});
+
+test("stepUpload asks with HEAD before it opens a new session after an ambiguous commit", () => {
+  const [sending, send] = stepUpload(beginUpload(10)[0], { type: "opened", leastBytes: 0, epoch: 1 });
+  expect(send).toMatchObject({ run: "send", offset: 0, length: 10, closing: true });
+  const [verifying, verify] = stepUpload(sending, { type: "broken", ambiguous: true, error, epoch: send!.epoch });
+  expect(verify).toMatchObject({ run: "verify" });
+  const [, release] = stepUpload(verifying, { type: "absent", epoch: verify!.epoch });
+  expect(release).toMatchObject({ run: "release" });
+});
+
+test("stepUpload goes on where the server stands when a large upload broke", () => {
+  const size = 100 * 1024 * 1024;
+  const [sending, send] = stepUpload(beginUpload(size)[0], { type: "opened", leastBytes: 0, epoch: 1 });
+  const [waiting, wait] = stepUpload(sending, { type: "broken", ambiguous: false, error, epoch: send!.epoch });
+  const [asking, ask] = stepUpload(waiting, { type: "elapsed", epoch: wait!.epoch });
+  expect(ask).toMatchObject({ run: "ask" });
+  const [, rest] = stepUpload(asking, { type: "held", bytes: 70, epoch: ask!.epoch });
+  expect(rest).toMatchObject({ run: "send", offset: 70, length: size - 70, closing: true });
+});
+
+test("stepUpload halves what was refused as too large, and gives up at 1 MiB", () => {
+  const size = 3 * 1024 * 1024;
+  let [state, command] = stepUpload(beginUpload(size)[0], { type: "opened", leastBytes: 0, epoch: 1 });
+  const lengths: number[] = [];
+  while (command?.run === "send") {
+    lengths.push(command.length);
+    [state, command] = stepUpload(state, { type: "too-large", error, epoch: command.epoch });
+  }
+  expect(lengths).toEqual([size, size / 2, 1024 * 1024]);
+  expect(command).toMatchObject({ run: "release" });
+});
+
+test("stepUpload tries one byte when 0-0 turns out not to mean none", () => {
+  const [sending, send] = stepUpload(beginUpload(5, 2)[0], { type: "opened", leastBytes: 0, epoch: 1 });
+  const refused = { type: "out-of-range", held: 0, error, epoch: send!.epoch } as const;
+  const [, again] = stepUpload(sending, refused);
+  expect(again).toMatchObject({ run: "send", offset: 1, length: 2 });
+});

@@ -1,0 +1,394 @@
+import { describe, expect, test } from "vitest";
+import { client, type Client, type ClientOptions } from "../../test/support/client.ts";
+import { respond } from "../../test/support/responses.ts";
+import { blobOf, bodyOf, checkedBody, readBlob } from "../content/samples.ts";
+import type { Bytes, PushBlobOptions, Replayable } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
+import { openBody } from "../http/body.ts";
+import type { Send } from "../http/send.ts";
+import { digestOf } from "../spec/digest.ts";
+import type { FaultRule } from "../server/faults.ts";
+
+const MiB = 1024 * 1024;
+const small = Buffer.from("a small blob");
+const large = Buffer.alloc(2 * MiB, "large ");
+const huge = Buffer.alloc(65 * MiB, "huge ");
+
+/** Uploads carry ids; what stays is the kind of request. */
+function kinds(requests: readonly string[]): string[] {
+  return requests.map((line) => {
+    const [method, target = ""] = line.split(" ");
+    if (!target.includes("/uploads/")) return `${method} blob`;
+    if (method !== "POST") return `${method} upload`;
+    const from = /[?&]from=([^&]*)/.exec(target)?.[1];
+    return from === undefined ? "POST" : `POST mount ${decodeURIComponent(from)}`;
+  });
+}
+
+function push(to: Client, bytes: Uint8Array, options: PushBlobOptions & { body?: Replayable } = {}) {
+  const { body = bodyOf(bytes), ...rest } = options;
+  return to.settle(to.repository.pushBlob(blobOf(bytes), body, rest));
+}
+
+const location = (repository: string, host = "registry.example") => ({ kind: "registry", host, repository }) as const;
+
+describe("pushBlob trips", () => {
+  test("pushBlob sends an absent blob in two requests", async () => {
+    const to = client();
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
+    expect(await readBlob(to.repository, blobOf(small))).toEqual(small);
+  });
+
+  test("pushBlob finds a present blob in one request and opens no body", async () => {
+    const to = client();
+    await push(to, small);
+    to.forget();
+    const body = () => expect.fail("the body was opened");
+    expect(await push(to, small, { body })).toBe("existed");
+    expect(kinds(to.requests)).toEqual(["POST mount app"]);
+  });
+
+  test("pushBlob mounts from another repository in one request and asks to read it", async () => {
+    const to = client();
+    await to.registry.repository("other").pushBlob(blobOf(small), bodyOf(small));
+    to.forget();
+    const mountFrom = [location("x", "elsewhere.example"), location("other")];
+    expect(await push(to, small, { mountFrom })).toBe("mounted");
+    expect(kinds(to.requests)).toEqual(["POST mount other"]);
+    expect(to.asked[0]?.scopes).toEqual(["repository:app:pull,push", "repository:other:pull"]);
+  });
+
+  test("pushBlob mounts nothing between repositories of different principals", async () => {
+    const to = client({ mayMount: async () => false });
+    await to.registry.repository("other").pushBlob(blobOf(small), bodyOf(small));
+    to.forget();
+    expect(await push(to, small, { mountFrom: [location("other")] })).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob asks for a large blob by HEAD alongside until a mount from itself was honoured", async () => {
+    const to = client();
+    await push(to, large);
+    expect(kinds(to.requests)).toEqual(["HEAD blob", "POST mount app", "PUT upload"].sort(byArrival(to)));
+    to.forget();
+    await push(to, large);
+    to.forget();
+    expect(await push(to, large)).toBe("existed");
+    expect(kinds(to.requests)).toEqual(["POST mount app"]);
+  });
+
+  test("pushBlob never sends a large blob again to a registry that declines mounts, and cancels the session", async () => {
+    const to = client({ server: { mounts: false } });
+    await push(to, large);
+    for (let round = 0; round < 2; round++) {
+      to.forget();
+      expect(await push(to, large)).toBe("existed");
+      expect(kinds(to.requests).sort()).toEqual(["DELETE upload", "HEAD blob", "POST mount app"]);
+    }
+  });
+
+  test("pushBlob looks before it sends a large blob that could not be mounted from elsewhere", async () => {
+    const to = client();
+    await push(to, large);
+    await push(to, large);
+    to.forget();
+    expect(await push(to, large, { mountFrom: [location("without")] })).toBe("existed");
+    expect(kinds(to.requests)).toEqual(["POST mount without", "HEAD blob", "DELETE upload"]);
+  });
+
+  test.each([400, 404, 405])("pushBlob opens a plain upload when a mount is answered with %i", async (status) => {
+    const faults: FaultRule[] = [
+      { method: "POST", path: "mount=", fault: { kind: "status", status }, times: Infinity },
+    ];
+    const to = client({ faults });
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "POST", "PUT upload"]);
+    to.forget();
+    expect(await push(to, small)).toBe("existed");
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT"))).toEqual([]);
+  });
+
+  test("pushBlob trusts no presence when told so", async () => {
+    const to = client();
+    await push(to, small);
+    to.forget();
+    expect(await push(to, small, { distrustPresence: true })).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST", "PUT upload"]);
+  });
+
+  test("pushBlob sends one digest once for all who ask at the same time", async () => {
+    const to = client();
+    const outcomes = await Promise.all([push(to, small), push(to, small), push(to, small)]);
+    expect(outcomes.sort()).toEqual(["existed", "existed", "sent"]);
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob sends an empty blob with an empty body", async () => {
+    const to = client();
+    expect(await push(to, Buffer.alloc(0))).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob sends a sha512 blob under its own digest", async () => {
+    const to = client();
+    const blob = { mediaType: "text/plain", digest: digestOf(small, "sha512"), size: small.byteLength };
+    expect(await to.settle(to.repository.pushBlob(blob, bodyOf(small)))).toBe("sent");
+    expect(await to.repository.exists(blob)).toBe(true);
+  });
+});
+
+/** Requests that leave together may be recorded in either order. */
+function byArrival({ requests }: Client) {
+  const order = kinds(requests);
+  return (a: string, b: string) => order.indexOf(a) - order.indexOf(b);
+}
+
+describe("pushBlob source", () => {
+  /** A body that tells when it is first read. */
+  function watched(bytes: Uint8Array, log: string[]): Replayable {
+    return async function* open(offset): Bytes {
+      log.push("source");
+      try {
+        yield* bodyOf(bytes)(offset);
+      } finally {
+        log.push("closed");
+      }
+    };
+  }
+
+  test("pushBlob reads the source alongside the POST when blobs were absent lately", async () => {
+    const log: string[] = [];
+    const to = client({ faults: [{ when: ({ method }) => (log.push(method), false), fault: { kind: "refuse" } }] });
+    await push(to, small);
+    log.length = 0;
+    const other = Buffer.from("another");
+    await push(to, other, { body: watched(other, log) });
+    expect(log.indexOf("source")).toBeLessThan(log.indexOf("PUT"));
+    expect(log.slice(0, 2).sort()).toEqual(["POST", "source"]);
+  });
+
+  test("pushBlob closes a source that it began for nothing", async () => {
+    const to = client();
+    const log: string[] = [];
+    await push(to, Buffer.from("one"));
+    await push(to, Buffer.from("two"));
+    await to.registry.repository("other").pushBlob(blobOf(small), bodyOf(small));
+    const options = { mountFrom: [location("other")], body: watched(small, log) };
+    expect(await push(to, small, options)).toBe("mounted");
+    expect(log).toEqual(["source", "closed"]);
+  });
+
+  test("pushBlob opens no source ahead when blobs were present lately", async () => {
+    const to = client();
+    await push(to, small);
+    await push(to, small);
+    await push(to, small);
+    await push(to, small, { body: () => expect.fail("opened") });
+  });
+
+  test("pushBlob sends no request with a body when the source fails, and gives the session up", async () => {
+    const to = client();
+    const boom = new WaybillError("unavailable", "Cannot read source");
+    async function* failing(): Bytes {
+      throw boom;
+    }
+    await expect(push(to, small, { body: failing })).rejects.toBe(boom);
+    expect(kinds(to.requests)).toEqual(["POST mount app", "DELETE upload"]);
+  });
+
+  test("pushBlob ends with the source's error when it fails in the middle, without trying again", async () => {
+    const to = client();
+    const blob = blobOf(small);
+    const wrong = checkedBody(blob, Buffer.from("a wrong blob"));
+    async function* body(offset: number): Bytes {
+      yield small.subarray(offset, 3);
+      yield* wrong(3);
+    }
+    await expect(push(to, small, { body })).rejects.toMatchObject({ code: "size_mismatch" });
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload", "DELETE upload"]);
+    expect(await to.repository.exists(blob)).toBe(false);
+  });
+
+  test("pushBlob refuses a source that has more bytes than the blob", async () => {
+    const to = client();
+    await expect(push(to, small, { body: bodyOf(Buffer.concat([small, small])) })).rejects.toMatchObject({
+      code: "size_mismatch",
+    });
+  });
+});
+
+describe("pushBlob under faults", () => {
+  const put = { method: "PUT", path: "/uploads/" } as const;
+  const fails = (faults: readonly FaultRule[], options: ClientOptions = {}) => client({ ...options, faults });
+
+  test("pushBlob asks by HEAD after an answer was lost, and sends nothing again", async () => {
+    const to = fails([{ ...put, fault: { kind: "lose-answer" } }]);
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload", "HEAD blob", "DELETE upload"]);
+  });
+
+  test.each([500, 502, 504, 409])("pushBlob asks by HEAD and begins anew after %i for the commit", async (status) => {
+    const to = fails([{ ...put, fault: { kind: "status", status } }]);
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual([
+      "POST mount app",
+      "PUT upload",
+      "HEAD blob",
+      "DELETE upload",
+      "POST mount app",
+      "PUT upload",
+    ]);
+  });
+
+  test("pushBlob verifies and begins anew when the registry forgot the session", async () => {
+    const body = JSON.stringify({ errors: [{ code: "BLOB_UPLOAD_UNKNOWN", message: "invalid secret" }] });
+    const to = fails([{ ...put, fault: { kind: "status", status: 404, body } }]);
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload", "HEAD blob", "POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob gives up after three new sessions, with the last error and nothing left open", async () => {
+    const to = fails([{ ...put, fault: { kind: "status", status: 503 }, times: Infinity }]);
+    await expect(push(to, small)).rejects.toMatchObject({ code: "unavailable" });
+    const seen = kinds(to.requests);
+    expect(seen.filter((kind) => kind.startsWith("POST"))).toHaveLength(4);
+    expect(seen.filter((kind) => kind.startsWith("DELETE"))).toHaveLength(4);
+  });
+
+  test("pushBlob waits as long as the registry asks", async () => {
+    const to = fails([{ ...put, fault: { kind: "status", status: 429, headers: { "retry-after": "7" } } }]);
+    const before = to.clock.now();
+    expect(await push(to, small)).toBe("sent");
+    expect(to.clock.now() - before).toBeGreaterThanOrEqual(7000);
+  });
+
+  test("pushBlob fails at once when the registry asks for more than two minutes", async () => {
+    const to = fails([{ ...put, fault: { kind: "status", status: 429, headers: { "retry-after": "3600" } } }]);
+    await expect(push(to, small)).rejects.toMatchObject({ code: "rate_limited", context: { retryAfterMs: 3_600_000 } });
+  });
+
+  test("pushBlob begins a broken small upload anew", async () => {
+    const to = fails([{ ...put, fault: { kind: "cut-upload", afterBytes: 5 } }]);
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual([
+      "POST mount app",
+      "PUT upload",
+      "DELETE upload",
+      "POST mount app",
+      "PUT upload",
+    ]);
+  });
+
+  test("pushBlob goes on with a broken large upload where the registry stands", async () => {
+    const at = 40 * MiB;
+    const to = fails([{ ...put, fault: { kind: "cut-upload", afterBytes: at } }]);
+    const offsets: number[] = [];
+    const body: Replayable = (offset) => (offsets.push(offset), bodyOf(huge, MiB)(offset));
+    expect(await push(to, huge, { body })).toBe("sent");
+    expect(kinds(to.requests).filter((kind) => kind !== "HEAD blob")).toEqual([
+      "POST mount app",
+      "PUT upload",
+      "GET upload",
+      "PUT upload",
+    ]);
+    expect(offsets).toEqual([0, at]);
+    expect(to.asked.at(-1)?.headers?.["content-range"]).toBe(`${at}-${huge.byteLength - 1}`);
+  });
+
+  test("pushBlob begins anew when the registry does not tell where it stands", async () => {
+    const to = fails([
+      { ...put, fault: { kind: "cut-upload", afterBytes: 5 * MiB } },
+      { method: "GET", path: "/uploads/", fault: { kind: "status", status: 405 } },
+    ]);
+    expect(await push(to, huge, { body: bodyOf(huge, MiB) })).toBe("sent");
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("POST"))).toHaveLength(2);
+  });
+
+  test("pushBlob goes over to chunks after 413 and remembers the size", async () => {
+    const to = client({ server: { maxRequestBytes: 1.5 * MiB } });
+    expect(await push(to, large)).toBe("sent");
+    const sizes = to.asked.filter(({ body }) => body !== undefined).map((request) => openBody(request).sizeBytes);
+    expect(sizes).toEqual([2 * MiB, MiB, MiB]);
+    to.forget();
+    const other = Buffer.alloc(2 * MiB, "other ");
+    expect(await push(to, other)).toBe("sent");
+    expect(kinds(to.requests).filter((kind) => kind.endsWith("upload"))).toEqual(["PATCH upload", "PUT upload"]);
+    expect(await readBlob(to.repository, blobOf(other))).toEqual(other);
+  });
+
+  test("pushBlob says what to do when even the smallest chunk is too large", async () => {
+    const to = client({ server: { maxRequestBytes: 1000 } });
+    await expect(push(to, large)).rejects.toMatchObject({ code: "too_large", context: { advice: expect.any(String) } });
+  });
+
+  test("pushBlob reads the source once for all chunks, and keeps to the registry's least", async () => {
+    const to = client({ chunkSizeBytes: 100_000, server: { chunkMinLength: 700_000 } });
+    let opened = 0;
+    const body: Replayable = (offset) => (opened++, bodyOf(large)(offset));
+    expect(await push(to, large, { body })).toBe("sent");
+    const ranges = to.asked.map(({ headers }) => headers?.["content-range"]).filter(Boolean);
+    expect(ranges).toEqual(["0-699999", "700000-1399999", `1400000-${large.byteLength - 1}`]);
+    expect(opened).toBe(1);
+    expect(await readBlob(to.repository, blobOf(large))).toEqual(large);
+  });
+
+  test("pushBlob takes the offset of a 416", async () => {
+    const fault = { kind: "status", status: 416, headers: { range: "0-99999" } } as const;
+    const faults: FaultRule[] = [{ method: "PATCH", skip: 1, fault }];
+    const to = client({ chunkSizeBytes: 200_000, faults });
+    const bytes = Buffer.alloc(500_000, "chunk ");
+    // The registry holds 200,000 bytes, whatever the fault says: its own 416 then leads back.
+    expect(await push(to, bytes)).toBe("sent");
+    expect(await readBlob(to.repository, blobOf(bytes))).toEqual(bytes);
+  });
+
+  test("pushBlob accepts 201 for a PATCH and 204 for the PUT only after a HEAD", async () => {
+    const scripted: Send = async (request) => {
+      const { method } = request;
+      if (method === "HEAD") return respond(request, 404);
+      if (method === "POST")
+        return respond(request, 202, { headers: { location: "/v2/app/blobs/uploads/1?_state=a~b%20c" } });
+      return respond(request, method === "PATCH" ? 201 : 204);
+    };
+    let isThere = false;
+    const to = client({
+      chunkSizeBytes: 8,
+      send: async (request) => {
+        if (request.method === "HEAD" && isThere) return respond(request, 200, { headers: { "content-length": "12" } });
+        isThere ||= request.method === "PUT";
+        return scripted(request);
+      },
+    });
+    expect(await push(to, small)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PATCH upload", "HEAD blob", "PUT upload", "HEAD blob"]);
+    expect(to.asked.at(-2)?.url).toBe(
+      `https://registry.example/v2/app/blobs/uploads/1?_state=a~b%20c&digest=${encodeURIComponent(digestOf(small))}`,
+    );
+  });
+
+  test("pushBlob stops at an abort and still gives the session up", async () => {
+    const controller = new AbortController();
+    const reason = new WaybillError("cancelled", "Cannot go on: interrupted");
+    const to = client();
+    async function* hanging(): Bytes {
+      yield small.subarray(0, 3);
+      controller.abort(reason);
+      throw reason;
+    }
+    await expect(push(to, small, { body: hanging, signal: controller.signal })).rejects.toBe(reason);
+    expect(kinds(to.requests).at(-1)).toBe("DELETE upload");
+    expect(to.asked.at(-1)?.signal?.aborted).toBe(false);
+    expect(to.clock.waiting).toBe(0);
+  });
+
+  test("pushBlob says which permission fails", async () => {
+    const body = JSON.stringify({ errors: [{ code: "DENIED", message: "no push for you" }] });
+    const to = fails([{ method: "POST", fault: { kind: "status", status: 403, body }, times: Infinity }]);
+    await expect(push(to, small)).rejects.toMatchObject({
+      code: "auth_denied",
+      message: expect.stringContaining('registry.example/app": 403 DENIED "no push for you"'),
+      context: { registry: "registry.example", repository: "app", registryCode: "DENIED" },
+    });
+  });
+});
