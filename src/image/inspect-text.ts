@@ -70,8 +70,13 @@ class Table {
   }
 
   flush(): void {
-    const width = Math.max(0, ...this.rows.map(({ cell }) => cell.length));
-    for (const { cell, rest } of this.rows) this.text += `${cell.padEnd(width + 1)}${rest}\n`;
+    const width = this.rows.reduce((widest, { cell }) => Math.max(widest, lengthOf(cell)), 0);
+    for (const { cell, rest } of this.rows) this.text += `${cell}${" ".repeat(width + 1 - lengthOf(cell))}${rest}\n`;
     this.rows = [];
   }
+}
+
+/** In characters, as Go's tabwriter counts. */
+function lengthOf(cell: string): number {
+  return Array.from(cell).length;
 }

@@ -49,18 +49,21 @@ export const descriptorType = struct("v1.Descriptor", [
   optional("ArtifactType", "artifactType"),
 ]);
 
+/** What Go calls a struct without a name. */
+const indexTypeName =
+  'struct { SchemaVersion int "json:\\"schemaVersion\\""; MediaType string "json:\\"mediaType,omitempty\\""; ' +
+  'Digest digest.Digest "json:\\"digest\\""; Size int64 "json:\\"size\\""; Manifests []v1.Descriptor "json:\\"manifests\\""; ' +
+  'Annotations map[string]string "json:\\"annotations,omitempty\\"" }';
+
 /** An index beside its own digest and size. */
-export const indexType = struct(
-  "struct { SchemaVersion int; MediaType string; Digest digest.Digest; Size int64; Manifests []v1.Descriptor; Annotations map[string]string }",
-  [
-    field("SchemaVersion", "schemaVersion", intType),
-    optional("MediaType", "mediaType"),
-    field("Digest", "digest", digestType),
-    field("Size", "size", int64Type),
-    field("Manifests", "manifests", sliceOf(descriptorType)),
-    optional("Annotations", "annotations", textMap),
-  ],
-);
+export const indexType = struct(indexTypeName, [
+  field("SchemaVersion", "schemaVersion", intType),
+  optional("MediaType", "mediaType"),
+  field("Digest", "digest", digestType),
+  field("Size", "size", int64Type),
+  field("Manifests", "manifests", sliceOf(descriptorType)),
+  optional("Annotations", "annotations", textMap),
+]);
 
 const configType = struct("v1.ImageConfig", [
   optional("User", "User"),

@@ -57,6 +57,10 @@ class Evaluation {
 
   private look(node: Operand | Command): void {
     this.current = node;
+    this.countStep();
+  }
+
+  private countStep(): void {
     if (++this.steps > maxSteps) throw new Failure(`more than ${maxSteps} steps`);
   }
 
@@ -115,6 +119,7 @@ class Evaluation {
     let empty = true;
     for (const [key, element] of iterate(list)) {
       empty = false;
+      this.countStep();
       const known = this.variables.length;
       this.assign(node.pipe, key, element);
       const leaving = this.walk(node.body, element);
