@@ -1,6 +1,6 @@
 import { cached } from "../content/cached.ts";
 import type { Source } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { WaybillError } from "../errors.ts";
 import { gather, type Gathered, type SourceFile } from "../image/gather.ts";
 import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -49,6 +49,9 @@ export interface CreateResult {
  */
 export async function create(request: CreateRequest, context: Context): Promise<CreateResult> {
   const policy = parseReferrersPolicy(request.referrers);
+  if (request.sources.length + request.files.length === 0) {
+    throw new WaybillError("invalid_argument", "no sources specified");
+  }
   if (request.tags.length === 0 && !request.dryRun) {
     throw new WaybillError("invalid_argument", "can't push with no tags specified, please set --tag or --dry-run");
   }
@@ -106,14 +109,14 @@ function groupByLocation(references: readonly Reference[]): readonly PublishTarg
   return [...groups.values()];
 }
 
+/** The repositories that sources name. Those that name none are read where the tags go. */
 function sourceLocations(request: CreateRequest): readonly Location[] {
-  const texts = [...(request.append ? request.tags.slice(0, 1) : []), ...request.sources];
-  return texts.flatMap((text) => {
+  const files = request.files.map(({ content }) => new TextDecoder().decode(content));
+  return [...(request.append ? request.tags.slice(0, 1) : []), ...files, ...request.sources].flatMap((text) => {
     try {
       return parseSource(text).flatMap((source) => (source.kind === "reference" ? [source.reference.location] : []));
-    } catch (error) {
-      // `gather` tells what is wrong with it, in the order in which the user wrote it.
-      if (hasCode(error, "internal")) throw error;
+    } catch {
+      // `gather` tells what is wrong with it.
       return [];
     }
   });

@@ -22,10 +22,13 @@ export function downloadBusybox(folder: string): ReadonlyMap<string, string> {
     mkdirSync(join(apt, path), { recursive: true });
   }
   writeFileSync(join(apt, "status"), "");
+  writeFileSync(join(apt, "etc/sources.list"), `${mainSource()}\n`);
   const names = architectures.map(({ debian }) => `"${debian}"`).join("; ");
   const config = [
     `APT::Architecture "amd64"; APT::Architectures { ${names}; };`,
     `Dir::Etc::parts "${join(apt, "etc/apt.conf.d")}"; Dir::Etc::preferencesparts "${join(apt, "etc/preferences.d")}";`,
+    `Dir::Etc::sourcelist "${join(apt, "etc/sources.list")}"; Dir::Etc::sourceparts "/dev/null";`,
+    `APT::Sandbox::User "root"; Acquire::Retries "3"; Acquire::Check-Valid-Until "false";`,
     `Dir::State "${join(apt, "state")}"; Dir::State::status "${join(apt, "status")}"; Dir::Cache "${join(apt, "cache")}";`,
     `Acquire::Languages "none"; Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";`,
   ];
@@ -39,6 +42,19 @@ export function downloadBusybox(folder: string): ReadonlyMap<string, string> {
   run("apt-get", ["-qq", "update"]);
   run("apt-get", ["-qq", "download", ...architectures.map(({ debian }) => `busybox-static:${debian}`)]);
   return new Map(architectures.map(({ debian }) => [debian, unpack(join(apt, "deb"), debian)]));
+}
+
+/** The first of the system's own sources, its main component only: busybox needs no more. */
+function mainSource(): string {
+  const deb822 = "/etc/apt/sources.list.d/debian.sources";
+  if (!existsSync(deb822)) {
+    const lines = readFileSync("/etc/apt/sources.list", "utf8").split("\n");
+    return lines.find((line) => /^deb\s/.test(line)) ?? "";
+  }
+  const text = readFileSync(deb822, "utf8");
+  const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(text)?.[1] ?? "";
+  const signedBy = field("Signed-By");
+  return `deb ${signedBy === "" ? "" : `[signed-by=${signedBy}] `}${field("URIs")} ${field("Suites")} main`;
 }
 
 function unpack(folder: string, debian: string): string {

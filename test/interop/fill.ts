@@ -137,7 +137,7 @@ async function pushBlob(base: string, bytes: Buffer, mediaType: string): Promise
 async function pushManifest(
   base: string,
   tag: string | undefined,
-  document: { mediaType: string },
+  document: { mediaType: string; [member: string]: unknown },
 ): Promise<Descriptor> {
   const bytes = json(document);
   const url = `${base}/manifests/${tag ?? digestOf(bytes)}`;
@@ -152,7 +152,7 @@ async function expectOk(response: Response): Promise<void> {
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${text}`);
 }
 
-function digestOf(bytes: Buffer): string {
+export function digestOf(bytes: Buffer): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
