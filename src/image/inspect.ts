@@ -135,7 +135,7 @@ async function configPlatform(image: Descriptor, reader: Reader): Promise<Platfo
 }
 
 /** The key of a platform in a map of images. */
-export function platformKey(platform: Platform): string {
+function platformKey(platform: Platform): string {
   return platform.os === "" ? "unknown" : formatPlatform(normalizePlatform(platform));
 }
 

@@ -12,10 +12,9 @@ import type { GoValue } from "./type.ts";
 export type Arg = GoValue | undefined;
 
 /** A function of templates. `least` and `most` count its arguments; `and` and `or` are the evaluator's. */
-export interface TemplateFunction {
+interface TemplateFunction {
   readonly least: number;
   readonly most: number;
-  /** Whether it knows arguments that are absent from arguments that are nil: those of type `reflect.Value` in Go. */
   readonly call: (args: readonly Arg[]) => Arg;
 }
 
