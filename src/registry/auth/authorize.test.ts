@@ -369,6 +369,8 @@ describe("authorize", () => {
     expect((await other.send(pull("a", { url: "https://evil.test/upload" }))).status).toBe(401);
     expect((await other.send({ method: "GET", url: `${origin}/x` })).status).toBe(401);
     expect((await other.send(pull("a", { url: `${origin}:8443/v2/` }))).status).toBe(401);
+    const downgraded = pull("a", { url: "http://reg.example/upload", ledBy: origin as HttpRequest["ledBy"] & string });
+    expect((await other.send(downgraded)).status).toBe(401);
     expect([...redirected.log, ...other.log].every((line) => line.endsWith(" bare"))).toBe(true);
   });
 
