@@ -4,6 +4,7 @@ import { WaybillError } from "../errors.ts";
 import { fileMode, ioCall, writeDurably } from "./disk-files.ts";
 
 const headline = "waybill-journal 1\n";
+const readBytes = 256 * 1024;
 
 interface Waiting {
   readonly line: string;
@@ -113,7 +114,7 @@ async function createIfMissing(path: string): Promise<void> {
 async function replayLines(file: FileHandle, replay: (entry: unknown) => void): Promise<number> {
   let sound = 0;
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of file.createReadStream({ autoClose: false, start: 0 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of blocksOf(file)) {
     rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
       if (!replayLine(rest.toString("utf8", 0, end), sound === 0, replay)) return sound;
@@ -123,6 +124,16 @@ async function replayLines(file: FileHandle, replay: (entry: unknown) => void): 
   }
   if (sound === 0) throw notAJournal();
   return sound;
+}
+
+/** Read by hand: leaving the loop over a read stream early would close the file. */
+async function* blocksOf(file: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 function notAJournal(): WaybillError {
