@@ -1,0 +1,204 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import type { ErrorContext } from "../errors.ts";
+import { WaybillError } from "../errors.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { one } from "./body.ts";
+import { headersFrom } from "./headers.ts";
+import { retry } from "./retry.ts";
+import type { HttpRequest, HttpResponse, Send } from "./send.ts";
+
+type Answer = number | [number, Record<string, string>] | WaybillError;
+
+const url = "https://r.example/v2/app/manifests/1?secret=1";
+const manifest: HttpRequest = { method: "GET", url, operation: "manifest" };
+const upload: HttpRequest = { method: "PUT", url, operation: "upload-body", body: new Uint8Array(5) };
+const failed = (code: "connection_failed" | "timeout" | "tls_failed", context: ErrorContext = {}, cause?: unknown) =>
+  new WaybillError(code, `Cannot reach "r.example"`, context, { cause });
+
+function respond(status: number, headers: Record<string, string> = {}): HttpResponse {
+  return {
+    status,
+    url,
+    headers: headersFrom(headers),
+    body: one(new Uint8Array(3)),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+/** Sends `request` to something that gives the answers in turn, the last for ever, on a clock that runs on by itself. */
+async function run(request: HttpRequest, answers: Answer[], options: { maxRetryAfterMs?: number; draw?: number } = {}) {
+  const clock = fakeClock();
+  const begin = clock.now();
+  const events: WaybillEvent[] = [];
+  const sentAt: number[] = [];
+  const attempts: (number | undefined)[] = [];
+  const send: Send = async (seen) => {
+    sentAt.push(clock.now() - begin);
+    attempts.push(seen.attempt);
+    const answer = answers[Math.min(sentAt.length, answers.length) - 1]!;
+    if (answer instanceof WaybillError) throw answer;
+    return typeof answer === "number" ? respond(answer) : respond(...answer);
+  };
+  const wrapped = retry({
+    clock,
+    random: () => options.draw ?? 0.5,
+    report: (event) => events.push(event),
+    ...options,
+  })(send);
+  const settled: { response?: HttpResponse; error?: unknown } = {};
+  const ended = wrapped(request).then(
+    (response) => (settled.response = response),
+    (error: unknown) => (settled.error = error),
+  );
+  for (let step = 0; step < 300 && !settled.response && !settled.error; step += 1) await clock.advanceSlowly(1000);
+  await ended;
+  return { ...settled, sentAt, attempts, events };
+}
+
+describe("retry", () => {
+  test.each([408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524])(
+    "repeats a manifest request after %i",
+    async (status) => {
+      const { response, attempts } = await run(manifest, [status, 200]);
+      expect([response?.status, attempts]).toEqual([200, [1, 2]]);
+    },
+  );
+
+  test.each([200, 201, 301, 400, 401, 403, 404, 405, 409, 413, 416, 501, 505, 507])(
+    "gives %i back at once",
+    async (status) => {
+      const { response, attempts } = await run(manifest, [status]);
+      expect([response?.status, attempts]).toEqual([status, [1]]);
+    },
+  );
+
+  test("repeats transport errors, and throws the last when all twelve attempts failed", async () => {
+    const { error, attempts } = await run(manifest, [failed("timeout"), failed("connection_failed")]);
+    expect(error).toMatchObject({ code: "connection_failed" });
+    expect(attempts).toHaveLength(12);
+  });
+
+  test("gives the last response back when all twelve attempts got one", async () => {
+    const { response, attempts } = await run(manifest, [503]);
+    expect([response?.status, attempts.length]).toEqual([503, 12]);
+  });
+
+  test("does not repeat what will not mend itself", async () => {
+    const { error, attempts } = await run(manifest, [failed("tls_failed")]);
+    expect(error).toMatchObject({ code: "tls_failed" });
+    expect(attempts).toHaveLength(1);
+  });
+
+  test.each([
+    ["ENOTFOUND", 3],
+    ["ECONNREFUSED", 5],
+    ["ECONNRESET", 12],
+  ])("gives %s so many attempts: %i", async (code, count) => {
+    const cause = Object.assign(new Error(code), { code });
+    expect((await run(manifest, [failed("connection_failed", {}, cause)])).attempts).toHaveLength(count);
+  });
+
+  test("waits longer each time, with full jitter", async () => {
+    const { events } = await run(manifest, [503, 503, 503, 200]);
+    expect(events.map((event) => event.type === "retry" && event.delayMs)).toEqual([100, 200, 400]);
+  });
+
+  test("tells of each retry without the query", async () => {
+    const { events } = await run(manifest, [502, 200]);
+    expect(events).toMatchObject([
+      { type: "retry", method: "GET", url: "https://r.example/v2/app/manifests/1", attempt: 1, why: "HTTP 502" },
+    ]);
+  });
+});
+
+describe("retry and Retry-After", () => {
+  test("waits as long as asked, and at most a tenth longer", async () => {
+    const { sentAt, response } = await run(manifest, [[429, { "retry-after": "60" }], 200], { draw: 0.99 });
+    expect(response?.status).toBe(200);
+    expect(sentAt[1]).toBeGreaterThanOrEqual(60_000);
+    expect(sentAt[1]).toBeLessThan(67_000);
+  });
+
+  test.each([
+    [429, "rate_limited"],
+    [503, "unavailable"],
+  ])("fails at once and says when to come back when %i asks for more than the cap", async (status, code) => {
+    const { error, attempts } = await run(manifest, [[status, { "retry-after": "121" }]]);
+    expect(attempts).toHaveLength(1);
+    expect(error).toMatchObject({
+      code,
+      message: expect.stringContaining("2023-11-14T22:15:21"),
+      context: { retryAfterMs: 121_000, status },
+    });
+  });
+
+  test("follows a longer wait when the cap is raised", async () => {
+    const { response } = await run(manifest, [[429, { "retry-after": "200" }], 200], { maxRetryAfterMs: 300_000 });
+    expect(response?.status).toBe(200);
+  });
+
+  test("never waits beyond the cap and a tenth, whatever the header says", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string(), fc.nat().map(String)), async (header) => {
+        const value = header.replace(/[^\x20-\x7e]/g, "");
+        const { events, error } = await run(manifest, [[429, { "retry-after": value }], 200]);
+        for (const event of events) expect(event.type === "retry" ? event.delayMs : 0).toBeLessThanOrEqual(132_000);
+        expect(events.length + (error ? 1 : 0)).toBe(1);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe("retry and uploads", () => {
+  test.each([408, 500, 502, 503, 504])(
+    "leaves %i to the upload, which may have bytes at the registry",
+    async (status) => {
+      const { response, attempts } = await run(upload, [status]);
+      expect([response?.status, attempts.length]).toEqual([status, 1]);
+    },
+  );
+
+  test("leaves a broken connection to the upload when bytes had left, and repeats when none had", async () => {
+    expect((await run(upload, [failed("connection_failed", { sent: "some" })])).attempts).toHaveLength(1);
+    expect((await run(upload, [failed("timeout", { sent: "all" })])).attempts).toHaveLength(1);
+    expect((await run(upload, [failed("connection_failed", { sent: "nothing" }), 201])).response?.status).toBe(201);
+  });
+
+  test("repeats after 429, and repeats anything when the request has no content", async () => {
+    expect((await run(upload, [429, 201])).response?.status).toBe(201);
+    expect((await run({ ...upload, body: new Uint8Array(0) }, [503, 201])).response?.status).toBe(201);
+  });
+});
+
+test("retry stops when the origin's budget is spent, and other origins keep theirs", async () => {
+  const clock = fakeClock();
+  let sent = 0;
+  const send = retry({ clock, random: () => 0, report: () => undefined })(async () => {
+    sent += 1;
+    return respond(503);
+  });
+  const ask = async (address: string) => {
+    let done = false;
+    const state = { done: () => done };
+    void send({ method: "GET", url: address }).then(() => (done = true));
+    while (!state.done()) await clock.advanceSlowly(1000);
+  };
+  for (let round = 0; round < 10; round += 1) await ask("https://a.example/");
+  expect(sent).toBe(10 + 50);
+  await ask("https://b.example/");
+  expect(sent).toBe(60 + 12);
+});
+
+test("retry stops waiting and leaves no timer when the signal aborts", async () => {
+  const clock = fakeClock();
+  const controller = new AbortController();
+  const send = retry({ clock, random: () => 0.9, report: () => undefined })(async () => respond(503));
+  const sending = expect(send({ ...manifest, signal: controller.signal })).rejects.toMatchObject({ code: "cancelled" });
+  await clock.advanceSlowly(1, 1);
+  controller.abort();
+  await sending;
+  expect(clock.pending).toBe(0);
+});
