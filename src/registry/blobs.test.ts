@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { client, type Client, type ClientOptions } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
 import { blobOf, bodyOf, readBlob } from "../content/samples.ts";
@@ -18,7 +18,17 @@ async function holding(options: ClientOptions = {}): Promise<Client> {
   return to;
 }
 
-const read = (to: Client, offset = 0) => to.settle(readBlob(to.repository, blob, offset));
+const used = new Set<Client>();
+
+afterEach(() => {
+  for (const { unread } of used) expect(unread).toEqual([]);
+  used.clear();
+});
+
+const read = (to: Client, offset = 0) => {
+  used.add(to);
+  return to.settle(readBlob(to.repository, blob, offset));
+};
 const ranges = (to: Client) => to.asked.map(({ headers }) => headers?.["range"]);
 
 describe("fetch", () => {

@@ -75,7 +75,7 @@ async function requestBlob(
   if (response.status !== 200 && response.status !== 206) {
     throw await problemOf(access, response, `Cannot read blob ${blob.digest} from`);
   }
-  if (essence(blob.mediaType) !== "text/html") refuseHtml(access, response.headers);
+  if (essence(blob.mediaType) !== "text/html") await refuseHtml(access, response);
   return response;
 }
 

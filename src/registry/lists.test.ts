@@ -74,6 +74,7 @@ describe("tags", () => {
     const to = client({ send: async (request) => respond(request, 200, { headers, body: { tags: ["a"] } }) });
     await expect(all(to.repository.tags())).rejects.toMatchObject({ code: "rejected" });
     expect(to.requests).toHaveLength(1);
+    expect(to.unread).toEqual([]);
   });
 
   test("tags of a repository that does not exist are not_found", async () => {

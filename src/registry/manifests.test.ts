@@ -105,6 +105,7 @@ describe("manifest", () => {
       code: "not_a_registry",
       context: { advice: expect.any(String) },
     });
+    expect(to.unread).toEqual([]);
   });
 
   test.each(["", "a b", "-x", "../x", "sha256:12", "x?y"])(

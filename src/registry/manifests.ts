@@ -40,8 +40,8 @@ export async function readManifest(
   const name = typeof target === "string" ? requireName(target) : target.digest;
   const response = await requestManifest(access, "GET", name, signal);
   if (response.status !== 200) throw await problemOf(access, response, `Cannot read manifest ${shown(name)} in`);
+  await refuseHtml(access, response);
   const { headers } = response;
-  refuseHtml(access, headers);
   const raw = await readBody(response, maxManifestBytes);
   const pinned = typeof target === "string" ? undefined : target;
   const { bytes, digest } = settleContent(access, raw, { headers, name, pinned });
@@ -114,9 +114,14 @@ function requireSameType(access: Access, manifest: Manifest, pinned: Descriptor 
   throw new WaybillError("invalid_manifest", message, about(access, pinned.digest));
 }
 
-/** @throws WaybillError `not_a_registry` for a web page: a login page or a captive portal answers 200 to everything. */
-export function refuseHtml(access: Access, headers: HttpHeaders): void {
-  if (essence(headers.get("content-type") ?? "") !== "text/html") return;
+/**
+ * Closes the answer and throws where it is a web page: a login page or a captive portal answers 200 to everything.
+ *
+ * @throws WaybillError `not_a_registry`
+ */
+export async function refuseHtml(access: Access, response: HttpResponse): Promise<void> {
+  if (essence(response.headers.get("content-type") ?? "") !== "text/html") return;
+  await response[Symbol.asyncDispose]();
   const message = `Cannot read from "${nameOfRepository(access)}": the answer is a web page`;
   const advice = `Check that ${access.host} is a registry, and that no login page or proxy stands before it`;
   throw new WaybillError("not_a_registry", message, { ...contextOf(access), advice });

@@ -1,5 +1,6 @@
 import { WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
 import { collect } from "../http/body.ts";
+import { isPassingStatus } from "../http/retry-policy.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { HttpResponse } from "../http/send.ts";
 import { isDigest } from "../spec/digest.ts";
@@ -134,8 +135,6 @@ const byStatus: Readonly<Record<number, ErrorCode>> = {
 /** These mean the same everywhere, whatever code stands beside them. */
 const spokenFor = new Set([401, 413, 416]);
 
-const passing = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
-
 /**
  * The status says what kind of failure it is; codes and words say more where registries use one status for several things:
  * quota and immutability come as 400, 403, 409, 412 or 500, depending on the product.
@@ -152,7 +151,7 @@ function codeOf({ status, codes, detail, html }: Problem): ErrorCode {
     .map((code) => (Object.hasOwn(byRegistryCode, code) ? byRegistryCode[code] : undefined))
     .find(Boolean);
   if (named && status >= 400 && status < 500 && !spokenFor.has(status)) return named;
-  if (passing.has(status)) return "unavailable";
+  if (isPassingStatus(status)) return "unavailable";
   return byStatus[status] ?? "rejected";
 }
 

@@ -43,11 +43,10 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
   for (let page = 0; path !== undefined && page < maxPages; page++) {
     const response = await get(access, path, options);
     if (response.status !== 200) return page === 0 ? await judge(access, response) : await fail(access, response);
-    const next = nextPage(access, response);
     const descriptors = await descriptorsOf(access, response);
     if (!descriptors) return learnAbsent(access);
     found.push(...descriptors);
-    path = next;
+    path = nextPage(access, response);
   }
   quirks.referrersApi = "present";
   return found;

@@ -120,7 +120,7 @@ async function ping(registry: RegistryAccess, { signal }: CallOptions = {}): Pro
   const access = besideRepositories(registry);
   const request = { method: "GET", operation: "ping", scopes: [] } as const;
   const response = await ask(access, { ...request, path: `${registry.baseUrl}/v2/`, ...(signal && { signal }) });
-  refuseHtml(access, response.headers);
+  await refuseHtml(access, response);
   if (response.status >= 300) throw await problemOf(access, response, "Cannot use");
   await drain(response);
 }

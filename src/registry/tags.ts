@@ -57,8 +57,8 @@ async function* pages(access: Access, listing: Listing, options: CallOptions): A
   const visited = new Set<string>();
   let response = await firstPage(access, listing, options);
   for (let page = 0; page < maxPages; page++) {
-    const next = nextPage(access, response);
     yield await entriesOf(access, response, listing.member);
+    const next = nextPage(access, response);
     if (next === undefined || visited.has(next)) return;
     visited.add(next);
     response = await get(access, { ...listing, path: next }, options);
@@ -107,7 +107,7 @@ export function nextPage(access: Access, response: HttpResponse): string | undef
 }
 
 async function entriesOf(access: Access, response: HttpResponse, member: string): Promise<readonly unknown[]> {
-  refuseHtml(access, response.headers);
+  await refuseHtml(access, response);
   const raw = parseJson(await readBody(response, maxPageBytes), { what: "list", maxBytes: maxPageBytes });
   const list = typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>)[member] : undefined;
   // Go registries write an empty list as null.

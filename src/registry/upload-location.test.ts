@@ -45,8 +45,8 @@ describe("placeFrom", () => {
   });
 
   test("placeFrom leaves http where the registry is spoken to in http", () => {
-    const at = "http://localhost:5000/v2/app/blobs/uploads/";
-    expect(place("http://localhost:5000/u", at).found).toEqual({ url: "http://localhost:5000/u" });
+    const at = "http://registry.example:5000/v2/app/blobs/uploads/";
+    expect(place("/u", at).found).toEqual({ url: "http://registry.example:5000/u" });
   });
 
   test("placeFrom finds none without a Location", () => {
@@ -107,4 +107,9 @@ test.each([
   [undefined, undefined],
 ])("heldBytes reads %j as %j", (range, expected) => {
   expect(heldBytes(range)).toBe(expected);
+});
+
+test("placeFrom names the registry as who led where a redirect had led to another host before", () => {
+  const { found } = place("/u?x", "https://uploads.example/v2/app/blobs/uploads/");
+  expect(found).toEqual({ url: "https://uploads.example/u?x", ledBy: base });
 });

@@ -1,6 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import { lastByteOf } from "../http/range.ts";
-import type { HttpResponse, Origin } from "../http/send.ts";
+import { originOf, type HttpResponse, type Origin } from "../http/send.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { contextOf, nameOfRepository, warnOnce, type Access } from "./access.ts";
 
@@ -30,7 +30,14 @@ export function placeFrom(access: Access, response: HttpResponse): UploadPlace |
     const message = `Cannot upload to "${nameOfRepository(access)}": the registry named no usable upload location`;
     throw new WaybillError("rejected", message, contextOf(access));
   }
-  return parsed.origin === base.origin ? { url } : { url, ledBy: base.origin as Origin };
+  const home = homeOf(access, base);
+  return parsed.origin === home ? { url } : { url, ledBy: home };
+}
+
+/** The registry's own origin: as it answered, or as it was named where a redirect led away from it. */
+function homeOf({ baseUrl }: Access, base: URL): Origin {
+  const named = new URL(baseUrl);
+  return originOf(named.host === base.host ? base.href : named.href);
 }
 
 function absolute(location: string, base: URL): string {

@@ -114,9 +114,9 @@ async function postPlain(access: Access, blob: Descriptor, signal: AbortSignal |
 }
 
 async function opened(access: Access, response: HttpResponse): Promise<Opening> {
+  await drain(response);
   const place = placeFrom(access, response);
   const least = response.headers.get("oci-chunk-min-length") ?? "";
-  await drain(response);
   if (place) return { is: "opened", place, leastBytes: /^\d{1,12}$/.test(least) ? Number(least) : 0 };
   const message = `Cannot upload to "${nameOfRepository(access)}": the registry opened an upload without naming its location`;
   throw new WaybillError("rejected", message, contextOf(access));

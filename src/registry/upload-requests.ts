@@ -61,8 +61,8 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
   });
   if (response.status < 200 || response.status >= 300) return { answer: await refusal(session, response), place };
   const { status, headers } = response;
-  const next = closing ? place : (placeFrom(access, response) ?? place);
   await drain(response);
+  const next = closing ? place : (placeFrom(access, response) ?? place);
   if (closing)
     return { answer: { type: status === 201 && provesDigest(headers, blob.digest) ? "proved" : "unproved" }, place };
   if (status === 201) return { answer: { type: "unproved" }, place: next };
@@ -130,9 +130,9 @@ export async function askStatus(session: Omit<Session, "blob">): Promise<Sent> {
     operation: "upload-control",
   });
   if (response.status >= 200 && response.status < 300) {
+    await drain(response);
     const bytes = heldBytes(response.headers.get("range"));
     const next = placeFrom(access, response) ?? place;
-    await drain(response);
     if (bytes !== undefined) return { answer: { type: "held", bytes }, place: next };
     return { answer: { type: "statusless", error: untold(access) }, place: next };
   }

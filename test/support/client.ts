@@ -1,5 +1,5 @@
 import { openRegistry, type Registry, type Repository, type RegistryOptions } from "../../src/registry/registry.ts";
-import type { HttpRequest, Send } from "../../src/http/send.ts";
+import type { HttpRequest, HttpResponse, Send } from "../../src/http/send.ts";
 import { createRegistry, type RegistryOptions as ServerOptions } from "../../src/server/registry.ts";
 import { createMemoryStorage } from "../../src/server/memory-storage.ts";
 import { faulty, type FaultRule } from "../../src/server/faults.ts";
@@ -15,6 +15,8 @@ export interface Client {
   readonly asked: readonly HttpRequest[];
   readonly warnings: readonly string[];
   readonly clock: ManualClock;
+  /** Answers whose body was neither read to its end nor given up. */
+  readonly unread: readonly string[];
   forget(): void;
   /** Waits for `work`, moving the clock on whenever nothing else happens. */
   settle<T>(work: Promise<T>): Promise<T>;
@@ -34,9 +36,10 @@ export function client(options: ClientOptions = {}): Client {
   const asked: HttpRequest[] = [];
   const warnings: string[] = [];
   const wire = faulty(options.send ?? createRegistry(createMemoryStorage(), { clock, ...server }), faults);
+  const unread = new Set<string>();
   const send: Send = async (request) => {
-    asked.push(request);
-    return wire(counted(request));
+    const name = `${asked.push(request)}: ${request.method} ${request.url}`;
+    return watched(await wire(counted(request)), name, unread);
   };
   const report = (event: WaybillEvent) => void (event.type === "warning" && warnings.push(event.message));
   const base = { random: () => 0.5, baseUrl: `https://${host}`, ...rest };
@@ -52,9 +55,26 @@ export function client(options: ClientOptions = {}): Client {
     asked,
     warnings,
     clock,
+    get unread() {
+      return [...unread];
+    },
     forget: () => void asked.splice(0),
     settle: (work) => settle(work, clock),
   };
+}
+
+function watched(response: HttpResponse, name: string, unread: Set<string>): HttpResponse {
+  unread.add(name);
+  const { status, headers, url } = response;
+  async function* body() {
+    yield* response.body;
+    unread.delete(name);
+  }
+  async function dispose() {
+    unread.delete(name);
+    await response[Symbol.asyncDispose]();
+  }
+  return { status, headers, url, body: body(), [Symbol.asyncDispose]: dispose };
 }
 
 /** Tells progress as a socket would. */
