@@ -1,5 +1,5 @@
 // Builds the library and its types with tsc (dist/lib), the command line with esbuild (dist/cli), both at the same time.
-// `--cli` builds the command line only.
+// `--cli[=FOLDER]` builds the command line only, elsewhere if so told.
 import { build } from "esbuild";
 import { spawn } from "node:child_process";
 import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -7,7 +7,8 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const cliOnly = process.argv.includes("--cli");
+const cliOnly = process.argv.find((argument) => /^--cli(?:=|$)/.test(argument));
+const cliFolder = cliOnly?.split("=")[1] ?? "dist/cli";
 
 await Promise.all([buildCli(), cliOnly ? undefined : buildLibrary()]);
 
@@ -21,11 +22,11 @@ async function buildLibrary() {
 
 // Dependencies are bundled, so that starting reads a handful of files; one chunk per lazily imported module.
 async function buildCli() {
-  await rm(join(root, "dist/cli"), { recursive: true, force: true });
+  await rm(join(root, cliFolder), { recursive: true, force: true });
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["src/cli/main.ts", "src/cli/quickstart.ts"],
-    outdir: "dist/cli",
+    outdir: cliFolder,
     chunkNames: "chunks/[name]-[hash]",
     bundle: true,
     splitting: true,
@@ -42,8 +43,8 @@ async function buildCli() {
     metafile: true,
     logLevel: "warning",
   });
-  await chmod(join(root, "dist/cli/main.js"), 0o755);
-  await writeFile(join(root, "dist/cli/THIRD-PARTY-LICENSES.txt"), await licensesOf(metafile));
+  await chmod(join(root, cliFolder, "main.js"), 0o755);
+  await writeFile(join(root, cliFolder, "THIRD-PARTY-LICENSES.txt"), await licensesOf(metafile));
 }
 
 // What is bundled is distributed, and its licences with it.

@@ -64,6 +64,8 @@ export interface Stores extends AsyncDisposable {
   registry(host: string): Registry;
   /** The wire with everything that wraps it. */
   readonly send: Send;
+  /** The wire without credentials, scheme settling and repetition: what a login brings its own for. */
+  readonly bareSend: Send;
   readonly endpoints: Endpoints;
 }
 
@@ -96,6 +98,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     announce: (access) => noteScopes(scopes, access),
     registry: (host) => registries(host),
     send: wrapped,
+    bareSend: intercept(network.send, followRedirects(), throttle(options), trace(options)),
     endpoints: places,
     [Symbol.asyncDispose]: () => network.close(),
   };

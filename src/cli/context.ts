@@ -1,22 +1,53 @@
 import { WaybillError } from "../errors.ts";
+import { isHost, normalizeHost } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
-import type { Context } from "../verbs/context.ts";
+import { openContext, type ContextOptions } from "../verbs/context.ts";
 import type { Host } from "./host.ts";
 import type { RegistryFlags } from "./options.ts";
-import { openContext } from "./pending.ts";
 
 /** Opens what a verb needs, as the flags say. The caller disposes of it, which closes every connection. */
-export function openCommandContext(
-  flags: RegistryFlags,
-  host: Host,
-  report: Report,
-): Promise<Context & AsyncDisposable> {
-  return openContext({
-    env: host.env,
+export function openCommandContext(flags: RegistryFlags, host: Host, report: Report): ReturnType<typeof openContext> {
+  return openContext(contextOptions(flags, host, report));
+}
+
+/** What flags and environment come to. @throws WaybillError `invalid_argument` */
+export function contextOptions(flags: RegistryFlags, host: Host, report: Report): ContextOptions {
+  const { env, clock, random } = host;
+  return defined({
+    env,
+    clock,
+    random,
     report,
-    clock: host.clock,
-    random: host.random,
     signal: signalOf(flags, host),
+    userAgent: `waybill/${host.version}`,
+    caFiles: flags.caFile,
+    certFile: flags.certFile,
+    keyFile: flags.keyFile,
+    insecure: flags.insecure,
+    plainHttp: flags.plainHttp,
+    allowPrivate: flags.allowPrivate,
+    trustRealms: [...(flags.trustRealm ?? []), ...realmsOf(env["WAYBILL_TRUST_REALMS"] ?? "")],
+    http2: flags.http2,
+    chunkSizeBytes: flags.chunkSize,
+    maxRetryAfterMs: flags.maxRetryAfter,
+    maxDescriptors: flags.maxDescriptors,
+    builder: flags.builder,
+  });
+}
+
+type Given<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Absent rather than `undefined`: defaults are for what is not said. */
+function defined<T extends object>(options: T): Given<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+}
+
+function realmsOf(list: string): readonly string[] {
+  const realms = list.split(",").map((realm) => realm.trim());
+  return realms.filter(Boolean).map((realm) => {
+    if (isHost(realm)) return normalizeHost(realm);
+    const seen = `"${realm}" is not HOST or HOST:PORT`;
+    throw new WaybillError("invalid_argument", `Cannot read WAYBILL_TRUST_REALMS: ${seen}`);
   });
 }
 

@@ -35,7 +35,7 @@ export interface ContextOptions extends StoresOptions {
  */
 export async function openContext(
   options: ContextOptions,
-): Promise<Context & Pick<Stores, "send" | "endpoints" | "registry"> & AsyncDisposable> {
+): Promise<Context & Pick<Stores, "send" | "bareSend" | "endpoints" | "registry"> & AsyncDisposable> {
   const stores = await openStores(options);
   const { report, clock, random, signal } = options;
   return { ...stores, report, clock, random, signal };

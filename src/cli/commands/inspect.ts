@@ -11,7 +11,8 @@ import {
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
-import { inspect } from "../pending.ts";
+import { displayLines } from "../../spec/display.ts";
+import { inspect } from "../../verbs/inspect.ts";
 import { openShow } from "../show/show.ts";
 
 interface InspectFlags extends RegistryFlags {
@@ -44,5 +45,7 @@ async function show(name: string, flags: InspectFlags, host: Host): Promise<void
   const options = { output: host.stderr, clock: host.clock, env: host.env, debug: flags.debug === true };
   const news = await openShow("quiet", options);
   await using context = await openCommandContext(flags, host, news.report);
-  host.stdout.write(await inspect({ name, raw: flags.raw === true, format: flags.format ?? "" }, context));
+  const shown = await inspect({ reference: name, raw: flags.raw === true, format: flags.format ?? "" }, context);
+  // What a template prints is for programs, unless somebody looks: then nothing in it may steer the terminal.
+  host.stdout.write(typeof shown === "string" && host.stdout.isTTY ? displayLines(shown) : shown);
 }

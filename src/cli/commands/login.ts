@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
-import { isHost, normalizeHost } from "../../spec/reference.ts";
 import type { Host } from "../host.ts";
 import {
   addCommonOptions,
@@ -12,7 +11,12 @@ import {
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
-import { storeLogin } from "../pending.ts";
+import { login } from "../../registry/credentials/login.ts";
+import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
+import { display } from "../../spec/display.ts";
+import { openContext } from "../../verbs/context.ts";
+import { contextOptions } from "../context.ts";
+import { openShow } from "../show/show.ts";
 import { Secret } from "../../http/send.ts";
 
 interface LoginFlags extends RegistryFlags {
@@ -38,28 +42,28 @@ export function loginCommand(path: string, host: Host): Command {
     "With a token from the environment",
     `printenv TOKEN | ${path} ghcr.io -u acme-bot --password-stdin`,
   ]);
-  return command.action((registry: string | undefined, flags: LoginFlags) => login(registry, flags, host));
+  return command.action((registry: string | undefined, flags: LoginFlags) => logIn(registry, flags, host));
 }
 
-async function login(registry: string | undefined, flags: LoginFlags, host: Host): Promise<void> {
-  const name = registryNamed(registry);
-  const { username } = flags;
+async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Promise<void> {
+  const { username, debug = false } = flags;
   if (!username || !flags.passwordStdin) {
     throw new WaybillError("invalid_argument", "Cannot log in: --username and --password-stdin are both needed", {
       advice: "a password on the command line would be seen by everybody on this machine",
     });
   }
   const password = await passwordFrom(host.stdin);
-  host.stderr.write(`${await storeLogin({ registry: name, username, password }, host)}\n`);
-}
-
-/** The registry that an argument of `login` or `logout` names. @throws WaybillError `invalid_argument` */
-export function registryNamed(argument: string | undefined): string {
-  const name = (argument ?? "docker.io").replace(/^https:\/\//, "").replace(/\/(?:v1\/|v2\/)?$/, "");
-  if (isHost(name)) return normalizeHost(name);
-  throw new WaybillError("invalid_argument", `Cannot read registry "${argument}": expected HOST or HOST:PORT`, {
-    advice: "credentials are kept for whole registries: leave the repository away",
+  const show = await openShow("plain", { output: host.stderr, clock: host.clock, env: host.env, debug });
+  const options = contextOptions(flags, host, show.report);
+  await using context = await openContext(options);
+  const { storedIn } = await login(registry, username, password, {
+    ...options,
+    settleScheme: context.endpoints.settleScheme,
+    baseUrl: (name) => context.endpoints.baseUrl(name),
+    send: context.bareSend,
+    environment: nodeCredentialEnvironment(host.env),
   });
+  host.stderr.write(`Logged in to ${display(registry)}; the credential is in ${display(storedIn)}\n`);
 }
 
 async function passwordFrom(input: Host["stdin"]): Promise<Secret> {

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
+import { logout } from "../../registry/credentials/login.ts";
+import { display } from "../../spec/display.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, newCommand } from "../options.ts";
-import { eraseLogin } from "../pending.ts";
-import { registryNamed } from "./login.ts";
 
 /** `waybill logout`: forgets what `login` stored. */
 export function logoutCommand(path: string, host: Host): Command {
@@ -12,7 +13,9 @@ export function logoutCommand(path: string, host: Host): Command {
     .argument("[host]", "HOST or HOST:PORT; without it, Docker Hub");
   addCommonOptions(command);
   addExamples(command, ["Forget a registry", `${path} ghcr.io`]);
-  return command.action(async (registry: string | undefined) => {
-    host.stderr.write(`${await eraseLogin(registryNamed(registry), host)}\n`);
+  return command.action(async (registry = "docker.io") => {
+    const name = display(String(registry));
+    const had = await logout(String(registry), nodeCredentialEnvironment(host.env));
+    host.stderr.write(had ? `Forgot the credential for ${name}\n` : `There was no credential for ${name}\n`);
   });
 }

@@ -1,11 +1,22 @@
 import { readFile } from "node:fs/promises";
+import process from "node:process";
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
-import { createMemoryStorage, createRegistry, type Storage } from "../../server/index.ts";
-import { serve, type ServeOptions } from "../../server/node.ts";
+import {
+  basicAuth,
+  bearerAuth,
+  createMemoryStorage,
+  createRegistry,
+  openDiskStorage,
+  parseHtpasswd,
+  serve,
+  type RegistryAuth,
+  type ServeOptions,
+  type Storage,
+} from "../../server/index.ts";
 import { failureText } from "../failure.ts";
 import type { Host } from "../host.ts";
-import { addCommonOptions, addExamples, addSwitch, addValue, asText, newCommand } from "../options.ts";
+import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
 
 interface ServeFlags {
   readonly listen?: string;
@@ -13,6 +24,10 @@ interface ServeFlags {
   readonly memory?: boolean;
   readonly readOnly?: boolean;
   readonly multiTag?: boolean;
+  readonly allowHost?: readonly string[];
+  readonly htpasswd?: string;
+  readonly auth?: string;
+  readonly anonymousPull?: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
 }
@@ -30,32 +45,50 @@ export function registryServeCommand(path: string, host: Host): Command {
   addSwitch(
     command,
     "--multi-tag",
-    "Take tags along with a manifest pushed by digest; =false to switch that off",
+    "Take tags with a manifest that is pushed by digest; =false switches that off",
     true,
   );
+  command.optionsGroup("Access:");
+  addList(
+    command,
+    "--allow-host <host>",
+    "Name that requests may be addressed to besides loopback's; repeatable",
+    asText,
+  );
+  addValue(command, "--htpasswd <path>", "Let in only the users of this file (bcrypt)", asText);
+  addValue(command, "--auth <kind>", "How users of --htpasswd log in: basic or bearer (default: basic)", asText);
+  addSwitch(command, "--anonymous-pull", "Let everybody read where --htpasswd is given");
   addValue(command, "--tls-cert <path>", "Serve TLS with this certificate (PEM)", asText);
   addValue(command, "--tls-key <path>", "Key of --tls-cert (PEM)", asText);
   addCommonOptions(command);
-  addExamples(command, ["A registry for a test, on a free port", `${path} --listen 127.0.0.1:0 --memory`]);
+  addExamples(
+    command,
+    ["For a test, on a free port", `${path} --listen 127.0.0.1:0 --memory`],
+    ["To stay, with users", `${path} --data /var/lib/waybill --htpasswd users --tls-cert cert.pem --tls-key key.pem`],
+  );
   return command.action((flags: ServeFlags) => serveRegistry(flags, host));
 }
 
 async function serveRegistry(flags: ServeFlags, host: Host): Promise<void> {
   const listen = addressOf(flags.listen ?? "127.0.0.1:5000");
-  const tls = await tlsOf(flags);
-  const send = createRegistry(storageOf(flags), {
+  const [tls, auth] = await Promise.all([tlsOf(flags), authOf(flags, host)]);
+  await using storage = await storageOf(flags);
+  const send = createRegistry(storage, {
     multiTag: flags.multiTag !== false,
     readOnly: flags.readOnly === true,
     clock: host.clock,
+    ...(auth && { auth }),
   });
   const server = await serve(send, {
     ...listen,
     ...(tls && { tls }),
+    allowHosts: flags.allowHost ?? [],
     clock: host.clock,
     onListening: (url) => void host.stdout.write(`listening on ${url}\n`),
     onError: (error) => void host.stderr.write(failureText(error)),
   });
-  await new Promise((resolve) => host.signal.addEventListener("abort", resolve, { once: true }));
+  if (!host.signal.aborted)
+    await new Promise((resolve) => host.signal.addEventListener("abort", resolve, { once: true }));
   await server.close();
 }
 
@@ -66,11 +99,31 @@ function addressOf(text: string): Pick<ServeOptions, "host" | "port"> {
   throw new WaybillError("invalid_argument", `invalid argument "${text}" for "--listen" flag: expected HOST:PORT`);
 }
 
-function storageOf(flags: ServeFlags): Storage {
-  if (flags.data !== undefined && flags.memory) {
-    throw new WaybillError("invalid_argument", "Cannot serve: --data and --memory exclude each other");
+async function storageOf(flags: ServeFlags): Promise<Storage> {
+  if (flags.data === undefined) return createMemoryStorage();
+  if (!flags.memory) return openDiskStorage(flags.data, { owner: { pid: process.pid, isRunning } });
+  throw new WaybillError("invalid_argument", "Cannot serve: --data and --memory exclude each other");
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  return createMemoryStorage();
+}
+
+async function authOf(flags: ServeFlags, { clock }: Host): Promise<RegistryAuth | undefined> {
+  const { htpasswd, auth = "basic", anonymousPull = false } = flags;
+  if (auth !== "basic" && auth !== "bearer") {
+    throw new WaybillError(
+      "invalid_argument",
+      `invalid argument "${auth}" for "--auth" flag: expected basic or bearer`,
+    );
+  }
+  if (htpasswd === undefined) return undefined;
+  const passwords = parseHtpasswd((await readNamed(htpasswd)).toString("utf8"), clock);
+  return auth === "basic" ? basicAuth(passwords, { anonymousPull }) : bearerAuth(passwords, { clock, anonymousPull });
 }
 
 async function tlsOf(flags: ServeFlags): Promise<ServeOptions["tls"]> {
@@ -79,11 +132,10 @@ async function tlsOf(flags: ServeFlags): Promise<ServeOptions["tls"]> {
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new WaybillError("invalid_argument", "Cannot serve TLS: --tls-cert and --tls-key are both needed");
   }
-  const [cert, key] = await Promise.all([tlsCert, tlsKey].map(readPem));
-  return cert && key ? { cert, key } : undefined;
+  return { cert: await readNamed(tlsCert), key: await readNamed(tlsKey) };
 }
 
-async function readPem(path: string): Promise<Buffer> {
+async function readNamed(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {

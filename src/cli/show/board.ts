@@ -61,7 +61,7 @@ export class Board {
     const row: Row = {
       id,
       index: this.rows.length + 1,
-      name,
+      name: name.startsWith("[") ? name : `[internal] ${name}`,
       target: facts.target,
       startedAt: facts.at,
       ...counts,
@@ -81,7 +81,7 @@ export class Board {
   #rowFor(id: string, target: string, at: number): Row {
     const byId = this.rows.findLast((row) => row.id === id);
     const row = byId ?? this.rows.findLast((candidate) => candidate.target === target);
-    return row ?? this.#add(target, `[internal] pushing ${target}`, { target, at });
+    return row ?? this.#add(target, `pushing ${target}`, { target, at });
   }
 
   #tag(event: WaybillEvent & { type: "tag-done" }): Row {

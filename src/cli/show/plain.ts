@@ -6,6 +6,10 @@ import type { Renderer, RendererOptions } from "./show.ts";
 
 // A large blob tells how far it is once in so many milliseconds.
 const progressEveryMs = 5000;
+// Lines of other targets wait for so long, so that the log does not jump with every line.
+const patienceMs = 5000;
+// Lines of a failed target that are shown once more at the end.
+const logLines = 50;
 
 /** News as lines, in the form that buildkit's plain progress has: readable in a build log, targets interleaved. */
 export function plainRenderer(options: RendererOptions): Renderer {
@@ -13,12 +17,21 @@ export function plainRenderer(options: RendererOptions): Renderer {
   return { event: (event) => lines.event(event), close: () => lines.close() };
 }
 
+/** What is still to be printed about a row. */
+interface Unsaid {
+  readonly lines: string[];
+  /** The last line, once there is one. */
+  end?: string;
+}
+
 class PlainLines {
   readonly #board = new Board();
   readonly #logs = new Map<Row, string[]>();
+  readonly #unsaid = new Map<Row, Unsaid>();
   readonly #told = new Map<string, number>();
   readonly #options: RendererOptions;
   #current: Row | undefined;
+  #currentSince = 0;
   #begun = false;
 
   constructor(options: RendererOptions) {
@@ -27,10 +40,12 @@ class PlainLines {
 
   event(event: WaybillEvent): void {
     const row = this.#board.apply(event);
-    if (!row) return this.#note(event);
+    if (!row || event.type === "http") return this.#note(event);
     const line = this.#lineOf(event, row);
-    if (line !== undefined) this.#log(row, event.type === "work-started" ? undefined : line);
-    if (event.type === "work-done") this.#done(row);
+    if (line === undefined && event.type !== "work-started" && event.type !== "work-done") return;
+    if (line !== undefined) this.#add(row, line);
+    if (event.type === "work-done") this.#unsaidOf(row).end = endOf(row);
+    this.#turnTo(row, event.at);
   }
 
   #note(event: WaybillEvent): void {
@@ -38,11 +53,8 @@ class PlainLines {
     if (note !== undefined) this.#options.output.write(`${note}\n`);
   }
 
-  /** The line to print about `row`; empty where its header is all there is to say. */
   #lineOf(event: WaybillEvent, row: Row): string | undefined {
     switch (event.type) {
-      case "work-started":
-        return "";
       case "work-log":
         return `${since(row, event.at)} ${display(event.message)}`;
       case "retry":
@@ -53,6 +65,8 @@ class PlainLines {
         return this.#progressLine(event, row);
       case "tag-done":
         return `${since(row, event.at)} ${display(`tag ${event.tag} ${event.state}`)}`;
+      case "work-done":
+        return countsOf(row);
       default:
         return undefined;
     }
@@ -65,33 +79,44 @@ class PlainLines {
     return `${since(row, event.at)} ${bytes(row.sentBytes)} / ${bytes(row.totalBytes)}`;
   }
 
-  #log(row: Row, line: string | undefined): void {
-    this.#head(row);
-    if (line === undefined) return;
-    const log = this.#logs.get(row) ?? [];
-    log.push(line);
-    this.#logs.set(row, log);
-    this.#options.output.write(`#${row.index} ${line}\n`);
+  #add(row: Row, line: string): void {
+    this.#unsaidOf(row).lines.push(line);
+    this.#logs.set(row, [...(this.#logs.get(row) ?? []), line].slice(-logLines));
   }
 
-  #head(row: Row): void {
-    if (this.#current === row) return;
+  #unsaidOf(row: Row): Unsaid {
+    const unsaid = this.#unsaid.get(row) ?? { lines: [] };
+    this.#unsaid.set(row, unsaid);
+    return unsaid;
+  }
+
+  /** Prints what is to be said about the current row; about `row` only once the current one has had its time. */
+  #turnTo(row: Row, at: number): void {
+    if (this.#current === undefined || (this.#current !== row && at - this.#currentSince >= patienceMs))
+      this.#head(row, at);
+    for (let next = this.#current; next !== undefined; next = this.#current) {
+      const unsaid = this.#unsaidOf(next);
+      for (const line of unsaid.lines.splice(0)) this.#options.output.write(`#${next.index} ${line}\n`);
+      if (unsaid.end === undefined) return;
+      this.#options.output.write(`#${next.index} ${unsaid.end}\n`);
+      this.#unsaid.delete(next);
+      this.#current = undefined;
+      const [waiting] = this.#unsaid.keys();
+      if (waiting) this.#head(waiting, at);
+    }
+  }
+
+  #head(row: Row, at: number): void {
     const before = this.#current ? `#${this.#current.index} ...\n` : "";
     const gap = this.#begun ? "\n" : "";
     this.#options.output.write(`${before}${gap}#${row.index} ${display(row.name)}\n`);
     this.#begun = true;
     this.#current = row;
-  }
-
-  #done(row: Row): void {
-    const counts = countsOf(row);
-    if (counts !== "") this.#log(row, `${since(row, row.endedAt ?? row.startedAt)} ${counts}`);
-    this.#head(row);
-    this.#options.output.write(`#${row.index} ${endOf(row)}\n`);
-    this.#current = undefined;
+    this.#currentSince = at;
   }
 
   close(): void {
+    for (const row of this.#unsaid.keys()) this.#turnTo(row, this.#currentSince + patienceMs);
     for (const row of this.#board.rows) {
       if (row.error === undefined || isCancelled(row.error)) continue;
       const log = (this.#logs.get(row) ?? []).map((line) => `${line}\n`).join("");
@@ -116,13 +141,14 @@ function contentLine(event: WaybillEvent & { type: "content-done" }, row: Row): 
   return `${display(event.digest)} ${bytes(event.sizeBytes)} / ${bytes(event.sizeBytes)} done`;
 }
 
-function countsOf(row: Row): string {
+function countsOf(row: Row): string | undefined {
   const parts = [
     row.sent > 0 ? `${row.sent} sent (${bytes(row.sentBytes)})` : "",
     row.mounted > 0 ? `${row.mounted} mounted` : "",
     row.existed > 0 ? `${row.existed} there already` : "",
   ];
-  return parts.filter((part) => part !== "").join(", ");
+  const said = parts.filter((part) => part !== "").join(", ");
+  return said === "" ? undefined : `${since(row, row.endedAt ?? row.startedAt)} ${said}`;
 }
 
 /** Seconds since the row began, with the digits that buildkit gives them. */

@@ -1,0 +1,198 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { version } from "../../src/cli/version.ts";
+import { buildProgram, runCommand, type Program } from "../support/program.ts";
+import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
+
+let program: Program;
+let registry: RunningRegistry;
+let folder: string;
+
+beforeAll(async () => {
+  program = buildProgram();
+  registry = await startRegistry();
+  folder = mkdtempSync(join(tmpdir(), "waybill-"));
+  for (const architecture of ["amd64", "arm64"])
+    await pushSmallImage(`${registry.host}/app:${architecture}`, architecture);
+}, 60_000);
+
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
+  program[Symbol.dispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const sources = () => [`${registry.host}/app:amd64`, `${registry.host}/app:arm64`];
+
+describe("waybill", () => {
+  test.each([[["--version"]], [["-v"]], [["version"]], [["--debug", "--version"]]])(
+    "waybill %j prints its version",
+    async (args) => {
+      expect(await program.run(args)).toEqual({ code: 0, stdout: `waybill ${version}\n`, stderr: "" });
+    },
+  );
+
+  test("waybill --help lists commands and exit codes on stdout", async () => {
+    const { code, stdout, stderr } = await program.run(["--help"]);
+
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("  create ");
+    expect(stdout).toContain("Exit codes:");
+  });
+
+  test.each([
+    ["create"],
+    ["inspect"],
+    ["login"],
+    ["logout"],
+    ["registry serve"],
+    ["plugin install"],
+    ["imagetools create"],
+  ])("waybill %s --help teaches by example", async (name) => {
+    const { code, stdout } = await program.run([...name.split(" "), "--help"]);
+
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: waybill ${name} [OPTIONS]`);
+    expect(stdout).toContain("Examples:\n");
+  });
+
+  test("waybill imagetools shows help and succeeds when no command is given, and fails for an unknown one", async () => {
+    const help = await program.run(["imagetools"]);
+    const unknown = await program.run(["imagetools", "x"]);
+
+    expect([help.code, help.stderr]).toEqual([0, ""]);
+    expect([unknown.code, unknown.stdout]).toEqual([2, ""]);
+    expect(unknown.stderr).toBe(`${help.stdout}ERROR: unknown command: "x"\n`);
+  });
+});
+
+describe("waybill create", () => {
+  test("waybill create publishes to two repositories and tells the result on stderr", async () => {
+    const metadata = join(folder, "metadata.json");
+    const targets = ["one/app", "two/app"].flatMap((name) => [
+      "-t",
+      `${registry.host}/${name}:1`,
+      "-t",
+      `${registry.host}/${name}:latest`,
+    ]);
+
+    const { code, stdout, stderr } = await program.run([
+      "create",
+      ...targets,
+      "--metadata-file",
+      metadata,
+      ...sources(),
+    ]);
+
+    expect([code, stdout]).toEqual([0, ""]);
+    expect(stderr).toContain(`[internal] pushing ${registry.host}/one/app`);
+    expect(stderr).toMatch(/#\d+ DONE \d+\.\ds/);
+    const written = JSON.parse(readFileSync(metadata, "utf8")) as Record<string, unknown>;
+    expect(stderr).toContain(String(written["containerimage.digest"]));
+    expect(written["image.name"]).toBe(`${registry.host}/one/app,${registry.host}/two/app`);
+    expect(statSync(metadata).mode & 0o777).toBe(0o644);
+    const inspected = await program.run([
+      "inspect",
+      "--format",
+      "{{.Manifest.Digest}}",
+      `${registry.host}/two/app:latest`,
+    ]);
+    expect(inspected).toEqual({ code: 0, stdout: written["containerimage.digest"], stderr: "" });
+  });
+
+  test("waybill create -q prints only the target's digest reference", async () => {
+    const { code, stdout, stderr } = await program.run(["create", "-qt", `${registry.host}/quiet:1`, ...sources()]);
+
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^127\.0\.0\.1:\d+\/quiet@sha256:[0-9a-f]{64}\n$/);
+  });
+
+  test("waybill create --dry-run prints the root's bytes and a newline, as a pushed one has them", async () => {
+    const dry = await program.run(["create", "--dry-run", ...sources()]);
+    await program.run(["create", "-q", "-t", `${registry.host}/dry:1`, ...sources()]);
+    const raw = await program.run(["imagetools", "inspect", "--raw", `${registry.host}/dry:1`]);
+
+    expect([dry.code, dry.stderr]).toEqual([0, ""]);
+    expect(dry.stdout).toBe(`${raw.stdout}\n`);
+  });
+
+  test("waybill create --progress rawjson writes JSON lines on stderr and nothing on stdout", async () => {
+    const args = ["create", "--progress", "rawjson", "-qt", `${registry.host}/json:1`, ...sources()];
+    const { code, stderr } = await program.run(args);
+
+    expect(code).toBe(0);
+    const lines = stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(lines[0]).toHaveProperty("vertexes");
+  });
+
+  test("waybill create obeys BUILDKIT_PROGRESS", async () => {
+    const args = ["create", "-t", `${registry.host}/env:1`, ...sources()];
+    const { code, stderr } = await program.run(args, { env: { BUILDKIT_PROGRESS: "fancy" } });
+
+    expect([code, stderr]).toEqual([2, expect.stringContaining("ERROR: invalid progress mode fancy\n")]);
+  });
+});
+
+describe("waybill as docker's plugin", () => {
+  const hasDocker = () => {
+    try {
+      return execFileSync("docker", ["--version"], { encoding: "utf8" }) !== "";
+    } catch {
+      return false;
+    }
+  };
+
+  test.runIf(hasDocker())("docker runs the commands under both names once the plugin is installed", async () => {
+    const config = join(folder, "docker");
+    const installed = await program.run(["plugin", "install", "--imagetools"], { env: { DOCKER_CONFIG: config } });
+    expect([installed.code, installed.stdout.split("\n")[0]]).toEqual([
+      0,
+      `linked ${config}/cli-plugins/docker-waybill to ${program.path}`,
+    ]);
+    const docker = async (...args: string[]) => (await runCommand("docker", ["--config", config, ...args])).stdout;
+
+    expect(await docker("waybill", "--version")).toBe(`waybill ${version}\n`);
+    expect(await docker("-D", "-l", "error", "waybill", "--version")).toBe(`waybill ${version}\n`);
+    expect(await docker("waybill", "create", "--help")).toContain("Usage: docker waybill create");
+    expect(await docker("waybill", "create", "-qt", `${registry.host}/plugin:1`, ...sources())).toMatch(
+      /plugin@sha256:/,
+    );
+    expect(await docker("imagetools", "inspect", `${registry.host}/plugin:1`)).toContain(
+      `Name:      ${registry.host}/plugin:1`,
+    );
+    expect(await docker("--help")).toMatch(/waybill\*/);
+  });
+
+  test("waybill plugin install leaves a file alone that is not a link", async () => {
+    const config = join(folder, "taken");
+    await program.run(["plugin", "install"], { env: { DOCKER_CONFIG: config } });
+    const link = join(config, "cli-plugins", "docker-waybill");
+    rmSync(link);
+    writeFileSync(link, "somebody else's");
+
+    const { code, stderr } = await program.run(["plugin", "install"], { env: { DOCKER_CONFIG: config } });
+
+    expect([code, stderr]).toEqual([7, expect.stringContaining("ERROR: Cannot link")]);
+    expect(readFileSync(link, "utf8")).toBe("somebody else's");
+  });
+});
+
+describe("waybill registry serve", () => {
+  test("waybill registry serve says where it listens and ends by SIGINT", async () => {
+    const seen = await program.run(["registry", "serve", "--listen", "127.0.0.1:0", "--memory"], {
+      onStart: (child) => child.stdout?.once("data", () => child.kill("SIGINT")),
+    });
+
+    expect(seen).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^listening on http:\/\/127\.0\.0\.1:\d+\n$/),
+      stderr: "",
+    });
+  });
+});
