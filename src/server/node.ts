@@ -110,7 +110,8 @@ async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): P
   } catch (error) {
     // A client that went away is its own affair, and has nobody left to tell.
     if (!gone.signal.aborted && !incoming.errored) onError?.(error);
-    if (outgoing.headersSent || outgoing.destroyed) outgoing.destroy();
+    // What was already answered still goes out: a broken answer is shorter than it said, not absent.
+    if (outgoing.headersSent || outgoing.destroyed) outgoing.socket?.destroySoon();
     else refuse(outgoing, { status: 500, why: "the server failed" });
   }
 }
