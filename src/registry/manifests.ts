@@ -208,7 +208,7 @@ export async function deleteManifest(access: Access, name: string, { signal }: C
 }
 
 /** @throws WaybillError `invalid_reference` for what could not stand in a URL's path. */
-export function requireName(name: string): string {
+function requireName(name: string): string {
   if (isDigest(name) || isTag(name)) return name;
   throw new WaybillError("invalid_reference", `Cannot use "${name.slice(0, 140)}": expected a tag or a digest`);
 }

@@ -1,3 +1,5 @@
+import type { PushOutcome } from "../content/store.ts";
+
 /** Bounds of an upload's patience. */
 export interface UploadLimits {
   /** A broken upload that is larger goes on where the server stands; a smaller one begins anew. */
@@ -44,11 +46,9 @@ export interface UploadFacts {
   readonly triedOne: boolean;
 }
 
-export type UploadOutcome = "existed" | "mounted" | "sent";
-
 export type Goal =
   | { readonly to: "reopen"; readonly error: unknown }
-  | { readonly to: "commit"; readonly outcome: UploadOutcome }
+  | { readonly to: "commit"; readonly outcome: PushOutcome }
   | { readonly to: "fail"; readonly error: unknown };
 
 /** What every state that waits for a command has. */
@@ -65,7 +65,7 @@ export type UploadState =
   | (Live & { readonly at: "verifying"; readonly otherwise: "go-on" | "recover"; readonly error: unknown })
   | (Live & { readonly at: "waiting"; readonly next: "open" | "ask" })
   | (Live & { readonly at: "releasing"; readonly goal: Goal })
-  | { readonly at: "committed"; readonly outcome: UploadOutcome }
+  | { readonly at: "committed"; readonly outcome: PushOutcome }
   | { readonly at: "failed"; readonly error: unknown };
 
 /** What is to be done next; the answer carries the same epoch. */
