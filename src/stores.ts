@@ -10,14 +10,16 @@ import { throttle } from "./http/throttle.ts";
 import { trace } from "./http/trace.ts";
 import { reportWarnings } from "./http/warnings.ts";
 import { authorize } from "./registry/auth/authorize.ts";
+import { oneAccount } from "./registry/auth/principals.ts";
 import { repositoryScope } from "./registry/auth/scope.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
 import { credentialChain } from "./registry/credentials/chain.ts";
-import { samePrincipal, type CredentialSource } from "./registry/credentials/credential.ts";
+import type { CredentialSource } from "./registry/credentials/credential.ts";
 import { nodeCredentialEnvironment } from "./registry/credentials/environment.ts";
 import { endpoints, type Endpoints } from "./registry/endpoint.ts";
 import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
+import type { LayoutOwner } from "./layout/lock.ts";
 import { hasCertificates, tlsSettings } from "./registry/tls.ts";
 import { formatLocation, type Location } from "./spec/reference.ts";
 import type { Report } from "./telemetry/events.ts";
@@ -86,12 +88,15 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const scopes = new Map<string, string[]>();
   const network = openNetwork(options, builder);
   const wrapped = intercept(network.send, ...interceptors(options, { credentials, places, scopes }));
-  const registries = remembered((host: string) => {
-    const mayMount = mountsAmong(credentials, host);
-    return openRegistry(host, { ...options, send: wrapped, baseUrl: places.baseUrl(host), mayMount });
-  });
-  const stores = remembered((name: string, location: Location) =>
-    openStore(location, { registries, builder, options }),
+  const scopesFor = (registry: string) => scopes.get(registry) ?? [];
+  const mayMount = oneAccount({ credentials, scopesFor });
+  const registries = remembered((host: string) =>
+    openRegistry(host, { ...options, send: wrapped, baseUrl: places.baseUrl(host), mayMount }),
+  );
+  const owners = remembered(() => layoutOwner(options.clock));
+  const owner = () => owners("this process");
+  const stores = remembered((_name: string, location: Location) =>
+    openStore(location, { registries, builder, options, owner }),
   );
   return {
     open: async (location) => stores(formatLocation(location), location),
@@ -136,12 +141,6 @@ function interceptors(options: StoresOptions, { credentials, places, scopes }: P
   ];
 }
 
-function mountsAmong(credentials: CredentialSource, host: string): (from: Location, to: Location) => Promise<boolean> {
-  const principal = (location: Location) =>
-    credentials(host, location.kind === "registry" ? location.repository : undefined);
-  return async (from, to) => samePrincipal(await principal(from), await principal(to));
-}
-
 function noteScopes(scopes: Map<string, string[]>, { pull, push }: Parameters<Stores["announce"]>[0]): void {
   const note = (location: Location, ...actions: readonly ("pull" | "push")[]) => {
     if (location.kind !== "registry") return;
@@ -155,11 +154,13 @@ interface Opening {
   readonly registries: (host: string) => Registry;
   readonly builder: BuilderSettings;
   readonly options: StoresOptions;
+  /** One for the whole process: updates of one layout wait for each other there. */
+  readonly owner: () => Promise<LayoutOwner>;
 }
 
 async function openStore(location: Location, opening: Opening): Promise<Store> {
   if (location.kind === "registry") return withMirrors(location, opening);
-  if (location.kind === "layout") return openLayoutFolder(location.path, opening.options.clock);
+  if (location.kind === "layout") return openLayoutFolder(location.path, opening.owner);
   throw new WaybillError("unsupported", `Cannot open ${formatLocation(location)}: a store in memory has no name here`);
 }
 
@@ -174,12 +175,12 @@ function withMirrors(location: Location & { kind: "registry" }, { registries, bu
 }
 
 /** Loaded only for runs that read or write a layout. */
-async function openLayoutFolder(path: string, clock: Clock): Promise<Store> {
-  const [{ openLayout }, owner] = await Promise.all([import("./layout/layout.ts"), layoutOwner(clock)]);
-  return openLayout(path, { owner });
+async function openLayoutFolder(path: string, owner: () => Promise<LayoutOwner>): Promise<Store> {
+  const { openLayout } = await import("./layout/layout.ts");
+  return openLayout(path, { owner: await owner() });
 }
 
-async function layoutOwner(clock: Clock) {
+async function layoutOwner(clock: Clock): Promise<LayoutOwner> {
   const [{ createLayoutOwner }, { hostname }, { default: process }] = await Promise.all([
     import("./layout/lock.ts"),
     import("node:os"),
