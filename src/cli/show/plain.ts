@@ -43,8 +43,9 @@ class PlainLines {
     if (!row || event.type === "http") return this.#note(event);
     const line = this.#lineOf(event, row);
     if (line === undefined && event.type !== "work-started" && event.type !== "work-done") return;
+    const unsaid = this.#unsaidOf(row);
     if (line !== undefined) this.#add(row, line);
-    if (event.type === "work-done") this.#unsaidOf(row).end = endOf(row);
+    if (event.type === "work-done") unsaid.end = endOf(row);
     this.#turnTo(row, event.at);
   }
 
