@@ -6,9 +6,10 @@ import type { RequestHead } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { DeadlineExpired, defaultDeadlines } from "./deadlines.ts";
-import type { DialContext, DialTarget, TlsSettings } from "./dial.ts";
+import type { DialContext, Line, TlsSettings } from "./dial.ts";
 import { dial, proxyAuthorization, proxyRefusal } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
+import type { Session } from "./network2.ts";
 import type { AttemptOutcome } from "./outcome.ts";
 import { cancelledError, settle } from "./outcome.ts";
 import { Cancelled } from "./phase.ts";
@@ -19,6 +20,7 @@ import type { Lookup } from "./resolve.ts";
 import { systemLookup } from "./resolve.ts";
 import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
 import { originOf } from "./send.ts";
+import { createSessions } from "./sessions.ts";
 
 export type { TlsSettings } from "./dial.ts";
 export type { Lookup } from "./resolve.ts";
@@ -34,6 +36,8 @@ export interface NetworkOptions {
   readonly allowPrivate?: readonly string[];
   readonly deadlines?: Partial<Deadlines>;
   readonly lookup?: Lookup;
+  /** HTTP/2: `auto` where TLS agrees on it, `on` also without TLS and without asking; default `off`. */
+  readonly http2?: "auto" | "on" | "off";
   /** Told of each event that came after its attempt had ended. For counting only. */
   readonly onLateEvent?: () => void;
 }
@@ -55,30 +59,56 @@ export function createNetwork(options: NetworkOptions): Network {
   const dialing: DialContext = { clock, deadlines, lookup, tlsFor, secureContexts: new WeakMap() };
   const attempts: AttemptContext = { clock, deadlines, onLate: onLateEvent };
   const pool = createPool(clock);
+  const http2 = options.http2 ?? "off";
+  const sessions = createSessions({
+    ...attempts,
+    priorKnowledge: http2 === "on",
+    onOldLine: (key, line) => pool.offer(key, line),
+  });
   const reached = new Map<Origin, AddressClass>();
   const addressCheck = addressCheckOf(options.allowPrivate ?? [], reached);
 
-  async function connectionFor(request: HttpRequest, proxy: URL | undefined, fresh: boolean): Promise<Connection> {
-    const url = new URL(request.url);
-    const key = `${url.origin} ${proxy?.href ?? ""}`;
-    const check = addressCheck(request);
-    const known = fresh ? undefined : pool.take(key);
-    if (known) return checked(known, check);
-    const target: DialTarget = { url, proxy, alpn: ["http/1.1"], signal: request.signal, check };
-    const line = await dial(target, dialing);
-    if (line.reachedOn !== undefined) reached.set(originOf(request.url), line.reachedOn);
-    return pool.adopt(key, line);
+  async function dialFor(route: Route, alpn: readonly string[], signal: AbortSignal | undefined): Promise<Line> {
+    const { url, proxy, check } = route;
+    const line = await dial({ url, proxy, alpn, signal, check }, dialing);
+    if (line.reachedOn !== undefined) reached.set(originOf(url.href), line.reachedOn);
+    return line;
+  }
+
+  async function connectionFor(route: Route, signal: AbortSignal | undefined, fresh: boolean): Promise<Connection> {
+    const known = fresh ? undefined : pool.take(route.key);
+    if (known) return checked(known, route.check);
+    return pool.adopt(route.key, await dialFor(route, ["http/1.1"], signal));
+  }
+
+  async function sessionFor(route: Route, signal: AbortSignal | undefined): Promise<Session | undefined> {
+    const { url, proxy, key } = route;
+    const wanted = url.protocol === "https:" ? http2 !== "off" : http2 === "on" && !proxy;
+    if (!wanted) return undefined;
+    const session = await sessions.get(
+      key,
+      url.origin,
+      (inFlight) => dialFor(route, ["h2", "http/1.1"], inFlight),
+      signal,
+    );
+    if (session?.reachedOn !== undefined) route.check(session.reachedOn);
+    return session;
   }
 
   async function once(request: HttpRequest, fresh: boolean): Promise<AttemptOutcome> {
     const proxyUrl = options.proxyFor?.(request.url);
     const proxy = proxyUrl === undefined ? undefined : new URL(proxyUrl);
+    const url = new URL(request.url);
+    const route = { url, proxy, key: `${url.origin} ${proxy?.href ?? ""}`, check: addressCheck(request) };
     try {
-      const connection = await connectionFor(request, proxy, fresh);
-      const outcome = await attempt(request, headOf(request, userAgent, proxy), connection, attempts);
+      const head = headOf(request, userAgent, proxy);
+      const session = await sessionFor(route, request.signal);
+      if (session) return await session.attempt(request, head);
+      const connection = await connectionFor(route, request.signal, fresh);
+      const outcome = await attempt(request, head, connection, attempts);
       return proxy ? await withoutProxyRefusal(outcome, proxy) : outcome;
     } catch (error) {
-      return dialOutcome(error);
+      return request.signal?.aborted ? { kind: "cancelled", sent: "nothing" } : dialOutcome(error);
     }
   }
 
@@ -92,7 +122,20 @@ export function createNetwork(options: NetworkOptions): Network {
     }
   }
 
-  return { send, close: () => pool.close() };
+  async function close(): Promise<void> {
+    await Promise.all([pool.close(), sessions.close()]);
+  }
+
+  return { send, close };
+}
+
+/** How a request gets to its origin. */
+interface Route {
+  readonly url: URL;
+  readonly proxy: URL | undefined;
+  /** What connections may be shared by. */
+  readonly key: string;
+  readonly check: Check;
 }
 
 /** Proxies speak for a plain-HTTP request with their own 407: that is no answer of the registry. */

@@ -25,6 +25,8 @@ export interface Pool {
   take(key: string): Connection | undefined;
   /** Makes a connection of a fresh line; it comes back to the pool by itself when a request leaves it reusable. */
   adopt(key: string, line: Line): Connection;
+  /** Makes an idle connection of a fresh line that nobody needs yet. */
+  offer(key: string, line: Line): void;
   /** Destroys every connection, idle or busy. */
   close(): Promise<void>;
 }
@@ -49,7 +51,20 @@ export function createPool(clock: Clock): Pool {
     list.push({ connection, until: clock.now() + connection.idleMs });
   }
 
+  function adopt(key: string, line: Line): Connection {
+    const { socket, reachedOn } = line;
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    lingerOnWriteErrors(socket);
+    const agent = new LineAgent(socket, () => putBack(key, connection));
+    const connection: Connection = { socket, agent, reachedOn, reused: false, idleMs: defaultIdleMs };
+    if (closed) socket.destroy();
+    return connection;
+  }
+
   return {
+    adopt,
+    offer: (key, line) => putBack(key, adopt(key, line)),
     take(key) {
       const list = idle.get(key);
       for (let last = list?.pop(); last; last = list?.pop()) {
@@ -57,16 +72,6 @@ export function createPool(clock: Clock): Pool {
         last.connection.socket.destroy();
       }
       return undefined;
-    },
-    adopt(key, line) {
-      const { socket, reachedOn } = line;
-      open.add(socket);
-      socket.once("close", () => open.delete(socket));
-      lingerOnWriteErrors(socket);
-      const agent = new LineAgent(socket, () => putBack(key, connection));
-      const connection: Connection = { socket, agent, reachedOn, reused: false, idleMs: defaultIdleMs };
-      if (closed) socket.destroy();
-      return connection;
     },
     async close() {
       closed = true;

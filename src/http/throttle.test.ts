@@ -98,6 +98,20 @@ describe("throttle", () => {
   });
 });
 
+test("throttle halves when an HTTP/2 stream is reset with ENHANCE_YOUR_CALM", async () => {
+  const { send, waiting } = slowRegistry();
+  const cause = new Error("Stream closed with error code NGHTTP2_ENHANCE_YOUR_CALM");
+  const broken = new Error("Cannot reach", { cause });
+  let calls = 0;
+  const throttled = throttle({ clock: fakeClock() })((request) =>
+    (calls += 1) === 1 ? Promise.reject(broken) : send(request),
+  );
+  await expect(throttled(ask("upload-open"))).rejects.toBe(broken);
+  for (const _ of times(40)) void throttled(ask("upload-open"));
+  await turn();
+  expect(waiting).toHaveLength(16);
+});
+
 describe("stepConcurrency", () => {
   const answered = (latencyMs: number): ConcurrencyEvent => ({ type: "answered", latencyMs });
   const after = (events: ConcurrencyEvent[]) => events.reduce(stepConcurrency, initialConcurrency);

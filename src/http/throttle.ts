@@ -4,7 +4,7 @@ import { createLanes } from "../async/lanes.ts";
 import { withDeadline } from "../async/deadline.ts";
 import { hasCode } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
-import type { Concurrency } from "./concurrency.ts";
+import type { Concurrency, ConcurrencyEvent } from "./concurrency.ts";
 import { initialConcurrency, stepConcurrency } from "./concurrency.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Operation, Origin } from "./send.ts";
 import { originOf } from "./send.ts";
@@ -53,6 +53,7 @@ export function throttle({ clock, reserved = 8 }: ThrottleOptions): Interceptor 
       return holdsSlot(request) ? afterBody(response, release) : released(response, release);
     } catch (error) {
       release();
+      if (isCalmAsked(error)) step(gate, { type: "overloaded" });
       throw error;
     }
   };
@@ -93,11 +94,20 @@ function released(response: HttpResponse, release: Release): HttpResponse {
   return response;
 }
 
+/** HTTP/2's own way to say 429: a stream reset with ENHANCE_YOUR_CALM. */
+function isCalmAsked(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && error.cause.message.includes("ENHANCE_YOUR_CALM");
+}
+
 function learn(gate: Gate, request: HttpRequest, response: HttpResponse, latencyMs: number): void {
   const overloaded = response.status === 429 || response.status === 503;
   // How long an upload takes says more about its size than about the registry.
   if (!overloaded && request.operation === "upload-body") return;
-  gate.state = stepConcurrency(gate.state, overloaded ? { type: "overloaded" } : { type: "answered", latencyMs });
+  step(gate, overloaded ? { type: "overloaded" } : { type: "answered", latencyMs });
+}
+
+function step(gate: Gate, event: ConcurrencyEvent): void {
+  gate.state = stepConcurrency(gate.state, event);
   gate.reading.limit = gate.state.limit;
   gate.writing.limit = gate.state.limit;
 }

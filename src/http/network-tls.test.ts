@@ -1,0 +1,302 @@
+import { readFileSync } from "node:fs";
+import { createServer as createHttp, request as httpRequest } from "node:http";
+import type { Http2SecureServer, Http2Server, ServerHttp2Stream } from "node:http2";
+import { createSecureServer, createServer as createHttp2, constants } from "node:http2";
+import { createServer as createHttps } from "node:https";
+import { connect } from "node:net";
+import { describe, expect, test } from "vitest";
+import { listening, rawResponse, socketServer } from "../../test/support/socket-server.ts";
+import { systemClock } from "../async/clock.ts";
+import { collect, readBody } from "./body.ts";
+import type { NetworkOptions } from "./network.ts";
+import { createNetwork } from "./network.ts";
+
+const fixture = (name: string) => readFileSync(new URL(`../../test/fixtures/tls/${name}`, import.meta.url), "utf8");
+const [cert, key] = [fixture("cert.pem"), fixture("key.pem")];
+
+function network(options: Partial<NetworkOptions> = {}) {
+  const made = createNetwork({
+    clock: systemClock(),
+    userAgent: "waybill/test",
+    tlsFor: () => ({ ca: cert }),
+    ...options,
+  });
+  return { ...made, [Symbol.asyncDispose]: () => made.close() };
+}
+
+const textOf = async (response: Parameters<typeof readBody>[0]) =>
+  Buffer.from(await readBody(response, 1 << 20)).toString();
+
+async function serving<S extends Parameters<typeof listening>[0]>(server: S) {
+  const port = await listening(server);
+  return { port, url: `https://127.0.0.1:${port}/`, server, [Symbol.asyncDispose]: async () => void server.close() };
+}
+
+describe("send over TLS", () => {
+  test("asks how to speak TLS with host and port, and keeps the connection", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end("secret")));
+    const asked: string[] = [];
+    await using net = network({ tlsFor: (hostPort) => (asked.push(hostPort), { ca: cert }) });
+    for (let round = 0; round < 2; round += 1)
+      expect(await textOf(await net.send({ method: "GET", url: server.url }))).toBe("secret");
+    expect(asked).toEqual([`127.0.0.1:${server.port}`]);
+  });
+
+  test("fails with tls_failed and advice when nobody vouches for the certificate", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end()));
+    await using net = network({ tlsFor: () => ({}) });
+    await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({
+      code: "tls_failed",
+      context: { sent: "nothing", advice: expect.stringMatching(/--ca-file FILE.*--insecure 127\.0\.0\.1/) },
+    });
+  });
+
+  test("fails with tls_failed when the certificate is for another name", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end()));
+    await using net = network({ lookup: async () => [{ address: "127.0.0.1", family: 4 }] });
+    await expect(net.send({ method: "GET", url: `https://other.example:${server.port}/` })).rejects.toMatchObject({
+      code: "tls_failed",
+    });
+    await using response = await net.send({ method: "GET", url: `https://registry.example:${server.port}/` });
+    expect(response.status).toBe(200);
+  });
+
+  test("goes on when the user said that the host is not to be verified", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end("x")));
+    await using net = network({ tlsFor: () => ({ rejectUnauthorized: false }) });
+    expect(await textOf(await net.send({ method: "GET", url: server.url }))).toBe("x");
+  });
+
+  test("fails with tls_failed and names --plain-http when the port speaks plain HTTP", async () => {
+    await using server = await serving(createHttp((_request, response) => response.end()));
+    await using net = network();
+    await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({
+      code: "tls_failed",
+      context: { advice: expect.stringContaining("--plain-http") },
+    });
+  });
+
+  test("gives the early 401 when the server answers and closes while the body is being sent", async () => {
+    const https = createHttps({ cert, key }, (request, response) => {
+      response.writeHead(401, { "content-length": 2 }).end("no", () => request.socket.destroySoon());
+    });
+    await using server = await serving(https);
+    await using net = network();
+    const open = async function* () {
+      for (let at = 0; at < 500; at += 1) yield new Uint8Array(65_536);
+    };
+    const response = await net.send({ method: "PUT", url: server.url, body: { sizeBytes: 500 * 65_536, open } });
+    expect(response.status).toBe(401);
+    await response[Symbol.asyncDispose]();
+  });
+});
+
+describe("send through a proxy", () => {
+  /** A proxy that tunnels and forwards to loopback, whatever host it is asked for, and notes what it saw. */
+  function proxyServer() {
+    const seen: string[] = [];
+    const server = createHttp((request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"] ?? "-"}`);
+      const { port, pathname } = new URL(request.url ?? "");
+      request.pipe(
+        httpRequest({ host: "127.0.0.1", port, path: pathname, method: request.method ?? "GET" }, (answer) =>
+          answer.pipe(response),
+        ),
+      );
+    });
+    server.on("connect", (request, socket, head) => {
+      seen.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"] ?? "-"}`);
+      const onward = connect(Number(request.url?.split(":")[1]), "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        onward.write(head);
+        onward.pipe(socket).pipe(onward);
+      });
+      onward.on("error", () => socket.destroy());
+      socket.on("error", () => onward.destroy());
+    });
+    return { seen, server };
+  }
+  const basic = `Basic ${Buffer.from("me:p@ss").toString("base64")}`;
+
+  test("tunnels https, telling the proxy its password and the registry's certificate is still verified", async () => {
+    await using server = await serving(
+      createHttps({ cert, key }, (request, response) => response.end(request.headers["proxy-authorization"] ?? "none")),
+    );
+    const { seen, server: proxy } = proxyServer();
+    await using at = await serving(proxy);
+    await using net = network({ proxyFor: () => `http://me:p%40ss@127.0.0.1:${at.port}` });
+    const url = `https://registry.example:${server.port}/`;
+    expect(await textOf(await net.send({ method: "GET", url }))).toBe("none");
+    expect(seen).toEqual([`CONNECT registry.example:${server.port} ${basic}`]);
+    await expect(net.send({ method: "GET", url: `https://other.example:${server.port}/` })).rejects.toMatchObject({
+      code: "tls_failed",
+    });
+  });
+
+  test("asks for plain http by the whole URL", async () => {
+    await using server = await serving(createHttp((_request, response) => response.end("plain")));
+    const { seen, server: proxy } = proxyServer();
+    await using at = await serving(proxy);
+    await using net = network({ proxyFor: () => `http://me:p%40ss@127.0.0.1:${at.port}` });
+    const url = `http://registry.example:${server.port}/v2/`;
+    expect(await textOf(await net.send({ method: "GET", url }))).toBe("plain");
+    expect(seen).toEqual([`GET ${url} ${basic}`]);
+  });
+
+  test.each([
+    ["https://registry.example/", "407 Proxy Authentication Required", "auth_required"],
+    ["http://registry.example/", "407 Proxy Authentication Required", "auth_required"],
+    ["https://registry.example/", "403 Forbidden", "rejected"],
+    ["https://registry.example/", "502 Bad Gateway", "connection_failed"],
+  ])("fails for %s when the proxy answers %s, without its password in the message", async (url, status, code) => {
+    await using proxy = await socketServer(
+      (socket) => void socket.once("data", () => socket.write(rawResponse(status))),
+    );
+    await using net = network({ proxyFor: () => `http://me:canary@127.0.0.1:${proxy.port}` });
+    const sending = net.send({ method: "GET", url });
+    await expect(sending).rejects.toMatchObject({ code });
+    await expect(sending).rejects.not.toThrow(/canary/);
+  });
+
+  test("refuses literal inner addresses that a registry leads to, without asking the proxy", async () => {
+    await using proxy = await socketServer(() => undefined);
+    await using net = network({ proxyFor: () => `http://127.0.0.1:${proxy.port}` });
+    const ledBy = new URL("https://registry.example").origin as never;
+    for (const host of ["169.254.169.254", "10.0.0.1", "[::ffff:10.0.0.1]"]) {
+      await expect(net.send({ method: "GET", url: `http://${host}/`, ledBy })).rejects.toMatchObject({
+        code: "address_forbidden",
+      });
+    }
+    expect(proxy.connections).toBe(0);
+  });
+});
+
+describe("send over HTTP/2", () => {
+  async function http2Server(
+    server: Http2SecureServer | Http2Server,
+    onStream: (stream: ServerHttp2Stream, number: number) => void,
+  ) {
+    let streams = 0;
+    let sessions = 0;
+    server.on("session", (session) => {
+      sessions += 1;
+      session.on("error", () => undefined);
+    });
+    server.on("stream", (stream: ServerHttp2Stream) => {
+      streams += 1;
+      stream.on("error", () => undefined);
+      onStream(stream, streams);
+    });
+    const at = await serving(server);
+    return { ...at, sessions: () => sessions };
+  }
+  const secure = () => createSecureServer({ cert, key, allowHTTP1: true });
+
+  test("shares one connection when requests run at the same time", async () => {
+    await using server = await http2Server(secure(), (stream, number) => {
+      stream.respond({ ":status": 200, "x-number": String(number), "www-authenticate": ["Basic a", "Bearer b"] });
+      stream.end("hello");
+    });
+    await using net = network({ http2: "auto" });
+    const responses = await Promise.all([1, 2, 3].map(() => net.send({ method: "GET", url: server.url })));
+    expect(responses.map(({ protocol, status }) => `${protocol} ${status}`)).toEqual(["h2 200", "h2 200", "h2 200"]);
+    expect(await Promise.all(responses.map(textOf))).toEqual(["hello", "hello", "hello"]);
+    expect(responses[0]?.headers.all("www-authenticate")).toEqual(["Basic a", "Bearer b"]);
+    expect(server.sessions()).toBe(1);
+  });
+
+  test("falls back to HTTP/1.1 when the server does not agree", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end("old")));
+    await using net = network({ http2: "auto" });
+    for (let round = 0; round < 2; round += 1) {
+      const response = await net.send({ method: "GET", url: server.url });
+      expect([response.protocol, await textOf(response)]).toEqual(["http/1.1", "old"]);
+    }
+  });
+
+  test("sends and receives large bodies whole", async () => {
+    await using server = await http2Server(createHttp2(), (stream) => {
+      const chunks: Buffer[] = [];
+      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+      stream.on("end", () => {
+        stream.respond({ ":status": 201 });
+        stream.end(Buffer.concat(chunks));
+      });
+    });
+    await using net = network({ http2: "on" });
+    const open = async function* () {
+      for (let at = 0; at < 100; at += 1) yield new Uint8Array(65_536).fill(at);
+    };
+    let progress = 0;
+    const url = server.url.replace("https", "http");
+    const response = await net.send({
+      method: "POST",
+      url,
+      body: { sizeBytes: 6_553_600, open },
+      onProgress: (bytes) => (progress += bytes),
+    });
+    let seen = 0;
+    for await (const chunk of response.body) seen += chunk.byteLength;
+    expect([response.protocol, seen, progress]).toEqual(["h2", 6_553_600, 6_553_600]);
+  });
+
+  test("repeats at once when the server refuses a stream", async () => {
+    await using server = await http2Server(secure(), (stream, number) => {
+      if (number === 1) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      stream.respond({ ":status": 200 });
+      stream.end();
+    });
+    await using net = network({ http2: "auto" });
+    await using response = await net.send({ method: "GET", url: server.url });
+    expect([response.status, server.sessions()]).toEqual([200, 1]);
+  });
+
+  test("repeats what a GOAWAY leaves out on a new connection, and still takes the answers that come", async () => {
+    const first: ServerHttp2Stream[] = [];
+    await using server = await http2Server(secure(), (stream, number) => {
+      const answer = (to: ServerHttp2Stream) => {
+        to.respond({ ":status": 200, "x-number": String(number) });
+        to.end("whole");
+      };
+      if (number > 2) return answer(stream);
+      first.push(stream);
+      if (number === 1) return;
+      stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 1);
+      if (first[0]) answer(first[0]);
+    });
+    await using net = network({ http2: "auto" });
+    const responses = await Promise.all([1, 2].map(() => net.send({ method: "GET", url: server.url })));
+    expect(await Promise.all(responses.map(textOf))).toEqual(["whole", "whole"]);
+    expect([server.sessions(), responses[1]?.headers.get("x-number")]).toEqual([2, "3"]);
+  });
+
+  test.each([constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_CANCEL, constants.NGHTTP2_ENHANCE_YOUR_CALM])(
+    "fails with connection_failed when a stream is reset with %i, before and in the middle of the body",
+    async (code) => {
+      await using server = await http2Server(secure(), (stream, number) => {
+        if (number === 1) return stream.close(code);
+        stream.respond({ ":status": 200, "content-length": "100" });
+        stream.write("part", () => setTimeout(() => stream.close(code), 20));
+      });
+      await using net = network({ http2: "auto" });
+      await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({ code: "connection_failed" });
+      const response = await net.send({ method: "GET", url: server.url });
+      await expect(collect(response.body, 1000)).rejects.toMatchObject({ code: "connection_failed" });
+    },
+  );
+
+  test("ends with cancelled when the signal aborts, and the connection lives on", async () => {
+    await using server = await http2Server(secure(), (stream, number) => {
+      if (number === 1) return;
+      stream.respond({ ":status": 200 });
+      stream.end();
+    });
+    await using net = network({ http2: "auto" });
+    const controller = new AbortController();
+    const sending = net.send({ method: "GET", url: server.url, signal: controller.signal });
+    server.server.once("stream", () => controller.abort());
+    await expect(sending).rejects.toMatchObject({ code: "cancelled" });
+    await using response = await net.send({ method: "GET", url: server.url });
+    expect([response.status, server.sessions()]).toEqual([200, 1]);
+  });
+});

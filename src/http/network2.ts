@@ -1,0 +1,176 @@
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
+import { connect, constants } from "node:http2";
+import type { Sent } from "../errors.ts";
+import type { AddressClass } from "./address.ts";
+import type { RequestHead } from "./attempt.ts";
+import { openBody } from "./body.ts";
+import type { Line } from "./dial.ts";
+import type { AttemptContext, Wire } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
+import { headersFrom } from "./headers.ts";
+import type { IncomingStream } from "./incoming.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { AttemptOutcome } from "./outcome.ts";
+import type { HttpRequest } from "./send.ts";
+
+/** Node's 64 KiB let a fast line idle between window updates. */
+const streamWindowBytes = 2 * 1024 * 1024;
+const sessionWindowBytes = 8 * 1024 * 1024;
+
+/** An HTTP/2 connection, shared by any number of requests. */
+export interface Session {
+  readonly reachedOn: AddressClass | undefined;
+  /** True while new requests may be sent over it: not after GOAWAY, and not when it is closed. */
+  readonly usable: boolean;
+  /** As `attempt` of HTTP/1.1: never rejects, settles once. */
+  attempt(request: HttpRequest, head: RequestHead): Promise<AttemptOutcome>;
+  /** Destroys it with all its streams and waits until it is closed. */
+  close(): Promise<void>;
+}
+
+/** Speaks HTTP/2 over a connected line, which then belongs to the session. */
+export function openSession(origin: string, line: Line, context: AttemptContext): Session {
+  const session = connect(origin, {
+    createConnection: () => line.socket,
+    settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+    maxHeaderListPairs: 256,
+  });
+  let lastStreamId: number | undefined;
+  // Stays for good: each stream learns of the session's end by itself.
+  session.on("error", () => undefined);
+  session.on("goaway", (_code, last) => {
+    lastStreamId = last;
+  });
+  session.once("connect", () => session.setLocalWindowSize(sessionWindowBytes));
+  const holdProcess = referenceCounter(session);
+  return {
+    reachedOn: line.reachedOn,
+    get usable() {
+      return lastStreamId === undefined && !session.closed && !session.destroyed;
+    },
+    async attempt(request, head) {
+      if (request.signal?.aborted) return { kind: "cancelled", sent: "nothing" };
+      try {
+        return await exchangeOver(session, request, head, {
+          ...context,
+          lastStreamId: () => lastStreamId,
+          holdProcess,
+        });
+      } catch (error) {
+        // The session ended between the look at `usable` and the request.
+        return { kind: "transport", error: error as Error, sent: "nothing", free: true };
+      }
+    },
+    close: () => closed(session, line),
+  };
+}
+
+interface StreamContext extends AttemptContext {
+  readonly lastStreamId: () => number | undefined;
+  readonly holdProcess: (stream: ClientHttp2Stream) => void;
+}
+
+function exchangeOver(
+  session: ClientHttp2Session,
+  request: HttpRequest,
+  head: RequestHead,
+  context: StreamContext,
+): Promise<AttemptOutcome> {
+  const sizeBytes = Number(head.headers["content-length"] ?? 0);
+  const stream = session.request(pseudoHeadersOf(request, head), { endStream: sizeBytes === 0 });
+  context.holdProcess(stream);
+  const exchange = new Exchange(request, sizeBytes, wireOf(stream, context), context);
+  stream.on("response", (headers, _flags, ...rest: unknown[]) => {
+    const raw = rest[0] as readonly string[] | undefined;
+    const status = headers[":status"] ?? 0;
+    exchange.respond({ status, headers: headersFrom(raw ?? plain(headers)), protocol: "h2" }, honest(stream));
+  });
+  stream.on("error", (error) => exchange.fail(error));
+  stream.on("close", () => exchange.closed());
+  if (sizeBytes > 0) {
+    const { body } = openBody({ ...request, signal: exchange.signal });
+    void exchange.pump(new Outgoing({ stream, body, sizeBytes, onProgress: request.onProgress }));
+  }
+  return exchange.outcome;
+}
+
+function pseudoHeadersOf(request: HttpRequest, head: RequestHead): Record<string, string> {
+  const { protocol } = new URL(request.url);
+  const { host = "", connection: _, ...headers } = head.headers;
+  return {
+    ...headers,
+    ":method": request.method,
+    ":path": head.target,
+    ":scheme": protocol.slice(0, -1),
+    ":authority": host,
+  };
+}
+
+function wireOf(stream: ClientHttp2Stream, context: StreamContext): Wire {
+  return {
+    destroy: () =>
+      new Promise((resolve) => {
+        if (stream.closed && stream.destroyed) return resolve();
+        stream.once("close", () => resolve());
+        stream.close(constants.NGHTTP2_CANCEL);
+        // A stream that the peer does not acknowledge must not hold up the caller.
+        stream.destroy();
+      }),
+    sent(): Sent {
+      if (stream.id === undefined) return "nothing";
+      return stream.writableFinished ? "all" : "some";
+    },
+    isFree() {
+      // Refused, or beyond the last stream that a GOAWAY names: the peer promises not to have looked at it (RFC 9113, section 8.7).
+      const last = context.lastStreamId();
+      return (
+        stream.id === undefined ||
+        stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ||
+        (last !== undefined && stream.id > last)
+      );
+    },
+  };
+}
+
+/** The stream with its end told truly: Node lets a stream that the peer cancelled end as if it were whole. */
+function honest(stream: ClientHttp2Stream): IncomingStream {
+  return {
+    pause: () => stream.pause(),
+    resume: () => stream.resume(),
+    on(event: string, listener: (...values: never[]) => void) {
+      if (event !== "end") return stream.on(event, listener as (...values: unknown[]) => void);
+      return stream.on("end", () => {
+        if (!stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR) listener();
+      });
+    },
+  };
+}
+
+function plain(headers: object): Record<string, string | readonly string[]> {
+  const entries = Object.entries(headers as Record<string, string | string[]>).filter(
+    ([name]) => !name.startsWith(":"),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** Keeps the process alive only while streams are open. */
+function referenceCounter(session: ClientHttp2Session): (stream: ClientHttp2Stream) => void {
+  let open = 0;
+  return (stream) => {
+    open += 1;
+    if (open === 1 && !session.destroyed) session.ref();
+    stream.once("close", () => {
+      open -= 1;
+      if (open === 0 && !session.destroyed) session.unref();
+    });
+  };
+}
+
+function closed(session: ClientHttp2Session, line: Line): Promise<void> {
+  return new Promise((resolve) => {
+    if (line.socket.closed) return resolve();
+    line.socket.once("close", () => resolve());
+    session.destroy();
+    line.socket.destroy();
+  });
+}
