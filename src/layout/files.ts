@@ -41,7 +41,7 @@ function fileError(error: unknown, what: string): unknown {
 }
 
 /** `ENOENT` and the like; `undefined` for errors that are not the operating system's. */
-export function errnoOf(error: unknown): string | undefined {
+function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof WaybillError) return undefined;
   const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   return typeof code === "string" && typeof syscall === "string" ? code : undefined;

@@ -25,9 +25,9 @@ export function neededFor(route: Route, method: Method, query: URLSearchParams):
   if (route.kind === "ping") return [];
   if (route.kind === "catalog") return [{ type: "registry", name: "catalog", action: "*" }];
   const right = (action: Access["action"], name = route.repository): Access => ({ type: "repository", name, action });
-  if (method === "GET" && route.kind === "upload") return [right("pull"), right("push")];
-  if (method === "GET" || method === "HEAD") return [right("pull")];
-  if (method === "DELETE" && route.kind !== "upload") return [right("delete")];
+  const isUpload = route.kind === "upload" || route.kind === "uploads";
+  if (!isUpload && (method === "GET" || method === "HEAD")) return [right("pull")];
+  if (!isUpload && method === "DELETE") return [right("delete")];
   const from = route.kind === "uploads" && query.has("mount") ? query.get("from") : null;
   const here = [right("pull"), right("push")];
   return from === null || from === route.repository ? here : [...here, right("pull", from)];

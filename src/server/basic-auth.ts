@@ -22,6 +22,6 @@ export function basicAuth(passwords: Passwords, options: BasicAuthOptions = {}):
 }
 
 /** Rights that do not change anything. */
-export function isPull({ type, action }: Access): boolean {
+function isPull({ type, action }: Access): boolean {
   return type === "repository" && action === "pull";
 }

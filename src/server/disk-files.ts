@@ -5,12 +5,12 @@ import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 
 /** Folders and files are the owner's alone. */
-export const folderMode = 0o700;
+const folderMode = 0o700;
 export const fileMode = 0o600;
 const readBytes = 256 * 1024;
 
 /** The failure of a system call as ours. `what` completes "Cannot …". */
-export function ioError(cause: unknown, what: string): WaybillError {
+function ioError(cause: unknown, what: string): WaybillError {
   const code = codeOf(cause) ?? "unknown error";
   const isFull = code === "ENOSPC" || code === "EDQUOT";
   return new WaybillError(isFull ? "disk_full" : "io_failed", `Cannot ${what}: ${code}`, {}, { cause });

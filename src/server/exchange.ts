@@ -1,4 +1,3 @@
-import type { Clock, Random } from "../async/clock.ts";
 import type { HttpRequest } from "../http/send.ts";
 import type { Access } from "./access.ts";
 import type { Sessions } from "./sessions.ts";
@@ -16,8 +15,6 @@ export interface Settings {
   readonly chunkMinLength: number | undefined;
   readonly maxRequestBytes: number;
   readonly maxPage: number;
-  readonly clock: Clock;
-  readonly random: Random | undefined;
 }
 
 /** One request on its way through a handler. */

@@ -53,6 +53,7 @@ const graceMs = 2_000;
 export async function serve(send: Send, options: ServeOptions): Promise<RunningServer> {
   const { host, port, tls, maxConnections = 512 } = options;
   const limits = {
+    connectionsCheckingInterval: 5_000,
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,
     maxHeaderSize: 16 * 1024,

@@ -52,9 +52,9 @@ export interface RegistryOptions {
  * Spec: distribution-spec v1.1.1; pushing tags along with a digest from its main branch.
  */
 export function createRegistry(storage: Storage, options: RegistryOptions = {}): Send {
+  const { auth = everybody, clock = systemClock(), random } = options;
   const settings = settle(options);
-  const sessions = new Sessions(storage, settings.clock, settings.random);
-  const auth = options.auth ?? everybody;
+  const sessions = new Sessions(storage, clock, random);
   return async (request) => {
     request.signal?.throwIfAborted();
     const url = new URL(request.url);
@@ -77,19 +77,16 @@ export function createRegistry(storage: Storage, options: RegistryOptions = {}):
 
 function settle(options: RegistryOptions): Settings {
   return {
-    multiTag: true,
-    referrers: true,
-    mounts: true,
-    readOnly: false,
-    deletes: true,
-    immutableTags: false,
-    childManifests: "required",
-    chunkMinLength: undefined,
-    maxRequestBytes: Number.POSITIVE_INFINITY,
-    maxPage: Number.POSITIVE_INFINITY,
-    random: undefined,
-    ...options,
-    clock: options.clock ?? systemClock(),
+    multiTag: options.multiTag ?? true,
+    referrers: options.referrers ?? true,
+    mounts: options.mounts ?? true,
+    readOnly: options.readOnly ?? false,
+    deletes: options.deletes ?? true,
+    immutableTags: options.immutableTags ?? false,
+    childManifests: options.childManifests ?? "required",
+    chunkMinLength: options.chunkMinLength,
+    maxRequestBytes: options.maxRequestBytes ?? Number.POSITIVE_INFINITY,
+    maxPage: options.maxPage ?? Number.POSITIVE_INFINITY,
   };
 }
 

@@ -4,7 +4,13 @@
  */
 export type WaybillEvent =
   /** A named piece of work towards one target (or the sources) began: one row on the screen. */
-  | { readonly type: "work-started"; readonly id: string; readonly name: string; readonly target?: string; readonly at: number }
+  | {
+      readonly type: "work-started";
+      readonly id: string;
+      readonly name: string;
+      readonly target?: string;
+      readonly at: number;
+    }
   | { readonly type: "work-log"; readonly id: string; readonly message: string; readonly at: number }
   | { readonly type: "work-done"; readonly id: string; readonly at: number; readonly error?: string }
   /** A piece of content begins to go to a target. `sizeBytes` is the whole. */
@@ -29,7 +35,14 @@ export type WaybillEvent =
       readonly at: number;
       readonly error?: string;
     }
-  | { readonly type: "tag-done"; readonly target: string; readonly tag: string; readonly digest: string; readonly state: string; readonly at: number }
+  | {
+      readonly type: "tag-done";
+      readonly target: string;
+      readonly tag: string;
+      readonly digest: string;
+      readonly state: string;
+      readonly at: number;
+    }
   /** One HTTP attempt ended. `url` has no query. */
   | {
       readonly type: "http";
@@ -44,7 +57,15 @@ export type WaybillEvent =
       readonly requestId?: string;
       readonly protocol?: string;
     }
-  | { readonly type: "retry"; readonly method: string; readonly url: string; readonly attempt: number; readonly delayMs: number; readonly why: string; readonly at: number }
+  | {
+      readonly type: "retry";
+      readonly method: string;
+      readonly url: string;
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly why: string;
+      readonly at: number;
+    }
   /** Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once. */
   | { readonly type: "warning"; readonly message: string; readonly source?: string; readonly at: number }
   /** A detail for `--debug`, such as where a credential came from. */

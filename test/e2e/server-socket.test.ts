@@ -78,6 +78,16 @@ describe("serve", () => {
     );
   });
 
+  test("serve answers before a body has come whole, and uses the connection again after it", async () => {
+    await server.close();
+    await start(createRegistry(createMemoryStorage(), { maxRequestBytes: 100_000 }));
+    const location = await client.openUpload("a");
+    const chunk = `${(50_000).toString(16)}\r\n${"x".repeat(50_000)}\r\n`;
+    const upload = `PATCH ${location} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`;
+    const seen = await raw(`${upload}GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n`, /\{\}$/);
+    expect([...seen.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => match[1])).toEqual(["413", "200"]);
+  });
+
   test("serve uses a connection again, also after a HEAD, a 304 and a 204", async () => {
     const digest = await client.pushBlob("a", Buffer.from("hello"));
     const requests = [

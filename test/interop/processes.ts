@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** The built program, as its users run it. */
-export const waybillProgram = join(import.meta.dirname, "../../dist/cli/main.js");
+const waybillProgram = join(import.meta.dirname, "../../dist/cli/main.js");
 
 export interface Finished {
   readonly exitCode: number;
@@ -74,7 +74,7 @@ async function end(child: ChildProcess, folder?: string): Promise<void> {
   if (folder) rmSync(folder, { recursive: true, force: true });
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -7,9 +7,9 @@ const root = `sha256:${"c".repeat(64)}`;
 
 /** A run towards two targets, the second of which fails: what each renderer is tried with. */
 export const script: readonly WaybillEvent[] = [
-  { type: "work-started", id: "a", name: "[internal] pushing one.example/app", target: "one.example/app", at: 1000 },
+  { type: "work-started", id: "a", name: "pushing one.example/app", target: "one.example/app", at: 1000 },
   { type: "work-log", id: "a", message: `copying ${small} from one.example/app to one.example/app`, at: 1000 },
-  { type: "work-started", id: "b", name: "[internal] pushing two.example/app", target: "two.example/app", at: 1100 },
+  { type: "work-started", id: "b", name: "pushing two.example/app", target: "two.example/app", at: 1100 },
   {
     type: "content-started",
     id: "1",

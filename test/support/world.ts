@@ -33,7 +33,7 @@ export interface WorldOptions {
   readonly interceptors?: readonly Interceptor[];
 }
 
-export const defaultRequest: CreateRequest = {
+const defaultRequest: CreateRequest = {
   sources: [],
   files: [],
   tags: [],

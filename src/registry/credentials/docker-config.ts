@@ -40,7 +40,7 @@ const configSchema = v.object({
 });
 
 /** The name by which docker and its helpers know Docker Hub. */
-export const hubKey = "https://index.docker.io/v1/";
+const hubKey = "https://index.docker.io/v1/";
 
 /**
  * Reads docker's config format. Members that are not about credentials are not looked at; an empty text is an empty config.

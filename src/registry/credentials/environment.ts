@@ -80,7 +80,7 @@ export function nodeCredentialEnvironment(env: Readonly<Record<string, string | 
 }
 
 /** Reads the machine's own files, of at most 4 MiB. */
-export function nodeFileReader(): FileReader {
+function nodeFileReader(): FileReader {
   return {
     async readFile(path) {
       const { readFile, stat } = await import("node:fs/promises");
