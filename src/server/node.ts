@@ -114,6 +114,9 @@ async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): P
     // What was already answered still goes out: a broken answer is shorter than it said, not absent.
     if (outgoing.headersSent || outgoing.destroyed) outgoing.socket?.destroySoon();
     else refuse(outgoing, { status: 500, why: "the server failed" });
+  } finally {
+    // What is left of a body that nobody wanted: read and dropped, or the client would never get round to its answer.
+    incoming.resume();
   }
 }
 

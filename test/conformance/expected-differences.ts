@@ -8,8 +8,8 @@ const noResume =
 
 /** Debian's `docker-registry` 2.8: what it does otherwise, as seen on version 2.8.2+ds1. */
 export const dockerRegistryDifferences: Differences = {
-  "a range outside the blob is 416": "it answers 416 and breaks the connection",
-  "a range that ends before it begins is 416": "it answers 416 and breaks the connection",
+  "a range outside the blob is 416": "its 416 announces a body of the blob's length and breaks off before it",
+  "a range that ends before it begins is 416": "its 416 announces a body of the blob's length and breaks off before it",
   "a manifest's address that is neither tag nor digest is 400 or 404":
     "it takes `sha256:bad…` for a tag and fails with 500",
   "a manifest whose address is no digest is 400 or 404": "it takes `sha256:bad…` for a tag and fails with 500",
