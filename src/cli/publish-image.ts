@@ -49,6 +49,7 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
   try {
     await using context = await openCommandContext(flags, host, show.report);
     result = await create(request, context);
+    show.clear();
   } finally {
     show.close();
   }

@@ -3,7 +3,7 @@ import { spawn, type StdioOptions } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
-import { systemClock } from "../async/clock.ts";
+import { sleep, systemClock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import { createMemoryStorage, createRegistry, serve, type RunningServer } from "../server/index.ts";
 import { parseReference } from "../spec/reference.ts";
@@ -21,6 +21,8 @@ process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
 process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
 const host = processHost({ version: "quickstart", isPlugin: false, signal: interrupts.signal });
 const folder = dirname(host.program);
+// On loopback it would all be over before anybody has seen it.
+const lateMs = 100;
 
 process.exit(await quickstart(process.argv.includes("--keep")));
 
@@ -39,13 +41,18 @@ async function quickstart(keep: boolean): Promise<number> {
 }
 
 function startRegistry(): Promise<RunningServer> {
-  const send = createRegistry(createMemoryStorage());
+  const registry = createRegistry(createMemoryStorage());
+  const send: typeof registry = async (request) => {
+    await sleep(host.clock, lateMs, request.signal);
+    return registry(request);
+  };
   return serve(send, { host: "127.0.0.1", port: 0, clock: host.clock, maxConnections: 512 });
 }
 
 async function show(registries: readonly RunningServer[], keep: boolean): Promise<void> {
   const [builds = "", staging = "", production = ""] = registries.map(({ url }) => url.replace("http://", ""));
   say(`Three registries are running: ${builds}, ${staging} and ${production}\n`);
+  say(`Each answers ${lateMs} ms late, as if it were far away.\n`);
   const sources = await pushBuilds(`${builds}/builds/app`);
   const targets = [`${staging}/staging/app`, `${production}/acme/app`];
   const tags = targets.flatMap((target) => ["-t", `${target}:1.0`, "-t", `${target}:latest`]);

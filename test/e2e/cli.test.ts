@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { version } from "../../src/cli/version.ts";
 import { buildProgram, runCommand, type Program } from "../support/program.ts";
@@ -169,6 +169,19 @@ describe("waybill as docker's plugin", () => {
     expect(await docker("--help")).toMatch(/waybill\*/);
   });
 
+  test.runIf(hasDocker())("a plugin that docker leaves behind takes docker's closed socket for Ctrl-C", async () => {
+    const config = join(folder, "left");
+    await program.run(["plugin", "install"], { env: { DOCKER_CONFIG: config } });
+    const args = ["--config", config, "waybill", "registry", "serve", "--listen", "127.0.0.1:0"];
+
+    const seen = await runCommand("docker", args, {
+      onStart: (child) => child.stdout?.once("data", () => child.kill("SIGTERM")),
+    });
+
+    // The pipe ends only when the plugin has.
+    expect(seen.stdout).toMatch(/^listening on /);
+  });
+
   test("waybill plugin install leaves a file alone that is not a link", async () => {
     const config = join(folder, "taken");
     await program.run(["plugin", "install"], { env: { DOCKER_CONFIG: config } });
@@ -196,3 +209,25 @@ describe("waybill registry serve", () => {
     });
   });
 });
+
+test("quickstart shows an image on two registries and succeeds", async () => {
+  const quickstart = join(dirname(program.path), "quickstart.js");
+
+  const { code, stdout, stderr } = await runCommand(process.execPath, [quickstart]);
+
+  expect(code).toBe(0);
+  expect(stdout.match(/^\$ node .*main\.js (?:create|inspect) /gm)).toHaveLength(3);
+  expect(stdout).toMatch(/^Both registries hold the same image: sha256:[0-9a-f]{64}$/m);
+  expect(stderr).toContain("[internal] pushing");
+}, 60_000);
+
+test("quickstart ends by SIGINT and leaves no process behind", async () => {
+  const quickstart = join(dirname(program.path), "quickstart.js");
+
+  // Its children share the pipes, so these end only when all of them have.
+  const { code } = await runCommand(process.execPath, [quickstart, "--keep"], {
+    onStart: (child) => child.stdout?.on("data", (text: Buffer) => text.includes("create") && child.kill("SIGINT")),
+  });
+
+  expect(code).toBe(130);
+}, 60_000);

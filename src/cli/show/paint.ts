@@ -1,3 +1,4 @@
+import { shortDigest } from "../../spec/digest.ts";
 import { display, widthOf } from "../../spec/display.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import type { Row } from "./board.ts";
@@ -57,7 +58,7 @@ function paintRow(row: Row, nameWidth: number, options: PaintOptions): string[] 
     [[spin, styles.cyan], [` ${name}  `], ...movementOf(row, options), [`  ${age}`, styles.dim]],
     columns,
   );
-  return row.note === "" ? [moving] : [moving, fit([[`  ${row.note}`, styles.dim]], columns)];
+  return row.note === "" ? [moving] : [moving, fit([[`  ${shortened(row.note)}`, styles.dim]], columns)];
 }
 
 function movementOf(row: Row, options: PaintOptions): Segment[] {
@@ -87,6 +88,10 @@ function nameOf(row: Row): string {
 
 function pad(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - widthOf(text)));
+}
+
+function shortened(text: string): string {
+  return text.replace(/sha(?:256|512):[0-9a-f]{64,128}/g, shortDigest);
 }
 
 /** Foreign text is made safe here; a line that would wrap would be drawn over wrongly. */

@@ -9,6 +9,8 @@ export interface Renderer {
   event(event: WaybillEvent): void;
   /** Writes what is left to say. Called once. */
   close(): void;
+  /** In place of `close`, when a summary follows that says the same: takes away what would be there twice. */
+  clear?(): void;
 }
 
 export interface RendererOptions {
@@ -23,6 +25,8 @@ export interface Show {
   readonly report: Report;
   /** Leaves the screen in order. Safe to call twice. */
   close(): void;
+  /** The same, when a summary follows that says what rows on the screen say. */
+  clear(): void;
 }
 
 /** Opens the renderer of `mode`; only that one is loaded. */
@@ -73,6 +77,10 @@ export function guarded(renderer: Renderer, options: Pick<RendererOptions, "outp
     report: (event) => attempt(() => renderer.event(event)),
     close() {
       attempt(() => renderer.close());
+      live = false;
+    },
+    clear() {
+      attempt(() => (renderer.clear ? renderer.clear() : renderer.close()));
       live = false;
     },
   };

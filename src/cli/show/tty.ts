@@ -12,7 +12,7 @@ const rateWindowMs = 3000;
 /** News as rows that are redrawn in place, at most a dozen times a second. */
 export function ttyRenderer(options: RendererOptions): Renderer {
   const screen = new Screen(options);
-  return { event: (event) => screen.event(event), close: () => screen.close() };
+  return { event: (event) => screen.event(event), close: () => screen.close(), clear: () => screen.clear() };
 }
 
 class Screen {
@@ -71,5 +71,10 @@ class Screen {
     this.#cancelFrame?.();
     if (this.#board.rows.length > 0) this.#draw();
     this.#log.done();
+  }
+
+  clear(): void {
+    this.#cancelFrame?.();
+    this.#log.clear();
   }
 }
