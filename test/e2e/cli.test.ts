@@ -2,7 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { hashSync } from "bcryptjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/async/clock.ts";
+import { bearerAuth, parseHtpasswd } from "../../src/server/index.ts";
 import { version } from "../../src/cli/version.ts";
 import { buildProgram, runCommand, type Program } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
@@ -207,6 +210,41 @@ describe("waybill registry serve", () => {
       stdout: expect.stringMatching(/^listening on http:\/\/127\.0\.0\.1:\d+\n$/),
       stderr: "",
     });
+  });
+});
+
+describe("waybill login", () => {
+  test("waybill login keeps a credential that the registry takes, create uses it, logout forgets it", async () => {
+    const passwords = parseHtpasswd(`me:${hashSync("right", 4)}\n`, systemClock());
+    await using guarded = await startRegistry({ auth: bearerAuth(passwords, { clock: systemClock() }) });
+    const config = join(folder, "login");
+    const env = { DOCKER_CONFIG: config };
+    const logIn = (password: string) =>
+      program.run(["login", guarded.host, "-u", "me", "--password-stdin"], { env, input: `${password}\n` });
+    const publish = () => program.run(["create", "-qt", `${guarded.host}/app:1`, ...sources()], { env });
+
+    const refused = await logIn("wrong");
+    const before = await publish();
+    const accepted = await logIn("right");
+    const after = await publish();
+    const forgotten = await program.run(["logout", guarded.host], { env });
+
+    expect([refused.code, before.code]).toEqual([4, 4]);
+    expect([accepted.code, accepted.stdout]).toEqual([0, ""]);
+    expect(accepted.stderr).toContain(`Logged in to ${guarded.host}`);
+    expect([after.code, after.stdout]).toEqual([0, expect.stringContaining("/app@sha256:")]);
+    expect([forgotten.code, JSON.parse(readFileSync(join(config, "config.json"), "utf8"))]).toEqual([0, { auths: {} }]);
+  });
+
+  test.each([
+    [["-u", "me"], "", "--username and --password-stdin are both needed"],
+    [["-u", "me", "--password-stdin"], "", "the password on standard input is empty"],
+    [["-u", "me", "--password-stdin", "a/b/c"], "secret", "it is not host[:port]"],
+  ])("waybill login %j with %j is a usage error", async (args, input, message) => {
+    const { code, stderr } = await program.run(["login", ...args], { input });
+
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+    expect(stderr).not.toContain("secret");
   });
 });
 
