@@ -3,6 +3,7 @@ import { open, readFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Bytes } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
 import { algorithmOf, digestFrom, type Digest } from "../spec/digest.ts";
 import { fileMode, ioCall, listFolder, readFrom, removeFile, writeDurably } from "./disk-files.ts";
 import { FileWriter } from "./file-writer.ts";
@@ -29,6 +30,7 @@ export class DiskDraft implements Draft {
   #hash: Hash | undefined;
   #file: FileHandle | undefined;
   #isRecorded = false;
+  #isDiscarded = false;
   #syncing: Promise<void> = Promise.resolve();
 
   constructor(folder: string, info: DraftInfo) {
@@ -46,6 +48,7 @@ export class DiskDraft implements Draft {
     const file = await ioCall("keep upload", () => this.#open());
     const writer = new FileWriter(file, start);
     try {
+      this.#requireKept();
       for await (const chunk of body) {
         this.#hash?.update(chunk);
         await writer.write(chunk);
@@ -88,6 +91,7 @@ export class DiskDraft implements Draft {
     this.#file = undefined;
     this.#hash = undefined;
     this.#sizeBytes = 0;
+    this.#isDiscarded = true;
     await file?.close().catch(() => undefined);
     await removeFile(this.path).catch(() => undefined);
     await this.forgetRecord();
@@ -120,6 +124,11 @@ export class DiskDraft implements Draft {
 
   get #recordPath(): string {
     return `${this.path}.json`;
+  }
+
+  /** A discard may have passed by while the file was being opened. */
+  #requireKept(): void {
+    if (this.#isDiscarded) throw new WaybillError("io_failed", "Cannot keep upload: it was cancelled");
   }
 
   async #open(): Promise<FileHandle> {

@@ -133,6 +133,34 @@ describe("openDiskStorage", () => {
     expect(await readdir(join(folder, "drafts"))).toEqual([]);
   });
 
+  test("an upload that is cancelled while it is written ends by 404 and leaves no file", async () => {
+    await using world = await opened();
+    const { client } = world;
+    const bytes = randomBytes(600_000);
+    for (const method of ["PATCH", "PUT"] as const) {
+      const location = await client.openUpload("a");
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const body = {
+        sizeBytes: bytes.byteLength,
+        async *open() {
+          yield bytes.subarray(0, 300_000);
+          await held;
+          yield bytes.subarray(300_000);
+        },
+      };
+      const writing = client.ask(method, withDigest(location, digestOf(bytes)), { body });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect((await client.ask("DELETE", location)).status).toBe(204);
+      release();
+      expect((await writing).status).toBe(404);
+      expect((await client.ask("HEAD", `/v2/a/blobs/${digestOf(bytes)}`)).status).toBe(404);
+    }
+    expect(await readdir(join(folder, "drafts"))).toEqual([]);
+  });
+
   test("opening removes what a crash left: content without an entry, drafts without a record", async () => {
     const digest = digestOf(Buffer.from("orphan"));
     {

@@ -48,11 +48,14 @@ export class Sessions {
     const session = this.#open.get(id);
     const { info } = session?.draft ?? {};
     if (session && info?.repository === repository && info.principal === principal) return session;
-    throw refusal(
-      404,
-      "BLOB_UPLOAD_UNKNOWN",
-      "Cannot find upload: it was closed, has expired or belongs to another repository",
-    );
+    throw unknownUpload();
+  }
+
+  /** Drops what was written to an upload that somebody closed meanwhile. @throws WaybillError answered as `BLOB_UPLOAD_UNKNOWN` then */
+  async requireOpen(session: Session): Promise<void> {
+    if (this.#open.get(session.draft.info.id) === session) return;
+    await session.draft.discard();
+    throw unknownUpload();
   }
 
   /** Forgets it; its bytes are somebody else's to drop. */
@@ -75,4 +78,12 @@ export class Sessions {
     const bytes = random ? Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))) : randomBytes(16);
     return bytes.toString("hex");
   }
+}
+
+function unknownUpload() {
+  return refusal(
+    404,
+    "BLOB_UPLOAD_UNKNOWN",
+    "Cannot find upload: it was closed, has expired or belongs to another repository",
+  );
 }

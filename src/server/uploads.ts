@@ -3,7 +3,7 @@ import type { Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseChunkRange } from "./range.ts";
 import { refusal } from "./refusal.ts";
-import { streamBody } from "./request-body.ts";
+import { BrokenBody, streamBody } from "./request-body.ts";
 import type { Session } from "./sessions.ts";
 
 /** POST: a mount, a whole blob, or a new session. */
@@ -116,9 +116,15 @@ async function write(exchange: Exchange, session: Session): Promise<void> {
   session.busy = true;
   try {
     await draft.append(body);
+  } catch (error) {
+    // What came of the body is worth keeping, and a failure to keep it is worth less than the error at hand.
+    await draft.sync().catch(() => undefined);
+    if (!(error instanceof BrokenBody)) await exchange.sessions.requireOpen(session);
+    throw error;
   } finally {
     session.busy = false;
   }
+  await exchange.sessions.requireOpen(session);
 }
 
 function checkOrder(session: Session, header: string, sizeBytes: number): void {
