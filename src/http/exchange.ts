@@ -43,13 +43,11 @@ const disposeMs = 500;
  */
 export class Exchange {
   readonly outcome: Promise<AttemptOutcome>;
-  /** Aborts when the attempt is over: what the request's body is read with. */
-  readonly signal: AbortSignal;
   outgoing: Outgoing | undefined;
   readonly #request: HttpRequest;
   readonly #context: AttemptContext;
   readonly #wire: Wire;
-  readonly #controller = new AbortController();
+  #controller: AbortController | undefined;
   readonly #judgeSending: FlowJudge;
   readonly #judgeReceiving: FlowJudge;
   readonly #headersMs: number;
@@ -64,7 +62,6 @@ export class Exchange {
     this.#request = request;
     this.#context = context;
     this.#wire = wire;
-    this.signal = this.#controller.signal;
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -77,6 +74,12 @@ export class Exchange {
   }
 
   readonly #onAbort = (): void => this.fail(new Cancelled());
+
+  /** Aborts when the attempt is over before its body was read to the end: what the request's body is read with. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
 
   /** Reads the request's body into the wire; a body that fails ends the attempt with its own error. */
   async pump(outgoing: Outgoing): Promise<void> {
@@ -155,8 +158,9 @@ export class Exchange {
   }
 
   #stopSending(): void {
+    if (this.outgoing?.complete) return;
     this.outgoing?.stop();
-    this.#controller.abort(new WaybillError("cancelled", "Cannot go on reading the body: its request is over"));
+    this.#controller?.abort(new WaybillError("cancelled", "Cannot go on reading the body: its request is over"));
   }
 
   #look(now: number): void {

@@ -52,9 +52,9 @@ export class Incoming implements AsyncIterator<Uint8Array, undefined>, Bytes {
     // Registered at once and for good: the stream may fail before anybody reads.
     stream.on("error", (error) => this.fail(error));
     stream.on("end", () => this.#end("complete"));
-    stream.on("close", () =>
-      this.fail(Object.assign(new Error("the body ended before its end"), { code: "ECONNRESET" })),
-    );
+    stream.on("close", () => {
+      if (this.#ended === "no") this.fail(Object.assign(new Error("the body ended early"), { code: "ECONNRESET" }));
+    });
   }
 
   /** True while the reader waits for the wire, and not the other way round. */

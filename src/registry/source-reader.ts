@@ -24,6 +24,8 @@ interface Opened {
   next: Promise<Uint8Array | undefined> | undefined;
   /** A piece is being read. */
   busy: boolean;
+  /** The body has ended by itself. */
+  ended: boolean;
 }
 
 /** Opens nothing until it is primed or read. */
@@ -34,7 +36,9 @@ export function sourceReader(body: Replayable, sizeBytes: number, signal?: Abort
   async function pull(from: Opened): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await from.iterator.next();
-      return done === true ? undefined : value;
+      if (done !== true) return value;
+      from.ended = true;
+      return undefined;
     } catch (error) {
       blame(from, error);
       throw error;
@@ -58,9 +62,7 @@ export function sourceReader(body: Replayable, sizeBytes: number, signal?: Abort
   async function close(ending: Opened | undefined): Promise<void> {
     if (!ending || ending !== opened) return;
     opened = undefined;
-    ending.scope.abort(new WaybillError("cancelled", "Cannot read on: the source is no longer needed"));
-    await ending.next?.catch(() => undefined);
-    await ending.iterator.return?.(undefined).then(ignore, ignore);
+    if (!ending.ended) await giveUp(ending);
     await ending.scope[Symbol.asyncDispose]();
   }
 
@@ -71,7 +73,7 @@ export function sourceReader(body: Replayable, sizeBytes: number, signal?: Abort
     failure = undefined;
     const scope = openScope({ ...(signal && { signal }) });
     const iterator = body(offset, scope.signal)[Symbol.asyncIterator]();
-    opened = { iterator, scope, at: offset, next: undefined, busy: false };
+    opened = { iterator, scope, at: offset, next: undefined, busy: false, ended: false };
     return opened;
   }
 
@@ -118,6 +120,12 @@ export function sourceReader(body: Replayable, sizeBytes: number, signal?: Abort
     },
     [Symbol.asyncDispose]: () => close(opened),
   };
+}
+
+async function giveUp({ scope, next, iterator }: Opened): Promise<void> {
+  scope.abort(new WaybillError("cancelled", "Cannot read on: the source is no longer needed"));
+  await next?.catch(() => undefined);
+  await iterator.return?.(undefined).then(ignore, ignore);
 }
 
 function endedEarly(wanted: number, got: number): WaybillError {

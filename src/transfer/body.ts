@@ -19,7 +19,7 @@ interface FetchFrom {
 }
 
 async function fetchFrom(blob: Descriptor, from: readonly Location[], options: FetchFrom): Promise<Content> {
-  let missing: unknown = new WaybillError("not_found", `Cannot read blob ${blob.digest}: no source is known for it`);
+  let missing: unknown;
   for (const location of from) {
     const source = await options.open(location);
     try {
@@ -29,7 +29,7 @@ async function fetchFrom(blob: Descriptor, from: readonly Location[], options: F
       missing = error;
     }
   }
-  throw missing;
+  throw missing ?? new WaybillError("not_found", `Cannot read blob ${blob.digest}: no source is known for it`);
 }
 
 /** A body whose content is opened by its first reader and disposed of when the reader stops. Hands chunks on untouched. */

@@ -149,7 +149,7 @@ class Walker {
   }
 
   async #read(content: Descriptor, from: readonly Location[]): Promise<Manifest> {
-    let missing: unknown = new WaybillError("not_found", `Cannot read ${content.digest}: no source is known for it`);
+    let missing: unknown;
     for (const location of from) {
       const source = await this.#options.open(location);
       try {
@@ -159,7 +159,7 @@ class Walker {
         missing = error;
       }
     }
-    throw missing;
+    throw missing ?? new WaybillError("not_found", `Cannot read ${content.digest}: no source is known for it`);
   }
 
   #add(node: Node): void {
