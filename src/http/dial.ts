@@ -2,7 +2,6 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpRequest } from "node:http";
 import type { Socket } from "node:net";
 import { connect as connectTcp } from "node:net";
-import type { Duplex } from "node:stream";
 import type { ConnectionOptions, SecureContext } from "node:tls";
 import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
@@ -104,6 +103,7 @@ async function openTcp(
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: portOf(url),
     noDelay: true,
+    keepAlive: true,
     highWaterMark: socketBufferBytes,
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: 1000,
@@ -193,26 +193,32 @@ function tunnel(socket: Socket, target: DialTarget, proxy: URL, context: DialCon
   });
 }
 
-/** Hands one given socket to each request, one at a time, and tells when a request has left it fit for the next. */
+/**
+ * Hands one given socket to each request, one at a time, and tells when a request has left it fit for the next.
+ *
+ * Takes part in Node's contract with agents at its narrowest: a request asks by `addRequest`, its socket says `free`. Node's
+ * own pool behind it would name, count and time one socket anew for each request.
+ */
 export class LineAgent extends Agent {
   readonly #socket: Socket;
-  readonly #onIdle: () => void;
+  #used = false;
 
   constructor(socket: Socket, onIdle: () => void = () => undefined) {
     super({ keepAlive: true, maxSockets: 1 });
     this.#socket = socket;
-    this.#onIdle = onIdle;
+    socket.on("free", () => {
+      if (!socket.writable) return void socket.destroy();
+      socket.unref();
+      onIdle();
+    });
   }
 
-  override createConnection(): Socket {
-    return this.#socket;
-  }
-
-  override keepSocketAlive(socket: Duplex): boolean {
-    // Declared as `void`, but Node destroys the socket unless the answer is true.
-    const keep = super.keepSocketAlive(socket) as unknown as boolean;
-    if (keep) this.#onIdle();
-    return keep;
+  addRequest(request: ClientRequest): void {
+    const socket = this.#socket;
+    if (this.#used) socket.ref();
+    request.reusedSocket = this.#used;
+    this.#used = true;
+    request.onSocket(socket);
   }
 }
 
