@@ -55,6 +55,8 @@ export interface StoresOptions {
   readonly maxDescriptors?: number;
   /** The buildx builder whose registry settings apply; default `$BUILDX_BUILDER`, else the current one. */
   readonly builder?: string;
+  /** In place of sockets, for tests and simulations; the options about TLS, proxies, HTTP/2 and private hosts are then its own affair. */
+  readonly network?: Network;
 }
 
 /** Every place that content can lie in, and the wire behind those that are registries. */
@@ -86,7 +88,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     hasCertificates: (hostPort) => hasCertificates(environment, hostPort),
   });
   const scopes = new Map<string, string[]>();
-  const network = openNetwork(options, builder);
+  const network = options.network ?? openNetwork(options, builder);
   const wrapped = intercept(network.send, ...interceptors(options, { credentials, places, scopes }));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
   const mayMount = oneAccount({ credentials, scopesFor });

@@ -9,8 +9,8 @@ const maxHops = 5;
  * Follows redirects by hand: GET and HEAD for 301, 302, 303, 307 and 308; other methods never, except for 307 and 308, which
  * keep the method and the body. A credential stays behind at its origin; addresses that a redirect names are checked (`ledBy`).
  *
- * @throws WaybillError `rejected` for loops, more than five hops and steps down from https to http; a redirect with nothing
- * to follow is answered as it is.
+ * @throws WaybillError `rejected` for loops, more than five hops, steps down from https to http, and for a form with a
+ * credential that would go to another origin; a redirect with nothing to follow is answered as it is.
  */
 export function followRedirects(): Interceptor {
   return (next) => async (request) => {
@@ -38,8 +38,14 @@ async function step(response: HttpResponse, request: HttpRequest): Promise<HttpR
   await drain(response);
   const origin = originOf(request.url);
   const { authorization, ...rest } = request;
-  if (originOf(url) !== origin) return { ...rest, url, ledBy: origin };
-  return { ...rest, url, ...(authorization ? { authorization } : {}) };
+  if (originOf(url) === origin) return { ...rest, url, ...(authorization ? { authorization } : {}) };
+  if (holdsCredential(request)) throw refused(request, "it redirects a form with a credential to another origin");
+  return { ...rest, url, ledBy: origin };
+}
+
+/** Tokens are asked for with a form that holds the password or the identity token. */
+function holdsCredential({ operation, body }: HttpRequest): boolean {
+  return operation === "token" && body !== undefined;
 }
 
 function isFollowed(status: number, { method }: HttpRequest): boolean {

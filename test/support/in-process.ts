@@ -1,0 +1,56 @@
+import { systemClock } from "../../src/async/clock.ts";
+import { runProgram } from "../../src/cli/program.ts";
+
+/** What one run of the command line came to. */
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both, in order. */
+  readonly output: string;
+}
+
+export interface RanOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** Whether stdout and stderr are terminals. */
+  readonly isTTY?: boolean;
+}
+
+/** Runs the command line in this process, with outputs that are kept and no configuration but what `env` names. */
+export async function runInProcess(args: readonly string[], options: RanOptions = {}): Promise<Ran> {
+  const { env = {}, input = "", isTTY = false } = options;
+  const written: { readonly to: "stdout" | "stderr"; readonly text: string }[] = [];
+  const output = (to: "stdout" | "stderr") => ({
+    write: (text: string | Uint8Array) => void written.push({ to, text: Buffer.from(text).toString("utf8") }),
+    isTTY,
+    columns: 300,
+    rows: 50,
+    on: () => undefined,
+    off: () => undefined,
+  });
+  const code = await runProgram(args, {
+    env: { HOME: "/nonexistent", ...env },
+    platform: "linux",
+    homeDirectory: "/nonexistent",
+    program: "/nonexistent/waybill",
+    version: "0.0.0",
+    isPlugin: false,
+    stdin: one(input),
+    stdout: output("stdout"),
+    stderr: output("stderr"),
+    clock: systemClock(),
+    random: () => 0,
+    signal: new AbortController().signal,
+  });
+  const of = (to?: string) =>
+    written
+      .filter((part) => to === undefined || part.to === to)
+      .map(({ text }) => text)
+      .join("");
+  return { code, stdout: of("stdout"), stderr: of("stderr"), output: of() };
+}
+
+async function* one(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
