@@ -207,9 +207,11 @@ export class LineAgent extends Agent {
     super({ keepAlive: true, maxSockets: 1 });
     this.#socket = socket;
     socket.on("free", () => {
-      if (!socket.writable) return void socket.destroy();
-      socket.unref();
-      onIdle();
+      if (!socket.writable) socket.destroy();
+      else {
+        socket.unref();
+        onIdle();
+      }
     });
   }
 

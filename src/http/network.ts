@@ -19,7 +19,7 @@ import { headersOf, targetOf } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
 import { systemLookup } from "./resolve.ts";
 import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
-import { originOf } from "./send.ts";
+import { hostOf, originOf } from "./send.ts";
 import { createSessions } from "./sessions.ts";
 
 export type { TlsSettings } from "./dial.ts";
@@ -69,9 +69,9 @@ export function createNetwork(options: NetworkOptions): Network {
   const addressCheck = addressCheckOf(options.allowPrivate ?? [], reached);
 
   async function dialFor(route: Route, alpn: readonly string[], signal: AbortSignal | undefined): Promise<Line> {
-    const { url, proxy, check } = route;
-    const line = await dial({ url, proxy, alpn, signal, check }, dialing);
-    if (line.reachedOn !== undefined) reached.set(originOf(url.href), line.reachedOn);
+    const { origin, proxy, check } = route;
+    const line = await dial({ url: new URL(origin), proxy, alpn, signal, check }, dialing);
+    if (line.reachedOn !== undefined) reached.set(origin, line.reachedOn);
     return line;
   }
 
@@ -82,26 +82,21 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   async function sessionFor(route: Route, signal: AbortSignal | undefined): Promise<Session | undefined> {
-    const { url, proxy, key } = route;
-    const wanted = url.protocol === "https:" ? http2 !== "off" : http2 === "on" && !proxy;
+    const { origin, proxy, key } = route;
+    const wanted = isOverTls(origin) ? http2 !== "off" : http2 === "on" && !proxy;
     if (!wanted) return undefined;
-    const session = await sessions.get(
-      key,
-      url.origin,
-      (inFlight) => dialFor(route, ["h2", "http/1.1"], inFlight),
-      signal,
-    );
+    const session = await sessions.get(key, origin, (inFlight) => dialFor(route, ["h2", "http/1.1"], inFlight), signal);
     if (session?.reachedOn !== undefined) route.check(session.reachedOn);
     return session;
   }
 
-  async function once(request: HttpRequest, fresh: boolean): Promise<AttemptOutcome> {
+  async function once(request: HttpRequest, headers: Headers, fresh: boolean): Promise<AttemptOutcome> {
     const proxyUrl = options.proxyFor?.(request.url);
     const proxy = proxyUrl === undefined ? undefined : new URL(proxyUrl);
-    const url = new URL(request.url);
-    const route = { url, proxy, key: `${url.origin} ${proxy?.href ?? ""}`, check: addressCheck(request) };
+    const origin = originOf(request.url);
+    const route = { origin, proxy, key: `${origin} ${proxy?.href ?? ""}`, check: addressCheck(request) };
     try {
-      const head = headOf(request, userAgent, proxy);
+      const head = headOf(request.url, headers, proxy);
       const session = await sessionFor(route, request.signal);
       if (session) return await session.attempt(request, head);
       const connection = await connectionFor(route, request.signal, fresh);
@@ -113,10 +108,10 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   async function send(request: HttpRequest): Promise<HttpResponse> {
-    headersOf(request, userAgent);
+    const headers = headersOf(request, userAgent);
     if (request.signal?.aborted) throw cancelledError(request, "nothing");
     for (let round = 1; ; round += 1) {
-      const outcome = await once(request, round > 1);
+      const outcome = await once(request, headers, round > 1);
       const again = outcome.kind === "transport" && outcome.free && round < freeRounds;
       if (!again) return settle(outcome, request);
     }
@@ -129,9 +124,11 @@ export function createNetwork(options: NetworkOptions): Network {
   return { send, close };
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 /** How a request gets to its origin. */
 interface Route {
-  readonly url: URL;
+  readonly origin: Origin;
   readonly proxy: URL | undefined;
   /** What connections may be shared by. */
   readonly key: string;
@@ -145,12 +142,16 @@ async function withoutProxyRefusal(outcome: AttemptOutcome, proxy: URL): Promise
   return { kind: "refused", error: proxyRefusal(proxy, 407) };
 }
 
-function headOf(request: HttpRequest, userAgent: string, proxy: URL | undefined): RequestHead {
-  const { host, origin, protocol } = new URL(request.url);
-  const headers = { host, ...headersOf(request, userAgent), connection: "keep-alive" };
-  const target = targetOf(request.url);
-  if (!proxy || protocol === "https:") return { target, headers };
+function headOf(url: string, own: Headers, proxy: URL | undefined): RequestHead {
+  const origin = originOf(url);
+  const headers = { host: hostOf(origin), ...own, connection: "keep-alive" };
+  const target = targetOf(url);
+  if (!proxy || isOverTls(origin)) return { target, headers };
   return { target: origin + target, headers: { ...headers, ...proxyAuthorization(proxy) } };
+}
+
+function isOverTls(origin: Origin): boolean {
+  return origin.startsWith("https:");
 }
 
 function dialOutcome(error: unknown): AttemptOutcome {

@@ -15,6 +15,7 @@ export function proxyFromEnv(env: Readonly<Record<string, string | undefined>>):
     "http:": read("HTTP_PROXY") ?? all,
     "https:": read("HTTPS_PROXY") ?? all,
   };
+  if (!byScheme["http:"] && !byScheme["https:"]) return () => undefined;
   const exceptions = exceptionsOf(read("NO_PROXY") ?? "");
   return (url) => {
     const { protocol, hostname, port } = new URL(url);

@@ -51,7 +51,8 @@ function assertOneLine(name: string, value: string): void {
  * `Location` must see it again unchanged. What no request line can hold is escaped as the URL parser does it.
  */
 export function targetOf(url: string): string {
-  const parsed = new URL(url);
   const raw = /^https?:\/\/[^/?#\\]*(\/[^#\\]*)/i.exec(url)?.[1];
-  return raw !== undefined && /^[\x21-\x7e]+$/.test(url) ? raw : parsed.pathname + parsed.search;
+  if (raw !== undefined && /^[\x21-\x7e]+$/.test(url)) return raw;
+  const parsed = new URL(url);
+  return parsed.pathname + parsed.search;
 }

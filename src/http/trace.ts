@@ -2,6 +2,7 @@ import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { HttpRequest, HttpResponse, Interceptor } from "./send.ts";
+import { originOf } from "./send.ts";
 
 export interface TraceOptions {
   readonly clock: Clock;
@@ -55,10 +56,14 @@ export function trace({ clock, report }: TraceOptions): Interceptor {
   };
 }
 
+// Nothing that the URL parser would change but dots, which are shown as they are sent.
+const plainPath = /^\/[\w.~!$&'()*+,;=:@%/-]*(?=[?#]|$)/;
+
 /** A URL as it may be shown: without query, fragment, user and password. */
 export function withoutQuery(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return origin + pathname;
+  const origin = originOf(url);
+  const path = url.startsWith(origin) ? plainPath.exec(url.slice(origin.length))?.[0] : undefined;
+  return origin + (path ?? new URL(url).pathname);
 }
 
 function factsOf(response: HttpResponse): { requestId?: string; protocol?: string } {

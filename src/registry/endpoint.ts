@@ -1,6 +1,7 @@
 import { hasCode, WaybillError } from "../errors.ts";
 import { none, one } from "../http/body.ts";
 import {
+  hostOf,
   originOf,
   type HttpRequest,
   type HttpResponse,
@@ -54,8 +55,9 @@ export function endpoints(options: EndpointOptions = {}): Endpoints {
     settleScheme: (next) => {
       const settling: Settling = { next, hasCertificates, ports: new Map() };
       return (request) => {
-        const { protocol, hostname, host } = new URL(request.url);
-        const isOpen = protocol === "http:" && isLoopback(hostname) && !isPlain(host);
+        const origin = originOf(request.url);
+        const host = hostOf(origin);
+        const isOpen = origin.startsWith("http:") && isLoopback(host.replace(/:\d+$/, "")) && !isPlain(host);
         return isOpen ? settle(settling, request) : next(request);
       };
     },

@@ -1,3 +1,4 @@
+import { originOf } from "../http/send.ts";
 import { normalizeHost } from "../spec/reference.ts";
 
 /** The `host[:port]` that a registry's API is served on: Docker Hub's differs from the name people write. */
@@ -13,7 +14,7 @@ export function isLoopback(hostname: string): boolean {
 
 /** True when `url` lies on the API host of `registry`, whatever its scheme. */
 export function isOnRegistry(url: string, registry: string): boolean {
-  const { protocol, host } = new URL(url);
-  const own = `${protocol}//${apiHost(registry)}`;
-  return URL.canParse(own) && new URL(own).host === host;
+  const origin = originOf(url);
+  const own = `${origin.slice(0, origin.indexOf("//"))}//${apiHost(registry)}`;
+  return own === origin || (URL.canParse(own) && new URL(own).origin === origin);
 }

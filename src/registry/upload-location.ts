@@ -1,6 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import { lastByteOf } from "../http/range.ts";
-import { originOf, type HttpResponse, type Origin } from "../http/send.ts";
+import { hostOf, originOf, type HttpResponse, type Origin } from "../http/send.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { contextOf, nameOfRepository, warnOnce, type Access } from "./access.ts";
 
@@ -30,14 +30,14 @@ export function placeFrom(access: Access, response: HttpResponse): UploadPlace |
     const message = `Cannot upload to "${nameOfRepository(access)}": the registry named no usable upload location`;
     throw new WaybillError("rejected", message, contextOf(access));
   }
-  const home = homeOf(access, base);
+  const home = homeOf(access, originOf(response.url));
   return parsed.origin === home ? { url } : { url, ledBy: home };
 }
 
 /** The registry's own origin: as it answered, or as it was named where a redirect led away from it. */
-function homeOf({ baseUrl }: Access, base: URL): Origin {
-  const named = new URL(baseUrl);
-  return originOf(named.host === base.host ? base.href : named.href);
+function homeOf({ baseUrl }: Access, answered: Origin): Origin {
+  const named = originOf(baseUrl);
+  return hostOf(named) === hostOf(answered) ? answered : named;
 }
 
 function absolute(location: string, base: URL): string {

@@ -1,0 +1,75 @@
+import {
+  assert,
+  constant,
+  constantFrom,
+  domain,
+  ipV4,
+  ipV4Extended,
+  ipV6,
+  nat,
+  oneof,
+  property,
+  stringMatching,
+  tuple,
+  webPath,
+} from "fast-check";
+import { describe, expect, test } from "vitest";
+import { hostOf, originOf } from "./send.ts";
+
+const anyHost = oneof(
+  domain(),
+  ipV4(),
+  ipV4Extended(),
+  ipV6().map((address) => `[${address}]`),
+  stringMatching(/^[a-zA-Z0-9.x-]{1,12}$/),
+  constantFrom(
+    "localhost",
+    "LOCALHOST",
+    "xn--mnchen-3ya.example",
+    "1.2.3",
+    "0x7f.1",
+    "127.0.0.256",
+    "user@host",
+    "a.0x1",
+  ),
+);
+const anyPort = oneof(
+  constant(""),
+  nat(70_000).map((number) => `:${number}`),
+  constantFrom(":080", ":", ":80@b"),
+);
+const anyRest = oneof(constant(""), constantFrom("/", "?a", "#b", "\\c", "/a/../b", "@d", "\t/", ".", ":1"), webPath());
+
+function parsed(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined;
+}
+
+function origin(url: string): string | undefined {
+  try {
+    return originOf(url);
+  } catch {
+    return undefined;
+  }
+}
+
+describe("originOf", () => {
+  test("agrees with the URL parser on whatever it is given", () => {
+    const scheme = constantFrom("http://", "https://", "HTTP://", "https:/", " http://");
+    const url = tuple(scheme, anyHost, anyPort, anyRest).map((parts) => parts.join(""));
+    assert(
+      property(url, (text) => origin(text) === parsed(text)),
+      { numRuns: 5000 },
+    );
+  });
+
+  test("leaves out a port that goes without saying, and a user", () => {
+    expect(originOf("http://a.example:80/v2/")).toBe("http://a.example");
+    expect(originOf("https://a.example:443")).toBe("https://a.example");
+    expect(originOf("https://me:8443@b.example/x")).toBe("https://b.example");
+  });
+});
+
+test("hostOf keeps a port that the scheme does not imply", () => {
+  expect(hostOf(originOf("https://a.example:8443/v2/"))).toBe("a.example:8443");
+  expect(hostOf(originOf("http://[::1]:5000/"))).toBe("[::1]:5000");
+});
