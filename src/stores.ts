@@ -1,8 +1,9 @@
 import type { Clock, Random } from "./async/clock.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
+import { withoutEchoes } from "./http/echoes.ts";
 import { createNetwork, type Network } from "./http/network.ts";
-import { proxyFromEnv } from "./http/proxy.ts";
+import { proxyFromEnv, proxyPasswords } from "./http/proxy.ts";
 import { followRedirects } from "./http/redirect.ts";
 import { retry } from "./http/retry.ts";
 import { intercept, type Interceptor, type Send } from "./http/send.ts";
@@ -137,6 +138,7 @@ function interceptors(options: StoresOptions, { credentials, places, scopes }: P
     retry(options),
     places.settleScheme,
     authorize({ ...options, credentials, scopesFor: (registry) => scopes.get(registry) ?? [] }),
+    withoutEchoes({ secrets: proxyPasswords(options.env) }),
     followRedirects(),
     throttle(options),
     trace(options),

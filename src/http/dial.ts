@@ -10,6 +10,7 @@ import { classOfAddress } from "./address.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { PhaseLimits } from "./phase.ts";
 import { phase } from "./phase.ts";
+import { unescaped } from "./proxy.ts";
 import type { Lookup } from "./resolve.ts";
 import { resolveHost } from "./resolve.ts";
 
@@ -241,7 +242,7 @@ export function proxyRefusal(proxy: URL, status: number): WaybillError {
 /** The header with which a proxy is told who asks; nothing where its URL names nobody. */
 export function proxyAuthorization(proxy: URL): Readonly<Record<string, string>> {
   if (proxy.username === "" && proxy.password === "") return {};
-  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+  const pair = [proxy.username, proxy.password].map(unescaped).join(":");
   return { "proxy-authorization": `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 

@@ -1,7 +1,9 @@
 import ipaddr from "ipaddr.js";
+import { WaybillError } from "../errors.ts";
 import { classOfAddress } from "./address.ts";
+import { Secret } from "./send.ts";
 
-/** The proxy's URL for a request to `url`; `undefined` where it goes straight. */
+/** The proxy's URL for a request to `url`; `undefined` where it goes straight. @throws WaybillError `invalid_config` */
 export type ProxyFor = (url: string) => string | undefined;
 
 /**
@@ -22,8 +24,35 @@ export function proxyFromEnv(env: Readonly<Record<string, string | undefined>>):
     const proxy = byScheme[protocol];
     if (proxy === undefined || isLoopback(hostname)) return undefined;
     const target = { host: bare(hostname), port: port || (protocol === "https:" ? "443" : "80") };
-    return exceptions.some((matches) => matches(target)) ? undefined : withScheme(proxy);
+    return exceptions.some((matches) => matches(target)) ? undefined : usable(withScheme(proxy), protocol);
   };
+}
+
+/** Refused without being quoted: there may be a password in it. */
+function usable(proxy: string, protocol: string): string {
+  if (URL.canParse(proxy)) return proxy;
+  const message = `Cannot use the proxy that the environment names for ${protocol.slice(0, -1)}: it is not a URL`;
+  throw new WaybillError("invalid_config", message, { advice: "Write HTTPS_PROXY=http://HOST:PORT" });
+}
+
+/** The passwords in the addresses of `env`'s proxies, alone and as they are sent. */
+export function proxyPasswords(env: Readonly<Record<string, string | undefined>>): readonly Secret[] {
+  const names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
+  return names.flatMap((name) => {
+    const text = withScheme(env[name] ?? "");
+    if (!URL.canParse(text)) return [];
+    const { username, password } = new URL(text);
+    return [unescaped(password), `${unescaped(username)}:${unescaped(password)}`].map((it) => new Secret(it));
+  });
+}
+
+/** A part of a URL without its escapes; as it is where they are none. */
+export function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 interface ProxyTarget {

@@ -119,13 +119,9 @@ async function readJson<T extends v.GenericSchema>(
   if (!bytes || bytes.byteLength === 0) return undefined;
   try {
     return v.parse(schema, parseJson(bytes));
-  } catch (error) {
-    throw new WaybillError(
-      "invalid_config",
-      `Cannot read "${file}": it has not the form that it should have`,
-      {},
-      { cause: error },
-    );
+  } catch {
+    // Without the cause: it would hold the file, and with it credentials and keys.
+    throw new WaybillError("invalid_config", `Cannot read "${file}": it has not the form that it should have`);
   }
 }
 

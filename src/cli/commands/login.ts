@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import type { Host } from "../host.ts";
 import {
@@ -36,6 +36,7 @@ export function loginCommand(path: string, host: Host): Command {
   command.optionsGroup("Credential:");
   addValue(command, "-u, --username <name>", "User name", asText);
   addSwitch(command, "--password-stdin", "Read the password or token from standard input");
+  command.addOption(new Option("-p, --password <password>").hideHelp().argParser(refusePassword));
   addRegistryOptions(command);
   addCommonOptions(command);
   addExamples(command, [
@@ -45,11 +46,20 @@ export function loginCommand(path: string, host: Host): Command {
   return command.action((registry: string | undefined, flags: LoginFlags) => logIn(registry, flags, host));
 }
 
+/** What docker takes; the value is neither used nor shown. */
+function refusePassword(): never {
+  throw new WaybillError("invalid_argument", "Cannot log in: --password is not taken, use --password-stdin", {
+    advice,
+  });
+}
+
+const advice = "a password on the command line would be seen by everybody on this machine";
+
 async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Promise<void> {
   const { username, debug = false } = flags;
   if (!username || !flags.passwordStdin) {
     throw new WaybillError("invalid_argument", "Cannot log in: --username and --password-stdin are both needed", {
-      advice: "a password on the command line would be seen by everybody on this machine",
+      advice,
     });
   }
   const password = await passwordFrom(host.stdin);

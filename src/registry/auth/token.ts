@@ -2,10 +2,11 @@ import * as v from "valibot";
 import type { Clock } from "../../async/clock.ts";
 import { WaybillError, type ErrorCode } from "../../errors.ts";
 import { readBody } from "../../http/body.ts";
+import { scrub } from "../../http/echoes.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import { originOf, Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
 import { parseJson } from "../../spec/json.ts";
-import { basicAuthorization, scrub, secretOf, type Credential } from "../credentials/credential.ts";
+import { basicAuthorization, secretOf, type Credential } from "../credentials/credential.ts";
 import type { RegistryIdentity } from "./realm.ts";
 
 /** A short-lived permission. Times are in milliseconds on the clock. */

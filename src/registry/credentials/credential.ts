@@ -38,13 +38,6 @@ export function basicAuthorization(username: string, password: Secret): Secret {
   return new Secret(`Basic ${Buffer.from(`${username}:${password.reveal()}`).toString("base64")}`);
 }
 
-/** `text` without any of `secrets`, plain or as Basic writes them, for words that came from outside and may echo them. */
-export function scrub(text: string, secrets: readonly Secret[]): string {
-  const plain = secrets.map((secret) => secret.reveal()).filter((secret) => secret !== "");
-  const forms = plain.flatMap((secret) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString("base64")]);
-  return forms.reduce((seen, secret) => seen.replaceAll(secret, "[redacted]"), text);
-}
-
 /**
  * Checks a token found in a file: it becomes part of a header, so it may hold visible ASCII only.
  *

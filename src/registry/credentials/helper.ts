@@ -1,8 +1,9 @@
 import * as v from "valibot";
 import { inContext, WaybillError } from "../../errors.ts";
+import { scrub } from "../../http/echoes.ts";
 import { Secret } from "../../http/send.ts";
 import { parseJson } from "../../spec/json.ts";
-import { scrub, tokenSecret, type Credential } from "./credential.ts";
+import { tokenSecret, type Credential } from "./credential.ts";
 
 /** What a helper program answered. */
 export interface HelperRun {

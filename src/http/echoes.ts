@@ -1,0 +1,100 @@
+import type { Bytes } from "../content/store.ts";
+import { headersFrom } from "./headers.ts";
+import { Secret, type HttpHeaders, type HttpRequest, type HttpResponse, type Interceptor } from "./send.ts";
+
+export interface EchoOptions {
+  /** Secrets that requests carry besides their own credential, such as a proxy's password. */
+  readonly secrets?: readonly Secret[];
+}
+
+/** What is shorter could be any word of the answer. */
+const leastLength = 6;
+/** More of an error answer is quoted by nobody. */
+const maxBytes = 64 * 1024;
+
+/**
+ * Takes our own secrets out of what servers say: of error answers, in their first 64 KiB, and of `Warning` headers. Some quote
+ * the headers that they were sent, and object stores the address that gave access.
+ */
+export function withoutEchoes({ secrets = [] }: EchoOptions = {}): Interceptor {
+  return (next) => async (request) => {
+    const response = await next(request);
+    const isError = response.status >= 400;
+    if (!isError && response.headers.all("warning").length === 0) return response;
+    const sent = [...secrets, ...credentialsOf(request), ...queryOf(request.url), ...queryOf(response.url)];
+    const clean = (text: string) => scrub(text, sent.filter(isLong));
+    return {
+      status: response.status,
+      url: response.url,
+      headers: cleaned(response.headers, clean),
+      body: isError ? cleanedBody(response, clean) : response.body,
+      ...(response.protocol !== undefined && { protocol: response.protocol }),
+      [Symbol.asyncDispose]: () => response[Symbol.asyncDispose](),
+    };
+  };
+}
+
+function isLong(secret: Secret): boolean {
+  return secret.reveal().length >= leastLength;
+}
+
+/** The credential as it was sent, and the password in it. */
+function credentialsOf({ authorization }: HttpRequest): readonly Secret[] {
+  const [scheme = "", ...rest] = authorization?.value.reveal().split(" ") ?? [];
+  const value = rest.join(" ");
+  if (scheme.toLowerCase() !== "basic") return [new Secret(value)];
+  const pair = Buffer.from(value, "base64").toString();
+  return [value, pair, pair.slice(pair.indexOf(":") + 1)].map((text) => new Secret(text));
+}
+
+/** Parameters that we write ourselves. Whatever else is in an address came from a server and may be what gives access. */
+const ours = new Set(
+  ["account", "artifactType", "digest", "digest-algorithm", "from", "last", "mount", "n", "scope", "service"].concat(
+    "tag",
+  ),
+);
+
+function queryOf(url: string): readonly Secret[] {
+  const { searchParams } = new URL(url);
+  return [...searchParams].flatMap(([name, value]) => (ours.has(name) ? [] : [new Secret(value)]));
+}
+
+function cleaned(headers: HttpHeaders, clean: (text: string) => string): HttpHeaders {
+  const pairs = headers
+    .names()
+    .flatMap((name) => headers.all(name).flatMap((value) => [name, name === "warning" ? clean(value) : value]));
+  return headersFrom(pairs);
+}
+
+async function* cleanedBody(response: HttpResponse, clean: (text: string) => string): Bytes {
+  const chunks: Uint8Array[] = [];
+  let seen = 0;
+  for await (const chunk of response.body) {
+    seen += chunk.byteLength;
+    if (seen > maxBytes) {
+      yield* beginning(chunks.splice(0), clean);
+      yield chunk;
+    } else chunks.push(chunk);
+  }
+  yield* beginning(chunks, clean);
+}
+
+function* beginning(chunks: readonly Uint8Array[], clean: (text: string) => string): Generator<Uint8Array> {
+  if (chunks.length === 0) return;
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString();
+  const safe = clean(text);
+  yield safe === text ? bytes : Buffer.from(safe);
+}
+
+/** `text` without any of `secrets`, plain or as addresses, JSON and Basic write them, for words that came from outside and may echo them. */
+export function scrub(text: string, secrets: readonly Secret[]): string {
+  const plain = secrets.map((secret) => secret.reveal()).filter((secret) => secret !== "");
+  const forms = plain.flatMap((secret) => [
+    secret,
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+    Buffer.from(secret).toString("base64"),
+  ]);
+  return forms.reduce((seen, secret) => seen.replaceAll(secret, "[redacted]"), text);
+}
