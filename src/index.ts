@@ -36,4 +36,4 @@ export { openContext, type Access, type Context, type ContextOptions } from "./v
 export { create, type CreateRequest, type CreateResult } from "./verbs/create.ts";
 export { inspect, type InspectRequest } from "./verbs/inspect.ts";
 export type { SourceFile } from "./image/gather.ts";
-export type { TagResult, TagState, TargetResult } from "./transfer/publish.ts";
+export type { TagResult, TagState, TargetResult } from "./transfer/ledger.ts";

@@ -411,18 +411,51 @@ describe("create, where buildx does wrong", () => {
     expect(new Set(runs.map((run) => run.root.descriptor.digest)).size).toBe(1);
   });
 
-  test("gives several registries a result each when one of them refuses", async () => {
+  const severalTargets = {
+    sources: ["a.example/app:1"],
+    tags: ["readonly.example/app:1", "b.example/app:1", "b.example/app:2"],
+  };
+
+  test("moves no tag anywhere when one of several registries refuses", async () => {
     world = makeWorld({ registries: { "readonly.example": { readOnly: true } } });
     await pushMulti("a.example/app:1", ["linux/amd64"]);
-    const result = await world.create({
-      sources: ["a.example/app:1"],
-      tags: ["readonly.example/app:1", "b.example/app:1", "b.example/app:2"],
-    });
+    const result = await world.create(severalTargets);
+    expect(result.targets.map((target) => target.tags.map((tag) => tag.state))).toEqual([
+      ["not-attempted"],
+      ["not-attempted", "not-attempted"],
+    ]);
+    expect(result.targets.map(({ error, heldBack }) => [error === undefined, heldBack])).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+    expect(await world.digestAt("b.example/app:1")).toBeUndefined();
+  });
+
+  test("gives each registry its own result when each is for itself", async () => {
+    world = makeWorld({ registries: { "readonly.example": { readOnly: true } } });
+    await pushMulti("a.example/app:1", ["linux/amd64"]);
+    const result = await world.create({ ...severalTargets, onError: "keep-going" });
     expect(result.targets.map((target) => target.tags.map((tag) => tag.state))).toEqual([
       ["not-attempted"],
       ["created", "created"],
     ]);
-    expect(result.targets[0]?.error).toBeDefined();
     expect(result.targets[1]?.error).toBeUndefined();
+  });
+
+  test("moves a tag only from the digest that is expected", async () => {
+    const index = await pushMulti("a.example/app:1", ["linux/amd64"]);
+    const request = { sources: ["a.example/app:1"], tags: ["b.example/app:1"] };
+    await world.create({ ...request, expectDigests: ["b.example/app:1=absent"] });
+    const again = await world.create({
+      ...request,
+      platforms: ["linux/amd64"],
+      annotations: ["a=b"],
+      expectDigests: ["b.example/app:1=absent"],
+    });
+    expect(again.targets[0]?.error).toMatchObject({ code: "precondition_failed" });
+    expect(await world.digestAt("b.example/app:1")).toBe(index.descriptor.digest);
+    await expect(world.create({ ...request, expectDigests: ["c.example/app:1=absent"] })).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
   });
 });

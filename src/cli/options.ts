@@ -43,6 +43,11 @@ export function addValue(
   return command.addOption(new Option(flags, description).argParser(parse));
 }
 
+/** A flag that takes one of a few words. */
+export function addChoice(command: Command, flags: string, description: string, choices: readonly string[]): Command {
+  return addValue(command, flags, description, oneOf(flags.split(" ", 1)[0] ?? flags, choices));
+}
+
 export const asText = (value: string): string => value;
 
 /** What `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
@@ -88,7 +93,7 @@ export function addRegistryOptions(command: Command): Command {
     "Send credentials to this token service; repeatable [$WAYBILL_TRUST_REALMS]",
     hostNamed("--trust-realm"),
   );
-  addValue(command, "--http2 <mode>", "auto, on or off (default: off)", oneOf("--http2", ["auto", "on", "off"]));
+  addChoice(command, "--http2 <mode>", "auto, on or off (default: off)", ["auto", "on", "off"]);
   addValue(
     command,
     "--chunk-size <size>",

@@ -21,6 +21,7 @@ function target(host: string, state: Target["tags"][number]["state"], error?: un
     mountedBytes: 0,
     skippedBytes: 18_000_000,
     durationMs: 1234,
+    heldBack: false,
     ...(error !== undefined && { error }),
   };
 }
@@ -36,6 +37,11 @@ const away = new WaybillError("unavailable", "Cannot push: 503");
 describe("outcomeError", () => {
   const table: readonly (readonly [string, CreateResult, number | undefined])[] = [
     ["every tag is there", result(target("a", "created"), target("b", "unchanged")), undefined],
+    [
+      "the first is held back because the second failed",
+      result({ ...target("a", "not-attempted"), heldBack: true }, target("b", "not-attempted", denied)),
+      4,
+    ],
     ["one fails and another moved", result(target("a", "moved"), target("b", "failed", denied)), 3],
     ["one fails and nothing moved", result(target("a", "unchanged"), target("b", "failed", denied)), 4],
     [

@@ -6,7 +6,9 @@ type Target = CreateResult["targets"][number];
 /** True when everything that was asked for is at `target`. */
 export function isComplete(target: Target): boolean {
   return (
-    target.error === undefined && target.tags.every(({ state }) => state !== "failed" && state !== "not-attempted")
+    target.error === undefined &&
+    !target.heldBack &&
+    target.tags.every(({ state }) => state !== "failed" && state !== "not-attempted")
   );
 }
 
@@ -16,7 +18,7 @@ export function isComplete(target: Target): boolean {
  */
 export function outcomeError(result: CreateResult): unknown {
   const failed = result.targets.filter((target) => !isComplete(target));
-  const [first] = failed;
+  const first = failed.find(({ error }) => error !== undefined) ?? failed[0];
   if (!first) return undefined;
   const error = first.error ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   const moved = result.targets.some(({ tags }) => tags.some(({ state }) => state === "created" || state === "moved"));

@@ -20,6 +20,11 @@ export interface CreateFlags extends RegistryFlags {
   readonly platform?: readonly string[];
   readonly preferIndex?: boolean;
   readonly referrers?: string;
+  readonly onError?: "abort" | "keep-going";
+  readonly verify?: "ack" | "manifests" | "full";
+  /** False for `--no-clobber`. */
+  readonly clobber?: boolean;
+  readonly expectDigest?: readonly string[];
   readonly dryRun?: boolean;
   readonly metadataFile?: string;
   readonly progress?: string;
@@ -72,6 +77,10 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
     preferIndex: flags.preferIndex !== false,
     platforms: (flags.platform ?? []).flatMap((list) => list.split(",")),
     referrers: flags.referrers ?? "default",
+    noClobber: flags.clobber === false,
+    expectDigests: flags.expectDigest ?? [],
+    ...(flags.onError && { onError: flags.onError }),
+    ...(flags.verify && { verify: flags.verify }),
   };
 }
 

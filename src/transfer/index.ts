@@ -1,8 +1,20 @@
 // The public names of `waybill/transfer`.
 export { closureOf, toPush, type Closure, type ClosureOptions, type ClosureRoot, type Node } from "./closure.ts";
-export { planPublish, type PlannedTarget } from "./plan.ts";
+export { planPublish, type PlannedTarget, type PlanOptions } from "./plan.ts";
 export { performOn, type PerformOptions } from "./perform.ts";
 export { run, type Perform, type RunOptions, type StepOutcome, type StepResult } from "./run.ts";
-export type { CheckStep, Plan, StageStep, Step, TagStep } from "./step.ts";
-export { lookAt, publish, type Looked, type PublishOptions, type PublishTarget, type TargetResult } from "./publish.ts";
+export type {
+  BarrierStep,
+  CheckStep,
+  ConfirmStep,
+  Plan,
+  StageStep,
+  Step,
+  TagStep,
+  TargetStep,
+  VerifyStep,
+} from "./step.ts";
+export { lookAt, type LookOptions, type Looked, type PublishTarget } from "./look.ts";
+export { publish, type PublishOptions, type PublishPolicy } from "./publish.ts";
+export type { TagResult, TagState, TargetResult } from "./ledger.ts";
 export { parseReferrersPolicy, type ReferrersPolicy } from "./referrers.ts";

@@ -8,13 +8,16 @@ import type { Report } from "../telemetry/events.ts";
 import { replayable } from "./body.ts";
 import type { Closure } from "./closure.ts";
 import type { Perform, StepResult } from "./run.ts";
-import type { StageStep, Step, TagStep } from "./step.ts";
+import type { StageStep, TagStep, TargetStep } from "./step.ts";
+import { confirmTags, tagsToWrite, verifyPresence } from "./tagging.ts";
 
 export interface PerformOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly closure: Closure;
   readonly clock: Clock;
   readonly report: Report;
+  /** When the tags were looked at, by `clock`. */
+  readonly lookedAt: number;
   /** Called for each tag when the target has acknowledged it. */
   readonly onTagged: (at: Location, tag: string) => void;
   /** Called when bytes have left towards a target. */
@@ -43,21 +46,36 @@ export function performOn(options: PerformOptions): Perform {
   return (step, call) => performStep(step, settings, call);
 }
 
-async function performStep(step: Step, settings: Settings, call: Call): Promise<StepResult> {
-  if (step.kind === "check") {
-    const target = await settings.open(step.at);
-    return (await target.exists(step.content, call)) ? "present" : "absent";
+async function performStep(step: TargetStep, settings: Settings, call: Call): Promise<StepResult> {
+  switch (step.kind) {
+    case "check":
+      return (await (await settings.open(step.at)).exists(step.content, call)) ? "present" : "absent";
+    case "verify":
+      return verifyPresence(step, await settings.open(step.at), { ...call, clock: settings.clock });
+    case "tag":
+      return tagRoot(step, settings, call);
+    case "confirm":
+      return confirmTags(step, await settings.open(step.at), { ...call, clock: settings.clock });
+    default:
+      return step.role === "blob" ? stageBlob(step, settings, call) : stageManifest(step, settings, call);
   }
-  if (step.kind === "tag") return tagRoot(step, settings, call);
-  return step.role === "blob" ? stageBlob(step, settings, call) : stageManifest(step, settings, call);
 }
 
+/** After so long what was seen of a tag before the plan was made is asked for again. */
+const staleAfterMs = 10_000;
+
 async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<StepResult> {
-  const names = step.tags.map((tag) => `${formatLocation(step.at)}:${tag}`);
+  const { clock, lookedAt, open } = settings;
+  const target = await open(step.at);
+  const isStale = clock.now() - lookedAt > staleAfterMs;
+  const tags = step.compare || isStale ? await tagsToWrite(step, target, call) : step.tags;
+  const names = tags.map((tag) => `${formatLocation(step.at)}:${tag}`);
   for (const name of names) log(step, `pushing ${step.content.digest} to ${name}`, settings);
   const onTagged = (tag: string) => settings.onTagged(step.at, tag);
+  for (const tag of step.tags) if (!tags.includes(tag)) onTagged(tag);
+  if (tags.length === 0) return "tagged";
   try {
-    await pushManifest(step, settings, { ...call, tags: step.tags, onTagged });
+    await pushManifest(step, settings, { ...call, tags, onTagged });
     return "tagged";
   } catch (error) {
     throw inContext(error, contextOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
@@ -143,7 +161,7 @@ async function sendBlob(
   }
 }
 
-function log(step: Step, message: string, { report, clock }: Settings): void {
+function log(step: TargetStep, message: string, { report, clock }: Settings): void {
   report({ type: "work-log", id: formatLocation(step.at), message, at: clock.now() });
 }
 

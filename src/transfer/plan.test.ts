@@ -43,11 +43,17 @@ function named(nodes: Readonly<Record<string, Node>>) {
   return (digest: Digest) => names.get(digest);
 }
 
+const alone = { barrier: false, verify: "ack" } as const;
+
 describe("planPublish", () => {
   test("stages the root by its tag's PUT when there is nothing that refers to it", () => {
     const layer = blob("layer");
     const root = manifest("root", [layer]);
-    const { steps } = planPublish(closure([layer, root], root), [{ at, tags: ["1"], before: { "1": "absent" } }]);
+    const { steps } = planPublish(
+      closure([layer, root], root),
+      [{ at, tags: ["1"], before: { "1": "absent" } }],
+      alone,
+    );
     expect(steps.map((step) => step.kind)).toEqual(["stage", "tag"]);
   });
 
@@ -56,10 +62,12 @@ describe("planPublish", () => {
     const root = manifest("root", [layer]);
     const signature = manifest("signature", [], root);
     const nameOf = named({ layer, root, signature });
-    const { steps } = planPublish(closure([layer, root, signature], root, [signature]), [
-      { at, tags: ["1"], before: { "1": "absent" } },
-    ]);
-    expect(steps.map((step) => `${step.kind} ${nameOf(step.content.digest)}`)).toEqual([
+    const { steps } = planPublish(
+      closure([layer, root, signature], root, [signature]),
+      [{ at, tags: ["1"], before: { "1": "absent" } }],
+      alone,
+    );
+    expect(steps.map((step) => `${step.kind} ${step.kind === "barrier" ? "" : nameOf(step.content.digest)}`)).toEqual([
       "stage layer",
       "stage root",
       "stage signature",
@@ -72,9 +80,11 @@ describe("planPublish", () => {
     const sbom = manifest("sbom", []);
     const root = manifest("root", [blob("layer")]);
     const signature = manifest("signature", [], sbom);
-    const { steps } = planPublish(closure([blob("layer"), root, signature, sbom], root, [signature, sbom]), [
-      { at, tags: ["1"], before: { "1": "absent" } },
-    ]);
+    const { steps } = planPublish(
+      closure([blob("layer"), root, signature, sbom], root, [signature, sbom]),
+      [{ at, tags: ["1"], before: { "1": "absent" } }],
+      alone,
+    );
     const seen = new Set<string>();
     for (const step of steps) {
       expect(step.after.filter((id) => !seen.has(id))).toEqual([]);
@@ -86,9 +96,11 @@ describe("planPublish", () => {
     const layers = Array.from({ length: 7 }, (_, index) => blob(`layer ${index}`));
     const child = manifest("child", layers);
     const root = manifest("root", [child]);
-    const { steps } = planPublish(closure([...layers, child, root], root), [
-      { at, tags: ["1"], before: { "1": "absent" } },
-    ]);
+    const { steps } = planPublish(
+      closure([...layers, child, root], root),
+      [{ at, tags: ["1"], before: { "1": "absent" } }],
+      alone,
+    );
     const check = steps.find((step) => step.kind === "check");
     expect(check?.content.digest).toBe(child.content.digest);
     const stages = steps.filter((step) => step.kind === "stage");
@@ -101,25 +113,50 @@ describe("planPublish", () => {
     const large = manifest("large", layers);
     const small = manifest("small", layers.slice(0, 1));
     const root = manifest("root", [large, small]);
-    const { steps } = planPublish(closure([...layers, large, small, root], root), [
-      { at, tags: ["1"], before: { "1": "absent" } },
-    ]);
+    const { steps } = planPublish(
+      closure([...layers, large, small, root], root),
+      [{ at, tags: ["1"], before: { "1": "absent" } }],
+      alone,
+    );
     const shared = steps.find((step) => step.kind === "stage" && step.content.digest === layers[0]?.content.digest);
     expect(shared).not.toHaveProperty("unless");
   });
 
   test("writes only the tags that do not name the root yet", () => {
     const root = manifest("root", []);
-    const { steps } = planPublish(closure([root], root), [
-      { at, tags: ["1", "latest"], before: { "1": root.content.digest, latest: "absent" } },
-    ]);
+    const { steps } = planPublish(
+      closure([root], root),
+      [{ at, tags: ["1", "latest"], before: { "1": root.content.digest, latest: "absent" } }],
+      alone,
+    );
     expect(steps).toMatchObject([{ kind: "tag", tags: ["latest"] }]);
+  });
+
+  test("lets no tag step begin before everything at every target is staged and verified, when there is a barrier", () => {
+    const layer = blob("layer");
+    const child = manifest("child", [layer]);
+    const root = manifest("root", [child]);
+    const other: Location = { kind: "registry", host: "other.example", repository: "app" };
+    const targets = [at, other].map((place) => ({ at: place, tags: ["1"], before: { "1": "absent" as const } }));
+    const { steps } = planPublish(closure([layer, child, root], root), targets, { barrier: true, verify: "manifests" });
+    const barrier = steps.find((step) => step.kind === "barrier");
+    const before = steps.filter((step) => step.kind === "stage" || step.kind === "verify");
+    expect(before.map((step) => `${step.kind} ${step.at.kind === "registry" ? step.at.host : ""}`).toSorted()).toEqual([
+      ...["other", "target"].flatMap((host) => Array.from({ length: 3 }, () => `stage ${host}.example`)),
+      ...["other", "target"].flatMap((host) => Array.from({ length: 2 }, () => `verify ${host}.example`)),
+    ]);
+    expect(barrier?.after.toSorted()).toEqual(before.map((step) => step.id).toSorted());
+    expect(steps.filter((step) => step.kind === "tag").map((step) => [step.after, step.compare])).toEqual([
+      [[barrier?.id], true],
+      [[barrier?.id], true],
+    ]);
+    expect(steps.filter((step) => step.kind === "confirm")).toHaveLength(2);
   });
 
   test("gives the same plan for the same input", () => {
     const root = manifest("root", [blob("layer")]);
     const input = closure([blob("layer"), root], root);
     const targets = [{ at, tags: ["1"], before: { "1": "absent" as const } }];
-    expect(JSON.stringify(planPublish(input, targets))).toBe(JSON.stringify(planPublish(input, targets)));
+    expect(JSON.stringify(planPublish(input, targets, alone))).toBe(JSON.stringify(planPublish(input, targets, alone)));
   });
 });

@@ -1,13 +1,20 @@
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import type { CheckStep, Plan, StageStep, Step } from "./step.ts";
+import type { BarrierStep, CheckStep, Plan, StageStep, TagStep, TargetStep, VerifyStep } from "./step.ts";
 
 /** One repository or layout, with the tags it shall get, in order, and what each of them names now. */
 export interface PlannedTarget {
   readonly at: Location;
   readonly tags: readonly string[];
   readonly before: Readonly<Record<string, Digest | "absent">>;
+}
+
+export interface PlanOptions {
+  /** What is asked for before tags are written: nothing (`ack`: the store's acknowledgements are the proof), every manifest, or every blob too. */
+  readonly verify: "ack" | "manifests" | "full";
+  /** No tag is written anywhere before every target is staged and verified. */
+  readonly barrier: boolean;
 }
 
 /** From this many blobs on, asking for the manifest first is cheaper than asking for each of its blobs. */
@@ -18,8 +25,17 @@ const worthACheck = 6;
  * staged children first; tags come last. What is read from a target is not staged to it, and a target whose tags are right
  * already only gets the referrers that it lacks.
  */
-export function planPublish(closure: Closure, targets: readonly PlannedTarget[]): Plan {
-  return { steps: targets.flatMap((target) => planTarget(closure, target)) };
+export function planPublish(closure: Closure, targets: readonly PlannedTarget[], options: PlanOptions): Plan {
+  const stagings = targets.map((target) => stageTarget(closure, target, options));
+  const needed = stagings.flatMap((staging) => staging.map(({ id }) => id));
+  const barrier: BarrierStep | undefined = options.barrier
+    ? { kind: "barrier", id: `barrier ${closure.root}`, after: needed }
+    : undefined;
+  const endings = targets.map((target, at) => {
+    const staged = stagings[at]?.map(({ id }) => id) ?? [];
+    return endTarget(closure, target, { ...options, after: barrier ? [barrier.id] : staged });
+  });
+  return { steps: [...stagings.flat(), ...(barrier ? [barrier] : []), ...endings.flat()] };
 }
 
 /** True when every tag of the target names `root` already, so that nothing of it needs to be written. */
@@ -27,18 +43,26 @@ export function isUpToDate(target: PlannedTarget, root: Digest): boolean {
   return target.tags.length > 0 && target.tags.every((tag) => target.before[tag] === root);
 }
 
-function planTarget(closure: Closure, target: PlannedTarget): Step[] {
+function stageTarget(closure: Closure, target: PlannedTarget, options: PlanOptions): TargetStep[] {
   const upToDate = isUpToDate(target, closure.root);
-  const needed = [...closure.nodes.values()].filter((node) => !isReadFrom(node, target.at));
-  const nodes = upToDate ? withoutRootClosure(needed, closure) : needed;
-  const checked = nodes.filter((node) => node.role === "manifest" && isWorthACheck(node, closure, upToDate));
+  const all = upToDate ? withoutRootClosure([...closure.nodes.values()], closure) : [...closure.nodes.values()];
+  const nodes = all.filter((node) => !isReadFrom(node, target.at));
+  const checked = nodes.filter((node) => isWorthACheck(node, closure, upToDate));
   const checks = new Map(checked.map((node) => [node.content.digest, checkStep(node, target.at)]));
-  const staged = nodes.filter((node) => node.content.digest !== closure.root || mustGoByDigest(closure, target));
+  const isStaged = (node: Node) => node.content.digest !== closure.root || mustGoByDigest(closure, target, options);
   const untagged = target.tags.length === 0 ? closure.root : undefined;
-  const stages = stageSteps(staged, nodes, checks, target.at).map((step) =>
+  const stages = stageSteps(nodes.filter(isStaged), nodes, checks, target.at).map((step) =>
     step.content.digest === untagged ? { ...step, isRoot: true as const } : step,
   );
-  return [...checks.values(), ...stages, ...tagSteps(closure, target, stages)];
+  return [...checks.values(), ...stages, ...verifySteps(all.filter(isStaged), target.at, options)];
+}
+
+function verifySteps(nodes: readonly Node[], at: Location, { verify }: PlanOptions): VerifyStep[] {
+  const verified = nodes.filter((node) => verify === "full" || (verify === "manifests" && node.role === "manifest"));
+  return verified.map(({ content, from }) => {
+    const after = from.some((place) => sameLocation(place, at)) ? [] : [idOf("stage", content.digest, at)];
+    return { kind: "verify", id: idOf("verify", content.digest, at), at, after, content };
+  });
 }
 
 function isReadFrom(node: Node, at: Location): boolean {
@@ -63,9 +87,9 @@ function isWorthACheck(node: Node, closure: Closure, upToDate: boolean): boolean
   return upToDate || blobs.length >= worthACheck;
 }
 
-/** The tag's PUT stages the root, unless there is no tag, or referrers want to find their subject. */
-function mustGoByDigest(closure: Closure, target: PlannedTarget): boolean {
-  if (target.tags.length === 0) return true;
+/** The tag's PUT stages the root, unless there is no tag, others are waited for, or referrers want to find their subject. */
+function mustGoByDigest(closure: Closure, target: PlannedTarget, { barrier, verify }: PlanOptions): boolean {
+  if (target.tags.length === 0 || barrier || verify !== "ack") return true;
   return closure.referrers.some((digest) => subjectOf(closure.nodes.get(digest)) === closure.root);
 }
 
@@ -134,28 +158,22 @@ function subjectsFirst(nodes: readonly Node[]): Node[] {
   return [...ordered.values()];
 }
 
-function tagSteps(closure: Closure, target: PlannedTarget, stages: readonly StageStep[]): Step[] {
+interface Ending extends PlanOptions {
+  readonly after: readonly string[];
+}
+
+function endTarget(closure: Closure, target: PlannedTarget, ending: Ending): TargetStep[] {
   const root = closure.nodes.get(closure.root);
   const tags = target.tags.filter((tag) => target.before[tag] !== closure.root);
   if (!root || tags.length === 0) return [];
-  const after = stages.filter((stage) => stage.role === "manifest" || isChildOf(root, stage)).map((stage) => stage.id);
-  return [
-    {
-      kind: "tag",
-      id: idOf("tag", closure.root, target.at),
-      at: target.at,
-      after,
-      content: root.content,
-      tags,
-      before: target.before,
-    },
-  ];
+  const { at, before } = target;
+  const common = { at, content: root.content, tags };
+  const id = idOf("tag", closure.root, at);
+  const tag: TagStep = { kind: "tag", id, after: ending.after, ...common, before, compare: ending.barrier };
+  if (ending.verify === "ack") return [tag];
+  return [tag, { kind: "confirm", id: idOf("confirm", closure.root, at), after: [id], ...common }];
 }
 
-function isChildOf(root: Node, stage: StageStep): boolean {
-  return root.role === "manifest" && root.children.includes(stage.content.digest);
-}
-
-function idOf(kind: Step["kind"], digest: Digest, at: Location): string {
+function idOf(kind: TargetStep["kind"], digest: Digest, at: Location): string {
   return `${kind} ${digest} ${formatLocation(at)}`;
 }

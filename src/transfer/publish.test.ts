@@ -7,13 +7,17 @@ import { WaybillError } from "../errors.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { closureOf, toPush } from "./closure.ts";
-import { lookAt, publish, type PublishTarget } from "./publish.ts";
+import { lookAt, type PublishTarget } from "./look.ts";
+import { publish, type PublishPolicy } from "./publish.ts";
 import { parseReferrersPolicy } from "./referrers.ts";
 
 interface Setting {
   readonly source: MemoryStore;
   readonly stores: readonly Store[];
   readonly referrers?: string;
+  readonly policy?: Partial<PublishPolicy>;
+  /** `moves on`: waits are over at once. */
+  readonly clock?: "stands still" | "moves on";
 }
 
 async function publishTo(root: Manifest, targets: readonly PublishTarget[], setting: Setting) {
@@ -23,7 +27,14 @@ async function publishTo(root: Manifest, targets: readonly PublishTarget[], sett
     if (!store) throw new WaybillError("not_found", `Cannot open ${formatLocation(location)}`);
     return store;
   };
-  const options = { open, clock: manualClock(), report: () => undefined };
+  const policy: PublishPolicy = { onError: "abort", ...setting.policy };
+  const still = manualClock();
+  const quick = {
+    ...still,
+    after: (_delayMs: number, callback: () => void) => (queueMicrotask(callback), () => undefined),
+  };
+  const clock = setting.clock === "moves on" ? quick : still;
+  const options = { open, clock, report: () => undefined, policy };
   const from = [setting.source.location];
   const looked = await lookAt(targets, options);
   const closure = await closureOf(
@@ -180,7 +191,7 @@ describe("publish", () => {
     expect(target.shelf.tags.size).toBe(0);
   });
 
-  test("finishes the healthy target when the other one fails", async () => {
+  test("finishes the healthy target when the other one fails and each is for itself", async () => {
     const source = createMemoryStore("source");
     const good = createMemoryStore("good");
     const bad = createMemoryStore("bad");
@@ -193,7 +204,7 @@ describe("publish", () => {
         { at: bad.location, tags: ["1"] },
         { at: good.location, tags: ["1"] },
       ],
-      { source, stores: [recorded(good, []), bad] },
+      { source, stores: [recorded(good, []), bad], policy: { onError: "keep-going" } },
     );
 
     expect(results.map((result) => (result.error as WaybillError | undefined)?.code)).toEqual([
@@ -249,5 +260,144 @@ describe("publish", () => {
     });
 
     expect(log).toEqual([`manifest ${index.descriptor.digest} 2`]);
+  });
+});
+
+/** Every call that a publish makes to a target, in the order of the phases. */
+const points = [
+  "tagged",
+  "pushBlob",
+  "pushManifest by digest",
+  "exists",
+  "tagged again",
+  "pushManifest by tag",
+  "confirm",
+] as const;
+type Point = (typeof points)[number];
+
+/** `store`, failing for good from the first time that `point` is reached. */
+function failingAt(store: MemoryStore, point: Point): Store {
+  let looks = 0;
+  const stop = (here: Point) => {
+    if (here === point) throw new WaybillError("unavailable", `Cannot go on: 503 at ${here}`);
+  };
+  return {
+    ...store,
+    tagged: async (tag, options) => {
+      looks += 1;
+      stop(looks === 1 ? "tagged" : looks === 2 ? "tagged again" : "confirm");
+      return store.tagged(tag, options);
+    },
+    exists: async (content, options) => {
+      stop("exists");
+      return store.exists(content, options);
+    },
+    pushBlob: async (blob, body, options) => {
+      stop("pushBlob");
+      return store.pushBlob(blob, body, options);
+    },
+    pushManifest: async (manifest, options) => {
+      stop(options?.tags?.length ? "pushManifest by tag" : "pushManifest by digest");
+      return store.pushManifest(manifest, options);
+    },
+  };
+}
+
+describe("publish to several targets as one", () => {
+  const cases = points.flatMap((point) => [0, 1, 2].map((failing) => [failing, point] as const));
+
+  test.each(cases)(
+    "moves no tag before all is staged, and tells the truth, when target %s fails at %s",
+    async (failing, point) => {
+      const source = createMemoryStore("source");
+      const { index } = await twoPlatforms(source);
+      const shelves = ["a", "b", "c"].map((name) => createMemoryStore(name));
+      const old = await Promise.all(
+        shelves.map((store) => pushImage(store, { layers: [bytesOf("old")], tags: ["1"] })),
+      );
+      const stores = shelves.map((store, at) => (at === failing ? failingAt(store, point) : store));
+
+      const { results } = await publishTo(
+        index,
+        shelves.map((store) => ({ at: store.location, tags: ["1"] })),
+        { source, stores },
+      );
+
+      const isTagPhase = ["tagged again", "pushManifest by tag", "confirm"].includes(point);
+      for (const [at, result] of results.entries()) {
+        const now = shelves[at]!.shelf.tags.get("1");
+        const isMoved = result.tags[0]?.state === "moved";
+        expect(isMoved).toBe(now === index.descriptor.digest);
+        expect(isMoved || now === old[at]!.descriptor.digest).toBe(true);
+        expect(isMoved).toBe(at === failing ? point === "confirm" : isTagPhase);
+        expect(result.error !== undefined).toBe(at === failing);
+        expect(result.heldBack).toBe(at !== failing && !isTagPhase);
+      }
+    },
+  );
+
+  test("leaves every target alone when a tag does not name what it must", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
+    const log: string[] = [];
+    await pushImage(b, { tags: ["1"] });
+
+    const { results } = await publishTo(
+      index,
+      [a, b].map((store) => ({ at: store.location, tags: ["1"] })),
+      { source, stores: [recorded(a, log), recorded(b, log)], policy: { onError: "abort", noClobber: true } },
+    );
+
+    expect(log).toEqual([]);
+    expect(results.map(({ heldBack, error }) => [heldBack, (error as WaybillError | undefined)?.code])).toEqual([
+      [true, undefined],
+      [false, "precondition_failed"],
+    ]);
+  });
+
+  test("does not move a tag that somebody else has moved in the meantime", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
+    const theirs = await pushImage(b, { layers: [bytesOf("theirs")] });
+    const busy: Store = {
+      ...b,
+      pushBlob: async (blob, body, options) => {
+        b.shelf.tags.set("1", theirs.descriptor.digest);
+        return b.pushBlob(blob, body, options);
+      },
+    };
+
+    const { results } = await publishTo(
+      index,
+      [a, b].map((store) => ({ at: store.location, tags: ["1"] })),
+      { source, stores: [a, busy] },
+    );
+
+    expect(b.shelf.tags.get("1")).toBe(theirs.descriptor.digest);
+    expect(results[1]?.error).toMatchObject({ code: "precondition_failed" });
+    expect(results[1]?.tags).toMatchObject([{ state: "failed" }]);
+    expect(results[0]?.tags).toMatchObject([{ state: "created" }]);
+  });
+
+  test("waits for a registry that shows its writes late", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
+    let answers = 0;
+    const late: Store = { ...b, exists: async (content, options) => answers++ > 2 && b.exists(content, options) };
+
+    const { results } = await publishTo(
+      index,
+      [a, b].map((store) => ({ at: store.location, tags: ["1"] })),
+      {
+        source,
+        stores: [a, late],
+        clock: "moves on",
+      },
+    );
+
+    expect(results.map(({ error }) => error)).toEqual([undefined, undefined]);
   });
 });

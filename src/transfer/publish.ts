@@ -1,46 +1,29 @@
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
-import type { Descriptor } from "../spec/descriptor.ts";
-import type { Digest } from "../spec/digest.ts";
-import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
+import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
+import { Ledger, type TargetResult } from "./ledger.ts";
+import { unclobbered, type Looked } from "./look.ts";
 import { performOn } from "./perform.ts";
-import { planPublish, type PlannedTarget } from "./plan.ts";
-import { run, type StepOutcome } from "./run.ts";
-import type { Plan, Step } from "./step.ts";
+import { planPublish } from "./plan.ts";
+import { run } from "./run.ts";
 
-/** Where a publish goes: one repository or layout and the tags it shall get there, in order. Without tags: by digest only. */
-export interface PublishTarget {
-  readonly at: Location;
-  readonly tags: readonly string[];
-}
-
-/** What a tag came to. `failed` is said only where the tag does not name the new content, or nobody can know. */
-export type TagState = "created" | "moved" | "unchanged" | "failed" | "not-attempted";
-
-export interface TagResult {
-  readonly tag: string;
-  readonly state: TagState;
-  /** What it named before; absent where it named nothing or was not looked at. */
-  readonly before?: Digest;
-}
-
-/** What a publish did at one target; true also when it failed. */
-export interface TargetResult {
-  readonly at: Location;
-  readonly tags: readonly TagResult[];
-  /** Bytes of blobs that left towards the target, repeated ones included. */
-  readonly sentBytes: number;
-  readonly mountedBytes: number;
-  readonly skippedBytes: number;
-  readonly durationMs: number;
-  /** Why the target is not complete; absent when it is. */
-  readonly error?: unknown;
+/** How targets depend on each other, and what counts as proof. */
+export interface PublishPolicy {
+  /**
+   * `abort`: no tag is written anywhere before every target is staged; one that cannot be staged ends them all.
+   * `keep-going`: each target for itself.
+   */
+  readonly onError: "abort" | "keep-going";
+  /** What is asked for before tags are written. Default: `ack` for one target, `manifests` for several. */
+  readonly verify?: "ack" | "manifests" | "full";
+  /** Never move a tag that names something else. */
+  readonly noClobber?: boolean;
 }
 
 export interface PublishOptions {
+  readonly policy: PublishPolicy;
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
   readonly report: Report;
@@ -48,32 +31,8 @@ export interface PublishOptions {
   readonly blobsInFlight?: number;
 }
 
-/** A target as it was found, or why it could not be looked at. */
-export type Looked =
-  | { readonly target: PublishTarget; readonly before: PlannedTarget["before"]; readonly startedAt: number }
-  | { readonly target: PublishTarget; readonly error: unknown; readonly startedAt: number };
-
-/** Asks every target at once what its tags name now. Never rejects: a target that cannot be asked says so in its entry. */
-export function lookAt(targets: readonly PublishTarget[], options: PublishOptions): Promise<readonly Looked[]> {
-  return Promise.all(targets.map((target) => look(target, options)));
-}
-
-async function look(target: PublishTarget, options: PublishOptions): Promise<Looked> {
-  const startedAt = options.clock.now();
-  try {
-    const store = await options.open(target.at);
-    const found = await Promise.all(
-      target.tags.map((tag) => store.tagged(tag, options.signal && { signal: options.signal })),
-    );
-    const before = Object.fromEntries(target.tags.map((tag, at) => [tag, found[at]?.digest ?? ("absent" as const)]));
-    return { target, before, startedAt };
-  } catch (error) {
-    return { target, error, startedAt };
-  }
-}
-
 /**
- * Makes every target hold `closure` and name its root, each on its own: one target's failure leaves the others alone.
+ * Makes every target hold `closure` and name its root: stage everywhere, verify, and only then write tags, as the policy says.
  *
  * @returns a result per target, in the order of `looked`. Never rejects for a target's failure.
  */
@@ -82,149 +41,28 @@ export async function publish(
   looked: readonly Looked[],
   options: PublishOptions,
 ): Promise<readonly TargetResult[]> {
-  const ledgers = looked.map((entry) => new Ledger(entry, closure.root, options));
+  const { policy } = options;
+  const judged = looked.map((entry) => (policy.noClobber ? unclobbered(entry, closure.root) : entry));
+  const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
+  const ledgers = judged.map((entry) => new Ledger(entry, closure.root, options));
   const ledgerAt = (at: Location) => ledgers.find((ledger) => sameLocation(ledger.at, at));
-  const planned = looked.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
-  const plan = planPublish(closure, planned);
-  for (const ledger of ledgers) ledger.begin(plan);
+  const planned = judged.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
+  const barrier = policy.onError === "abort" && planned.length > 1;
+  const verify = policy.verify ?? (looked.length > 1 ? "manifests" : "ack");
+  const plan = isAborted ? { steps: [] } : planPublish(closure, planned, { barrier, verify });
+  for (const ledger of ledgers) ledger.begin(plan, isAborted);
   const perform = performOn({
     ...options,
     closure,
+    lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
     onTagged: (at, tag) => ledgerAt(at)?.tagged(tag),
     onSent: (at, bytes) => ledgerAt(at)?.sent(bytes),
   });
   await run(plan, {
     perform,
-    signal: options.signal,
-    onSettled: (step, outcome) => ledgerAt(step.at)?.settle(step, outcome),
+    ...(options.signal && { signal: options.signal }),
+    others: (step) => (barrier && step.kind !== "tag" && step.kind !== "confirm" ? "abort" : "leave"),
+    onSettled: (step, outcome) => step.kind !== "barrier" && ledgerAt(step.at)?.settle(step, outcome),
   });
   return Promise.all(ledgers.map((ledger) => ledger.result()));
-}
-
-/** Keeps account of one target while the plan runs. */
-class Ledger {
-  readonly at: Location;
-  readonly #looked: Looked;
-  readonly #root: Digest;
-  readonly #options: PublishOptions;
-  readonly #acknowledged = new Set<string>();
-  readonly #bytes = { sent: 0, mounted: 0, existed: 0 };
-  #open = 0;
-  #endedAt: number | undefined;
-  #error: unknown;
-  #tagStep: StepOutcome | undefined;
-
-  constructor(looked: Looked, root: Digest, options: PublishOptions) {
-    this.at = looked.target.at;
-    this.#looked = looked;
-    this.#root = root;
-    this.#options = options;
-    if ("error" in looked) this.#error = looked.error;
-  }
-
-  begin(plan: Plan): void {
-    const { report, clock } = this.#options;
-    const name = formatLocation(this.at);
-    this.#open = plan.steps.filter((step) => sameLocation(step.at, this.at)).length;
-    report({ type: "work-started", id: name, name: `pushing ${name}`, target: name, at: clock.now() });
-    if (this.#open === 0) this.#end();
-  }
-
-  tagged(tag: string): void {
-    const { report, clock } = this.#options;
-    this.#acknowledged.add(tag);
-    report({
-      type: "tag-done",
-      target: formatLocation(this.at),
-      tag,
-      digest: this.#root,
-      state: this.#writtenState(tag),
-      at: clock.now(),
-    });
-  }
-
-  sent(bytes: number): void {
-    this.#bytes.sent += bytes;
-  }
-
-  settle(step: Step, outcome: StepOutcome): void {
-    if (step.kind === "tag") this.#tagStep = outcome;
-    if (outcome.state === "failed") this.#error ??= outcome.error;
-    if (outcome.state === "done" && step.kind === "stage" && step.role === "blob")
-      this.#count(step.content, outcome.result);
-    if (--this.#open === 0) this.#end();
-  }
-
-  #count(blob: Descriptor, result: string): void {
-    if (result === "mounted" || result === "existed") this.#bytes[result] += blob.size;
-  }
-
-  #end(): void {
-    const { report, clock, signal } = this.#options;
-    this.#endedAt = clock.now();
-    // A run that is cancelled before its first step leaves no failed step behind.
-    if (signal?.aborted) this.#error ??= signal.reason;
-    const error = this.#error === undefined ? {} : { error: messageOf(this.#error) };
-    report({ type: "work-done", id: formatLocation(this.at), at: this.#endedAt, ...error });
-  }
-
-  async result(): Promise<TargetResult> {
-    const { target, startedAt } = this.#looked;
-    const tags = await Promise.all(target.tags.map((tag) => this.#tagResult(tag)));
-    return {
-      at: this.at,
-      tags,
-      sentBytes: this.#bytes.sent,
-      mountedBytes: this.#bytes.mounted,
-      skippedBytes: this.#bytes.existed,
-      durationMs: (this.#endedAt ?? startedAt) - startedAt,
-      ...(this.#error !== undefined && { error: this.#error }),
-    };
-  }
-
-  async #tagResult(tag: string): Promise<TagResult> {
-    const before = this.#before(tag);
-    const known = before === undefined || before === "absent" ? {} : { before };
-    return { tag, state: await this.#stateOf(tag), ...known };
-  }
-
-  async #stateOf(tag: string): Promise<TagState> {
-    if (this.#before(tag) === this.#root) return "unchanged";
-    if (this.#acknowledged.has(tag)) return this.#writtenState(tag);
-    if (this.#tagStep?.state !== "failed" || tag !== this.#firstUnacknowledged()) return "not-attempted";
-    return (await this.#namesRootNow(tag)) ? this.#writtenState(tag) : "failed";
-  }
-
-  #firstUnacknowledged(): string | undefined {
-    return this.#looked.target.tags.find((tag) => this.#before(tag) !== this.#root && !this.#acknowledged.has(tag));
-  }
-
-  #writtenState(tag: string): TagState {
-    return this.#before(tag) === "absent" ? "created" : "moved";
-  }
-
-  #before(tag: string): Digest | "absent" | undefined {
-    return "before" in this.#looked ? this.#looked.before[tag] : undefined;
-  }
-
-  /** A write whose answer was lost may have happened: the registry is asked, under no signal of the failed run. */
-  async #namesRootNow(tag: string): Promise<boolean> {
-    if (!hasCode(this.#error, "connection_failed", "timeout", "cancelled", "unavailable")) return false;
-    const controller = new AbortController();
-    const giveUp = this.#options.clock.after(5000, () =>
-      controller.abort(new WaybillError("timeout", `Cannot ask for tag "${tag}": no answer in 5 s`)),
-    );
-    try {
-      const store = await this.#options.open(this.at);
-      return (await store.tagged(tag, { signal: controller.signal }))?.digest === this.#root;
-    } catch {
-      return false;
-    } finally {
-      giveUp();
-    }
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

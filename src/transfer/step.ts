@@ -30,6 +30,19 @@ export interface StageStep extends Common {
   readonly isRoot?: true;
 }
 
+/** Asks whether what was staged is really there, by digest. Waits a while for registries that show their writes late. */
+export interface VerifyStep extends Common {
+  readonly kind: "verify";
+  readonly content: Descriptor;
+}
+
+/** Nothing that waits for it begins before all that it waits for is done, at whatever target. Costs no request. */
+export interface BarrierStep {
+  readonly kind: "barrier";
+  readonly id: string;
+  readonly after: readonly string[];
+}
+
 /** Writes tags, in order, for content whose children are there. */
 export interface TagStep extends Common {
   readonly kind: "tag";
@@ -37,10 +50,22 @@ export interface TagStep extends Common {
   readonly tags: readonly string[];
   /** What each tag named when it was looked at before the plan was made. */
   readonly before: Readonly<Record<string, Digest | "absent">>;
+  /** Ask for each tag once more before it is written: so much may have happened since that somebody else has moved it. */
+  readonly compare: boolean;
+}
+
+/** Reads tags back. */
+export interface ConfirmStep extends Common {
+  readonly kind: "confirm";
+  readonly content: Descriptor;
+  readonly tags: readonly string[];
 }
 
 /** One piece of work towards one target. Plain JSON. */
-export type Step = CheckStep | StageStep | TagStep;
+export type TargetStep = CheckStep | StageStep | VerifyStep | TagStep | ConfirmStep;
+
+/** One piece of a plan. Plain JSON. */
+export type Step = TargetStep | BarrierStep;
 
 /** Steps in an order in which each comes after those it needs. Plain JSON. */
 export interface Plan {

@@ -8,7 +8,10 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import { closureOf } from "../transfer/closure.ts";
 import { isUpToDate } from "../transfer/plan.ts";
-import { lookAt, publish, type Looked, type PublishTarget, type TargetResult } from "../transfer/publish.ts";
+import { parseExpectations } from "../transfer/expectations.ts";
+import type { TargetResult } from "../transfer/ledger.ts";
+import { lookAt, type Looked, type PublishTarget } from "../transfer/look.ts";
+import { publish, type PublishOptions, type PublishPolicy } from "../transfer/publish.ts";
 import { parseReferrersPolicy, type ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
 
@@ -30,6 +33,14 @@ export interface CreateRequest {
   readonly platforms: readonly string[];
   /** `default`, `all`, `none`, or artifact types separated by commas. */
   readonly referrers: string;
+  /** How several targets depend on each other; default `abort`: no tag is written anywhere before all are staged. */
+  readonly onError?: PublishPolicy["onError"];
+  /** Default `ack` for one target, `manifests` for several. */
+  readonly verify?: PublishPolicy["verify"];
+  /** Never move a tag that names something else. */
+  readonly noClobber?: boolean;
+  /** `REFERENCE=DIGEST`, or `REFERENCE=absent`: what a tag must name before it is moved. */
+  readonly expectDigests?: readonly string[];
 }
 
 export interface CreateResult {
@@ -59,41 +70,46 @@ export async function create(request: CreateRequest, context: Context): Promise<
   const targets = groupByLocation(references);
   context.announce({ pull: sourceLocations(request), push: targets.map((target) => target.at) });
   const open = rememberedSources(context);
-  const looking = request.dryRun ? Promise.resolve([]) : lookAt(targets, context);
+  const expect = parseExpectations(request.expectDigests ?? [], references);
+  const looking = request.dryRun ? Promise.resolve([]) : lookAt(targets, { ...context, expect });
   const gathered = await allOf(
     gather({ ...request, rescue: policy.lookUp }, { open, signal: context.signal }),
     looking,
   );
   const looked = await looking;
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
-  return publishGathered(gathered, { looked, policy, open, context });
+  const { onError = "abort", verify, noClobber = false } = request;
+  const how: PublishPolicy = { onError, noClobber, ...(verify && { verify }) };
+  return publishGathered(gathered, { looked, referrers: policy, open, options: { ...context, policy: how } });
 }
 
 interface Publishing {
   readonly looked: readonly Looked[];
-  readonly policy: ReferrersPolicy;
+  readonly referrers: ReferrersPolicy;
   readonly open: (location: Location) => Promise<Source>;
-  readonly context: Context;
+  readonly options: PublishOptions;
 }
 
-async function publishGathered(
-  gathered: Gathered,
-  { looked, policy, open, context }: Publishing,
-): Promise<CreateResult> {
+async function publishGathered(gathered: Gathered, publishing: Publishing): Promise<CreateResult> {
+  const { looked, referrers, open, options } = publishing;
   const { root, origins, manifests } = gathered;
-  const from = origins.get(root.descriptor.digest) ?? [];
-  if (nothingToDo(looked, root.descriptor.digest, policy)) {
-    const closure = { root: root.descriptor.digest, nodes: new Map(), referrers: [], leftBehind: {} };
-    return { root, targets: await publish(closure, looked, context), leftBehind: {} };
+  const digest = root.descriptor.digest;
+  if (nothingToDo(looked, digest, publishing)) {
+    const closure = { root: digest, nodes: new Map(), referrers: [], leftBehind: {} };
+    return { root, targets: await publish(closure, looked, options), leftBehind: {} };
   }
-  const options = { open, referrers: policy, known: manifests, signal: context.signal };
-  const closure = await closureOf({ manifest: root, from, origins }, options);
-  return { root, targets: await publish(closure, looked, context), leftBehind: closure.leftBehind };
+  const closure = await closureOf(
+    { manifest: root, from: origins.get(digest) ?? [], origins },
+    { open, referrers, known: manifests, ...(options.signal && { signal: options.signal }) },
+  );
+  return { root, targets: await publish(closure, looked, options), leftBehind: closure.leftBehind };
 }
 
-/** Where every tag is right and no referrer is asked for, the children need not even be read. */
-function nothingToDo(looked: readonly Looked[], root: Digest, policy: ReferrersPolicy): boolean {
-  if (policy.lookUp && looked.some((entry) => "before" in entry)) return false;
+/** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
+function nothingToDo(looked: readonly Looked[], root: Digest, { referrers, options }: Publishing): boolean {
+  const isRefused = (entry: Looked) => "error" in entry;
+  if (looked.every(isRefused) || (options.policy.onError === "abort" && looked.some(isRefused))) return true;
+  if (referrers.lookUp) return false;
   return looked.every((entry) => "error" in entry || isUpToDate({ ...entry.target, before: entry.before }, root));
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Host } from "../host.ts";
 import {
+  addChoice,
   addCommonOptions,
   addExamples,
   addList,
@@ -19,6 +20,7 @@ export function createCommand(path: string, host: Host): Command {
     .description("Create a new image based on source images: join them, change what describes them, publish the result")
     .argument("[sources...]", "References, digests of a repository that is named already, or descriptors as JSON");
   addImageOptions(command);
+  addPublishOptions(command);
   addOutputOptions(command);
   addRegistryOptions(command);
   addCommonOptions(command);
@@ -70,6 +72,29 @@ function addImageOptions(command: Command): void {
     command,
     "--referrers <types>",
     "Signatures, attestations and SBOMs that travel along: default, all, none or artifact types; none also stops the search for attestations of images without one (default: default)",
+    asText,
+  );
+}
+
+function addPublishOptions(command: Command): void {
+  command.optionsGroup("Publishing:");
+  addChoice(
+    command,
+    "--on-error <policy>",
+    "When a target fails: abort (write no tag anywhere before all are staged) or keep-going (each for itself) (default: abort)",
+    ["abort", "keep-going"],
+  );
+  addChoice(
+    command,
+    "--verify <what>",
+    "What to ask for before tags are written: ack (nothing more), manifests or full (default: ack for one target, manifests for several)",
+    ["ack", "manifests", "full"],
+  );
+  command.option("-n, --no-clobber", "Never move a tag that names something else");
+  addList(
+    command,
+    "--expect-digest <reference=digest>",
+    "Move the tag only if it names this digest now, or with =absent nothing; repeatable",
     asText,
   );
 }

@@ -23,5 +23,13 @@ function rowOf(target: Target): readonly string[] {
     target.error === undefined
       ? []
       : [`failed: ${target.error instanceof Error ? target.error.message : "no reason given"}`];
-  return [formatLocation(target.at), tags || "(by digest)", ...amounts, formatDuration(target.durationMs), ...failure];
+  const held = target.heldBack ? ["held back: another target failed"] : [];
+  return [
+    formatLocation(target.at),
+    tags || "(by digest)",
+    ...amounts,
+    formatDuration(target.durationMs),
+    ...failure,
+    ...held,
+  ];
 }

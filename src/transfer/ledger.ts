@@ -1,0 +1,178 @@
+import type { Clock } from "../async/clock.ts";
+import type { Store } from "../content/store.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+import type { Looked } from "./look.ts";
+import type { StepOutcome } from "./run.ts";
+import type { Plan, TargetStep } from "./step.ts";
+
+/** What a tag came to. `failed` is said only where the tag does not name the new content, or nobody can know. */
+export type TagState = "created" | "moved" | "unchanged" | "failed" | "not-attempted";
+
+export interface TagResult {
+  readonly tag: string;
+  readonly state: TagState;
+  /** What it named before; absent where it named nothing or was not looked at. */
+  readonly before?: Digest;
+}
+
+/** What a publish did at one target; true also when it failed. */
+export interface TargetResult {
+  readonly at: Location;
+  readonly tags: readonly TagResult[];
+  /** Bytes of blobs that left towards the target, repeated ones included. */
+  readonly sentBytes: number;
+  readonly mountedBytes: number;
+  readonly skippedBytes: number;
+  readonly durationMs: number;
+  /** Why the target is not complete; absent when it is, or when it was only held back. */
+  readonly error?: unknown;
+  /** Not tagged, or given up, because another target failed. */
+  readonly heldBack: boolean;
+}
+
+export interface LedgerOptions {
+  readonly open: (location: Location) => Promise<Store>;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly signal?: AbortSignal;
+}
+
+/** Keeps account of one target while the plan runs. */
+export class Ledger {
+  readonly at: Location;
+  readonly #looked: Looked;
+  readonly #root: Digest;
+  readonly #options: LedgerOptions;
+  readonly #acknowledged = new Set<string>();
+  readonly #bytes = { sent: 0, mounted: 0, existed: 0 };
+  #open = 0;
+  #endedAt: number | undefined;
+  #error: unknown;
+  #tagStep: StepOutcome | undefined;
+  #isHeldBack = false;
+
+  constructor(looked: Looked, root: Digest, options: LedgerOptions) {
+    this.at = looked.target.at;
+    this.#looked = looked;
+    this.#root = root;
+    this.#options = options;
+    if ("error" in looked) this.#error = looked.error;
+  }
+
+  /** `isHeldBack`: the plan leaves it out because another target cannot be published to. */
+  begin(plan: Plan, isHeldBack: boolean): void {
+    this.#isHeldBack = isHeldBack;
+    const { report, clock } = this.#options;
+    const name = formatLocation(this.at);
+    this.#open = plan.steps.filter((step) => step.kind !== "barrier" && sameLocation(step.at, this.at)).length;
+    report({ type: "work-started", id: name, name: `pushing ${name}`, target: name, at: clock.now() });
+    if (this.#open === 0) this.#end();
+  }
+
+  tagged(tag: string): void {
+    const { report, clock } = this.#options;
+    this.#acknowledged.add(tag);
+    report({
+      type: "tag-done",
+      target: formatLocation(this.at),
+      tag,
+      digest: this.#root,
+      state: this.#writtenState(tag),
+      at: clock.now(),
+    });
+  }
+
+  sent(bytes: number): void {
+    this.#bytes.sent += bytes;
+  }
+
+  settle(step: TargetStep, outcome: StepOutcome): void {
+    if (step.kind === "tag") this.#tagStep = outcome;
+    if (outcome.state === "not-attempted") this.#isHeldBack = true;
+    if (outcome.state === "failed") this.#error ??= outcome.error;
+    if (outcome.state === "done" && step.kind === "stage" && step.role === "blob")
+      this.#count(step.content, outcome.result);
+    if (--this.#open === 0) this.#end();
+  }
+
+  #count(blob: Descriptor, result: string): void {
+    if (result === "mounted" || result === "existed") this.#bytes[result] += blob.size;
+  }
+
+  #end(): void {
+    const { report, clock, signal } = this.#options;
+    this.#endedAt = clock.now();
+    // A run that is cancelled before its first step leaves no failed step behind.
+    if (signal?.aborted) this.#error ??= signal.reason;
+    const error = this.#error === undefined ? {} : { error: messageOf(this.#error) };
+    report({ type: "work-done", id: formatLocation(this.at), at: this.#endedAt, ...error });
+  }
+
+  async result(): Promise<TargetResult> {
+    const { target, startedAt } = this.#looked;
+    const tags = await Promise.all(target.tags.map((tag) => this.#tagResult(tag)));
+    return {
+      at: this.at,
+      tags,
+      sentBytes: this.#bytes.sent,
+      mountedBytes: this.#bytes.mounted,
+      skippedBytes: this.#bytes.existed,
+      durationMs: (this.#endedAt ?? startedAt) - startedAt,
+      heldBack:
+        this.#error === undefined &&
+        this.#isHeldBack &&
+        (tags.length === 0 || tags.some(({ state }) => state === "not-attempted")),
+      ...(this.#error !== undefined && { error: this.#error }),
+    };
+  }
+
+  async #tagResult(tag: string): Promise<TagResult> {
+    const before = this.#before(tag);
+    const known = before === undefined || before === "absent" ? {} : { before };
+    return { tag, state: await this.#stateOf(tag), ...known };
+  }
+
+  async #stateOf(tag: string): Promise<TagState> {
+    if (this.#before(tag) === this.#root) return "unchanged";
+    if (this.#acknowledged.has(tag)) return this.#writtenState(tag);
+    if (this.#tagStep?.state !== "failed" || tag !== this.#firstUnacknowledged()) return "not-attempted";
+    return (await this.#namesRootNow(tag)) ? this.#writtenState(tag) : "failed";
+  }
+
+  #firstUnacknowledged(): string | undefined {
+    return this.#looked.target.tags.find((tag) => this.#before(tag) !== this.#root && !this.#acknowledged.has(tag));
+  }
+
+  #writtenState(tag: string): TagState {
+    return this.#before(tag) === "absent" ? "created" : "moved";
+  }
+
+  #before(tag: string): Digest | "absent" | undefined {
+    return "before" in this.#looked ? this.#looked.before[tag] : undefined;
+  }
+
+  /** A write whose answer was lost may have happened: the registry is asked, under no signal of the failed run. */
+  async #namesRootNow(tag: string): Promise<boolean> {
+    if (!hasCode(this.#error, "connection_failed", "timeout", "cancelled", "unavailable")) return false;
+    const controller = new AbortController();
+    const giveUp = this.#options.clock.after(5000, () =>
+      controller.abort(new WaybillError("timeout", `Cannot ask for tag "${tag}": no answer in 5 s`)),
+    );
+    try {
+      const store = await this.#options.open(this.at);
+      return (await store.tagged(tag, { signal: controller.signal }))?.digest === this.#root;
+    } catch {
+      return false;
+    } finally {
+      giveUp();
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
