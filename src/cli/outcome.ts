@@ -3,13 +3,14 @@ import type { CreateResult } from "../verbs/create.ts";
 
 type Target = CreateResult["targets"][number];
 
+const done: ReadonlySet<string> = new Set(["created", "moved", "unchanged"]);
+
+/** Tags in these states name something else than before the run. */
+const stays: ReadonlySet<string> = new Set(["created", "moved", "left-behind"]);
+
 /** True when everything that was asked for is at `target`. */
 export function isComplete(target: Target): boolean {
-  return (
-    target.error === undefined &&
-    !target.heldBack &&
-    target.tags.every(({ state }) => state !== "failed" && state !== "not-attempted")
-  );
+  return target.error === undefined && !target.heldBack && target.tags.every(({ state }) => done.has(state));
 }
 
 /**
@@ -21,7 +22,7 @@ export function outcomeError(result: CreateResult): unknown {
   const first = failed.find(({ error }) => error !== undefined) ?? failed[0];
   if (!first) return undefined;
   const error = first.error ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
-  const moved = result.targets.some(({ tags }) => tags.some(({ state }) => state === "created" || state === "moved"));
+  const moved = result.targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
   if (!moved || !(error instanceof WaybillError)) return error;
   const seen = `${failed.length} of ${result.targets.length} targets failed after a tag had moved: ${error.message}`;
   const advice =

@@ -21,6 +21,7 @@ export interface CreateFlags extends RegistryFlags {
   readonly preferIndex?: boolean;
   readonly referrers?: string;
   readonly onError?: "abort" | "keep-going";
+  readonly onTagError?: "finish" | "rollback";
   readonly verify?: "ack" | "manifests" | "full";
   /** False for `--no-clobber`. */
   readonly clobber?: boolean;
@@ -80,6 +81,7 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
     noClobber: flags.clobber === false,
     expectDigests: flags.expectDigest ?? [],
     ...(flags.onError && { onError: flags.onError }),
+    ...(flags.onTagError && { onTagError: flags.onTagError }),
     ...(flags.verify && { verify: flags.verify }),
   };
 }

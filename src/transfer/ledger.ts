@@ -1,16 +1,21 @@
 import type { Clock } from "../async/clock.ts";
+import { withDeadline } from "../async/deadline.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
+import { toPush } from "./closure.ts";
 import type { Looked } from "./look.ts";
 import type { StepOutcome } from "./run.ts";
 import type { Plan, TargetStep } from "./step.ts";
 
-/** What a tag came to. `failed` is said only where the tag does not name the new content, or nobody can know. */
-export type TagState = "created" | "moved" | "unchanged" | "failed" | "not-attempted";
+/**
+ * What a tag came to. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
+ * `rolled-back` names what it named before; `left-behind` is new, names the new content, and was not taken away.
+ */
+export type TagState = "created" | "moved" | "unchanged" | "failed" | "rolled-back" | "left-behind" | "not-attempted";
 
 export interface TagResult {
   readonly tag: string;
@@ -41,6 +46,9 @@ export interface LedgerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How long the run may take to find out, or to put right, after it has failed. */
+const apartMs = 10_000;
+
 /** Keeps account of one target while the plan runs. */
 export class Ledger {
   readonly at: Location;
@@ -52,7 +60,9 @@ export class Ledger {
   #open = 0;
   #endedAt: number | undefined;
   #error: unknown;
-  #tagStep: StepOutcome | undefined;
+  /** Tags whose writing failed, or was cancelled while it was under way. */
+  readonly #failed = new Set<string>();
+  readonly #putBack = new Map<string, TagState>();
   #isHeldBack = false;
 
   constructor(looked: Looked, root: Digest, options: LedgerOptions) {
@@ -91,12 +101,18 @@ export class Ledger {
   }
 
   settle(step: TargetStep, outcome: StepOutcome): void {
-    if (step.kind === "tag") this.#tagStep = outcome;
+    if (step.kind === "tag" && outcome.state === "failed") this.#noteFailed(step.tags);
     if (outcome.state === "not-attempted") this.#isHeldBack = true;
     if (outcome.state === "failed") this.#error ??= outcome.error;
     if (outcome.state === "done" && step.kind === "stage" && step.role === "blob")
       this.#count(step.content, outcome.result);
     if (--this.#open === 0) this.#end();
+  }
+
+  /** Tags of one step are written one after another: what failed is the first that was not acknowledged. */
+  #noteFailed(tags: readonly string[]): void {
+    const failed = tags.find((tag) => !this.#acknowledged.has(tag));
+    if (failed !== undefined) this.#failed.add(failed);
   }
 
   #count(blob: Descriptor, result: string): void {
@@ -110,6 +126,35 @@ export class Ledger {
     if (signal?.aborted) this.#error ??= signal.reason;
     const error = this.#error === undefined ? {} : { error: messageOf(this.#error) };
     report({ type: "work-done", id: formatLocation(this.at), at: this.#endedAt, ...error });
+  }
+
+  /** Puts the tags back that this run has moved and that are still ours. New tags stay and are told as left behind. */
+  async rollBack(): Promise<void> {
+    for (const tag of this.#looked.target.tags) {
+      if (this.#before(tag) === this.#root) continue;
+      if (!this.#acknowledged.has(tag) && !(this.#failed.has(tag) && (await this.#namesRootNow(tag)))) continue;
+      const before = this.#before(tag);
+      const state = before === "absent" || before === undefined ? "left-behind" : await this.#restore(tag, before);
+      if (state) this.#putBack.set(tag, state);
+    }
+  }
+
+  /** What became of it; nothing where it keeps the new content. */
+  async #restore(tag: string, before: Digest): Promise<TagState | undefined> {
+    try {
+      return await this.#apart(async (signal) => {
+        const store = await this.#options.open(this.at);
+        const now = (await store.tagged(tag, { signal }))?.digest;
+        // Somebody else's move is not ours to undo.
+        if (now !== this.#root) return now === before ? "rolled-back" : "failed";
+        const old = await store.manifest(before, { signal });
+        await store.pushManifest(toPush(old), { tags: [tag], signal });
+        return "rolled-back";
+      });
+    } catch (error) {
+      this.#error ??= error;
+      return undefined;
+    }
   }
 
   async result(): Promise<TargetResult> {
@@ -138,13 +183,11 @@ export class Ledger {
 
   async #stateOf(tag: string): Promise<TagState> {
     if (this.#before(tag) === this.#root) return "unchanged";
+    const putBack = this.#putBack.get(tag);
+    if (putBack) return putBack;
     if (this.#acknowledged.has(tag)) return this.#writtenState(tag);
-    if (this.#tagStep?.state !== "failed" || tag !== this.#firstUnacknowledged()) return "not-attempted";
+    if (!this.#failed.has(tag)) return "not-attempted";
     return (await this.#namesRootNow(tag)) ? this.#writtenState(tag) : "failed";
-  }
-
-  #firstUnacknowledged(): string | undefined {
-    return this.#looked.target.tags.find((tag) => this.#before(tag) !== this.#root && !this.#acknowledged.has(tag));
   }
 
   #writtenState(tag: string): TagState {
@@ -155,21 +198,20 @@ export class Ledger {
     return "before" in this.#looked ? this.#looked.before[tag] : undefined;
   }
 
-  /** A write whose answer was lost may have happened: the registry is asked, under no signal of the failed run. */
+  /** A write whose answer was lost may have happened: the registry is asked. */
   async #namesRootNow(tag: string): Promise<boolean> {
     if (!hasCode(this.#error, "connection_failed", "timeout", "cancelled", "unavailable")) return false;
-    const controller = new AbortController();
-    const giveUp = this.#options.clock.after(5000, () =>
-      controller.abort(new WaybillError("timeout", `Cannot ask for tag "${tag}": no answer in 5 s`)),
-    );
     try {
       const store = await this.#options.open(this.at);
-      return (await store.tagged(tag, { signal: controller.signal }))?.digest === this.#root;
+      return (await this.#apart((signal) => store.tagged(tag, { signal })))?.digest === this.#root;
     } catch {
       return false;
-    } finally {
-      giveUp();
     }
+  }
+
+  /** What must be done although the run has failed happens under a signal of its own. */
+  async #apart<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(this.#options.clock, apartMs, work, { what: `tags of ${formatLocation(this.at)}` });
   }
 }
 

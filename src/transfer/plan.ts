@@ -1,7 +1,7 @@
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import type { BarrierStep, CheckStep, Plan, StageStep, TagStep, TargetStep, VerifyStep } from "./step.ts";
+import type { BarrierStep, CheckStep, Plan, StageStep, Step, TagStep, TargetStep, VerifyStep } from "./step.ts";
 
 /** One repository or layout, with the tags it shall get, in order, and what each of them names now. */
 export interface PlannedTarget {
@@ -15,6 +15,8 @@ export interface PlanOptions {
   readonly verify: "ack" | "manifests" | "full";
   /** No tag is written anywhere before every target is staged and verified. */
   readonly barrier: boolean;
+  /** Tags that can be put back are written first, everywhere; those that are new, and so cannot, last. Default: in the given order. */
+  readonly newTagsLast?: boolean;
 }
 
 /** From this many blobs on, asking for the manifest first is cheaper than asking for each of its blobs. */
@@ -27,15 +29,38 @@ const worthACheck = 6;
  */
 export function planPublish(closure: Closure, targets: readonly PlannedTarget[], options: PlanOptions): Plan {
   const stagings = targets.map((target) => stageTarget(closure, target, options));
-  const needed = stagings.flatMap((staging) => staging.map(({ id }) => id));
-  const barrier: BarrierStep | undefined = options.barrier
-    ? { kind: "barrier", id: `barrier ${closure.root}`, after: needed }
-    : undefined;
-  const endings = targets.map((target, at) => {
-    const staged = stagings[at]?.map(({ id }) => id) ?? [];
-    return endTarget(closure, target, { ...options, after: barrier ? [barrier.id] : staged });
+  const staged = barrierAfter(`staged ${closure.root}`, stagings);
+  const tagging = targets.map((target, at) => {
+    const after = options.barrier ? [staged.id] : idsOf(stagings[at] ?? []);
+    const tags = target.tags.filter((tag) => !options.newTagsLast || target.before[tag] !== "absent");
+    return tagSteps(closure, { ...target, tags }, { ...options, after });
   });
-  return { steps: [...stagings.flat(), ...(barrier ? [barrier] : []), ...endings.flat()] };
+  const steps = [...stagings.flat(), ...(options.barrier ? [staged] : []), ...tagging.flat()];
+  return {
+    steps: options.newTagsLast ? [...steps, ...newTagSteps(closure, targets, { ...options, tagging, staged })] : steps,
+  };
+}
+
+function newTagSteps(
+  closure: Closure,
+  targets: readonly PlannedTarget[],
+  options: PlanOptions & { readonly tagging: readonly TargetStep[][]; readonly staged: BarrierStep },
+): Step[] {
+  const moved = barrierAfter(`moved ${closure.root}`, options.tagging);
+  const after = options.barrier ? [options.staged.id, moved.id] : [moved.id];
+  const steps = targets.map((target) => {
+    const tags = target.tags.filter((tag) => target.before[tag] === "absent");
+    return tagSteps(closure, { ...target, tags }, { ...options, after, suffix: " new" });
+  });
+  return [moved, ...steps.flat()];
+}
+
+function barrierAfter(id: string, steps: readonly (readonly TargetStep[])[]): BarrierStep {
+  return { kind: "barrier", id: `barrier ${id}`, after: idsOf(steps.flat()) };
+}
+
+function idsOf(steps: readonly TargetStep[]): readonly string[] {
+  return steps.map(({ id }) => id);
 }
 
 /** True when every tag of the target names `root` already, so that nothing of it needs to be written. */
@@ -158,20 +183,23 @@ function subjectsFirst(nodes: readonly Node[]): Node[] {
   return [...ordered.values()];
 }
 
-interface Ending extends PlanOptions {
+interface Tagging extends PlanOptions {
   readonly after: readonly string[];
+  /** Tells two tag steps of one target apart. */
+  readonly suffix?: string;
 }
 
-function endTarget(closure: Closure, target: PlannedTarget, ending: Ending): TargetStep[] {
+function tagSteps(closure: Closure, target: PlannedTarget, tagging: Tagging): TargetStep[] {
   const root = closure.nodes.get(closure.root);
   const tags = target.tags.filter((tag) => target.before[tag] !== closure.root);
   if (!root || tags.length === 0) return [];
+  const { suffix = "", after, barrier, verify } = tagging;
   const { at, before } = target;
   const common = { at, content: root.content, tags };
-  const id = idOf("tag", closure.root, at);
-  const tag: TagStep = { kind: "tag", id, after: ending.after, ...common, before, compare: ending.barrier };
-  if (ending.verify === "ack") return [tag];
-  return [tag, { kind: "confirm", id: idOf("confirm", closure.root, at), after: [id], ...common }];
+  const id = idOf("tag", closure.root, at) + suffix;
+  const tag: TagStep = { kind: "tag", id, after, ...common, before, compare: barrier };
+  if (verify === "ack") return [tag];
+  return [tag, { kind: "confirm", id: idOf("confirm", closure.root, at) + suffix, after: [id], ...common }];
 }
 
 function idOf(kind: TargetStep["kind"], digest: Digest, at: Location): string {

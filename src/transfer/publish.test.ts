@@ -276,10 +276,11 @@ const points = [
 type Point = (typeof points)[number];
 
 /** `store`, failing for good from the first time that `point` is reached. */
-function failingAt(store: MemoryStore, point: Point): Store {
+function failingAt(store: MemoryStore, point: Point, skip = 0): Store {
   let looks = 0;
+  let skips = skip;
   const stop = (here: Point) => {
-    if (here === point) throw new WaybillError("unavailable", `Cannot go on: 503 at ${here}`);
+    if (here === point && skips-- <= 0) throw new WaybillError("unavailable", `Cannot go on: 503 at ${here}`);
   };
   return {
     ...store,
@@ -399,5 +400,93 @@ describe("publish to several targets as one", () => {
     );
 
     expect(results.map(({ error }) => error)).toEqual([undefined, undefined]);
+  });
+
+  test.each([0, 1, 2])(
+    "puts every moved tag back when target %s refuses its tag, and writes no new one",
+    async (failing) => {
+      const source = createMemoryStore("source");
+      const { index } = await twoPlatforms(source);
+      const shelves = ["a", "b", "c"].map((name) => createMemoryStore(name));
+      const old = await Promise.all(
+        shelves.map((store) => pushImage(store, { layers: [bytesOf("old")], tags: ["1"] })),
+      );
+      const stores = shelves.map((store, at) => (at === failing ? failingAt(store, "pushManifest by tag") : store));
+
+      const { results } = await publishTo(
+        index,
+        shelves.map((store) => ({ at: store.location, tags: ["new", "1"] })),
+        {
+          source,
+          stores,
+          policy: { onTagError: "rollback" },
+        },
+      );
+
+      for (const [at, result] of results.entries()) {
+        expect(shelves[at]!.shelf.tags.get("1")).toBe(old[at]!.descriptor.digest);
+        expect(shelves[at]!.shelf.tags.has("new")).toBe(false);
+        const moved = result.tags.find(({ tag }) => tag === "1")?.state;
+        expect(["rolled-back", "not-attempted", "failed"]).toContain(moved);
+        expect(moved === "failed").toBe(at === failing);
+      }
+    },
+  );
+
+  test("tells which tags it could not put back: new ones, and those of a registry that refuses", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
+    const old = await pushImage(a, { layers: [bytesOf("old")], tags: ["1"] });
+    await pushImage(b, { layers: [bytesOf("old")], tags: ["1"] });
+    const stores = [a, failingAt(b, "pushManifest by tag", 1)];
+
+    const { results } = await publishTo(
+      index,
+      [a, b].map((store) => ({ at: store.location, tags: ["1", "new"] })),
+      {
+        source,
+        stores,
+        policy: { onTagError: "rollback" },
+      },
+    );
+
+    expect(results.map(({ tags }) => tags.map(({ state }) => state))).toEqual([
+      ["rolled-back", "left-behind"],
+      ["moved", "failed"],
+    ]);
+    expect(b.shelf.tags.get("1")).toBe(index.descriptor.digest);
+    expect(a.shelf.tags.get("1")).toBe(old.descriptor.digest);
+    expect(a.shelf.tags.get("new")).toBe(index.descriptor.digest);
+  });
+
+  test("does not put back a tag that somebody else has moved on", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
+    await pushImage(a, { layers: [bytesOf("old")], tags: ["1"] });
+    await pushImage(b, { layers: [bytesOf("old")], tags: ["1"] });
+    const theirs = await pushImage(a, { layers: [bytesOf("theirs")] });
+    const refusing: Store = {
+      ...b,
+      pushManifest: async (manifest, options) => {
+        if (!options?.tags?.length) return b.pushManifest(manifest, options);
+        a.shelf.tags.set("1", theirs.descriptor.digest);
+        throw new WaybillError("auth_denied", "Cannot push manifest: 403");
+      },
+    };
+
+    const { results } = await publishTo(
+      index,
+      [a, b].map((store) => ({ at: store.location, tags: ["1"] })),
+      {
+        source,
+        stores: [a, refusing],
+        policy: { onTagError: "rollback" },
+      },
+    );
+
+    expect(a.shelf.tags.get("1")).toBe(theirs.descriptor.digest);
+    expect(results[0]?.tags).toMatchObject([{ state: "failed" }]);
   });
 });

@@ -8,6 +8,7 @@ import { unclobbered, type Looked } from "./look.ts";
 import { performOn } from "./perform.ts";
 import { planPublish } from "./plan.ts";
 import { run } from "./run.ts";
+import type { Step } from "./step.ts";
 
 /** How targets depend on each other, and what counts as proof. */
 export interface PublishPolicy {
@@ -16,6 +17,11 @@ export interface PublishPolicy {
    * `keep-going`: each target for itself.
    */
   readonly onError: "abort" | "keep-going";
+  /**
+   * When a tag cannot be written. `finish` (default): the other targets get theirs. `rollback`: what was moved is put back; tags
+   * that are new, and so cannot be put back, are written last.
+   */
+  readonly onTagError?: "finish" | "rollback";
   /** What is asked for before tags are written. Default: `ack` for one target, `manifests` for several. */
   readonly verify?: "ack" | "manifests" | "full";
   /** Never move a tag that names something else. */
@@ -48,8 +54,9 @@ export async function publish(
   const ledgerAt = (at: Location) => ledgers.find((ledger) => sameLocation(ledger.at, at));
   const planned = judged.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
   const barrier = policy.onError === "abort" && planned.length > 1;
+  const rollsBack = policy.onTagError === "rollback";
   const verify = policy.verify ?? (looked.length > 1 ? "manifests" : "ack");
-  const plan = isAborted ? { steps: [] } : planPublish(closure, planned, { barrier, verify });
+  const plan = isAborted ? { steps: [] } : planPublish(closure, planned, { barrier, verify, newTagsLast: rollsBack });
   for (const ledger of ledgers) ledger.begin(plan, isAborted);
   const perform = performOn({
     ...options,
@@ -58,11 +65,17 @@ export async function publish(
     onTagged: (at, tag) => ledgerAt(at)?.tagged(tag),
     onSent: (at, bytes) => ledgerAt(at)?.sent(bytes),
   });
-  await run(plan, {
+  const outcomes = await run(plan, {
     perform,
     ...(options.signal && { signal: options.signal }),
-    others: (step) => (barrier && step.kind !== "tag" && step.kind !== "confirm" ? "abort" : "leave"),
+    others: (step) => (isTagging(step) ? (rollsBack ? "stop" : "leave") : barrier ? "abort" : "leave"),
     onSettled: (step, outcome) => step.kind !== "barrier" && ledgerAt(step.at)?.settle(step, outcome),
   });
+  const isTagFailure = plan.steps.some((step) => isTagging(step) && outcomes.get(step.id)?.state === "failed");
+  if (rollsBack && isTagFailure) await Promise.all(ledgers.map((ledger) => ledger.rollBack()));
   return Promise.all(ledgers.map((ledger) => ledger.result()));
+}
+
+function isTagging(step: Step): boolean {
+  return step.kind === "tag" || step.kind === "confirm";
 }

@@ -35,6 +35,8 @@ export interface CreateRequest {
   readonly referrers: string;
   /** How several targets depend on each other; default `abort`: no tag is written anywhere before all are staged. */
   readonly onError?: PublishPolicy["onError"];
+  /** When a tag cannot be written; default `finish`: the other targets get theirs. */
+  readonly onTagError?: PublishPolicy["onTagError"];
   /** Default `ack` for one target, `manifests` for several. */
   readonly verify?: PublishPolicy["verify"];
   /** Never move a tag that names something else. */
@@ -78,8 +80,8 @@ export async function create(request: CreateRequest, context: Context): Promise<
   );
   const looked = await looking;
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
-  const { onError = "abort", verify, noClobber = false } = request;
-  const how: PublishPolicy = { onError, noClobber, ...(verify && { verify }) };
+  const { onError = "abort", onTagError = "finish", verify, noClobber = false } = request;
+  const how: PublishPolicy = { onError, onTagError, noClobber, ...(verify && { verify }) };
   return publishGathered(gathered, { looked, referrers: policy, open, options: { ...context, policy: how } });
 }
 

@@ -90,6 +90,12 @@ function addPublishOptions(command: Command): void {
     "What to ask for before tags are written: ack (nothing more), manifests or full (default: ack for one target, manifests for several)",
     ["ack", "manifests", "full"],
   );
+  addChoice(
+    command,
+    "--on-tag-error <policy>",
+    "When a tag cannot be written: finish (the other targets get theirs) or rollback (tags that were moved are put back) (default: finish)",
+    ["finish", "rollback"],
+  );
   command.option("-n, --no-clobber", "Never move a tag that names something else");
   addList(
     command,
