@@ -10,7 +10,8 @@ export type AddressClass = "public" | "private" | "loopback" | "forbidden";
 
 type Parsed = ReturnType<typeof ipaddr.parse>;
 
-const metadata = new Set(["fd00:ec2::254"]);
+// Of AWS, Google, Alibaba, Azure and Oracle, as far as they are not link-local.
+const metadata = new Set(["fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"]);
 
 const classes: Readonly<Record<string, AddressClass>> = {
   loopback: "loopback",

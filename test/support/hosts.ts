@@ -33,27 +33,28 @@ export interface InternetOptions extends Partial<StoresOptions> {
   readonly config?: object;
 }
 
-/** Hosts by `host[:port]` of their URLs. The caller disposes of it. */
+/** Hosts by `host[:port]` of their URLs, or real sockets. The caller disposes of it. */
 export async function internet(
-  hosts: Readonly<Record<string, HostScript>>,
+  hosts: Readonly<Record<string, HostScript>> | "sockets",
   { config = {}, ...options }: InternetOptions = {},
 ): Promise<Internet> {
   const home = mkdtempSync(join(tmpdir(), "waybill-home-"));
   writeFileSync(join(home, "config.json"), JSON.stringify(config));
   const seen: Seen[] = [];
   const events: WaybillEvent[] = [];
+  const scripts = hosts === "sockets" ? {} : hosts;
   const send: Send = async (request) => {
     const { host } = new URL(request.url);
     const told = await seenOf(request);
     seen.push(told);
-    return (await hosts[host]?.(request, told)) ?? respond(request, 404);
+    return (await scripts[host]?.(request, told)) ?? respond(request, 404);
   };
   const stores = await openStores({
     clock: systemClock(),
     random: () => 0,
     env: { HOME: home, DOCKER_CONFIG: home },
     report: (event) => void events.push(event),
-    network: { send, close: async () => undefined },
+    ...(hosts !== "sockets" && { network: { send, close: async () => undefined } }),
     ...options,
   });
   return {
