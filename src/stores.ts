@@ -3,6 +3,7 @@ import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
 import { withoutEchoes } from "./http/echoes.ts";
 import { createNetwork, type Network } from "./http/network.ts";
+import { eventLoopLoad } from "./http/own-load.ts";
 import { proxyFromEnv, proxyPasswords } from "./http/proxy.ts";
 import { followRedirects } from "./http/redirect.ts";
 import { retry } from "./http/retry.ts";
@@ -140,7 +141,7 @@ function interceptors(options: StoresOptions, { credentials, places, scopes }: P
     authorize({ ...options, credentials, scopesFor: (registry) => scopes.get(registry) ?? [] }),
     withoutEchoes({ secrets: proxyPasswords(options.env) }),
     followRedirects(),
-    throttle(options),
+    throttle({ ...options, ownLoad: eventLoopLoad(options.clock) }),
     trace(options),
   ];
 }

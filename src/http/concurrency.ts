@@ -5,11 +5,16 @@ export interface Concurrency {
   readonly window: readonly number[];
   /** The lowest 95th percentile of a window so far; `undefined` until the first window is full. */
   readonly best?: number;
+  /** It was too many once: from then on more are tried in small steps. */
+  readonly wasHalved?: boolean;
 }
 
 export type ConcurrencyEvent =
-  /** An answer of the usual kind, `latencyMs` from the request to its headers. */
-  | { readonly type: "answered"; readonly latencyMs: number }
+  /**
+   * An answer of the usual kind, `latencyMs` from the request to its headers. `ownLoad`, from 0 to 1, is how busy we were
+   * ourselves: an answer that waited for us says nothing about the registry by being late.
+   */
+  | { readonly type: "answered"; readonly latencyMs: number; readonly ownLoad?: number }
   /** 429, 503 or an HTTP/2 ENHANCE_YOUR_CALM. */
   | { readonly type: "overloaded" };
 
@@ -18,23 +23,37 @@ const most = 64;
 const windowLength = 32;
 /** Below this, a doubled latency is noise. */
 const noiseMs = 50;
+/** Busier than this, we are what answers wait for. */
+const busyLoad = 0.7;
 
 /** What an origin gets before anything is known about it. */
 export const initialConcurrency: Concurrency = { limit: 32, window: [] };
 
-/** The state after `event`: one more after each full window of good answers, half after overload or a doubled 95th percentile. */
+/**
+ * The state after `event`: more after each full window of good answers, twice as many until it was too many once; half after
+ * overload or a doubled 95th percentile.
+ */
 export function stepConcurrency(state: Concurrency, event: ConcurrencyEvent): Concurrency {
   if (event.type === "overloaded") return halved(state);
+  if (isOurOwnDelay(state, event)) return state;
   const window = [...state.window, event.latencyMs];
   if (window.length < windowLength) return { ...state, window };
   const high = percentile95(window);
   const best = Math.min(state.best ?? high, high);
   if (high > 2 * best + noiseMs) return { ...halved(state), best: best * 1.25 };
-  return { limit: Math.min(most, state.limit + 8), window: [], best };
+  const more = state.wasHalved ? 8 : state.limit;
+  return { ...state, limit: Math.min(most, state.limit + more), window: [], best };
+}
+
+function isOurOwnDelay(
+  { best }: Concurrency,
+  { latencyMs, ownLoad = 0 }: ConcurrencyEvent & { type: "answered" },
+): boolean {
+  return ownLoad > busyLoad && best !== undefined && latencyMs > 2 * best + noiseMs;
 }
 
 function halved(state: Concurrency): Concurrency {
-  return { ...state, limit: Math.max(least, Math.floor(state.limit / 2)), window: [] };
+  return { ...state, limit: Math.max(least, Math.floor(state.limit / 2)), window: [], wasHalved: true };
 }
 
 function percentile95(values: readonly number[]): number {

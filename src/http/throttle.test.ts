@@ -116,7 +116,8 @@ describe("stepConcurrency", () => {
   const answered = (latencyMs: number): ConcurrencyEvent => ({ type: "answered", latencyMs });
   const after = (events: ConcurrencyEvent[]) => events.reduce(stepConcurrency, initialConcurrency);
 
-  test("grows to 64 while answers stay fast", () => {
+  test("grows to 64 with the first window of fast answers, and stays there", () => {
+    expect(after(times(32).map(() => answered(50))).limit).toBe(64);
     expect(after(times(200).map(() => answered(50))).limit).toBe(64);
   });
 
@@ -125,8 +126,17 @@ describe("stepConcurrency", () => {
     expect(after(times(20).map(() => ({ type: "overloaded" }))).limit).toBe(2);
   });
 
-  test("halves when the 95th percentile doubles", () => {
-    expect(after([...times(32).map(() => answered(100)), ...times(32).map(() => answered(300))]).limit).toBe(20);
+  const many = (count: number, latencyMs: number) => times(count).map(() => answered(latencyMs));
+
+  test("halves when the 95th percentile doubles, and grows in small steps from then on", () => {
+    expect(after([...many(32, 100), ...many(32, 300)]).limit).toBe(32);
+    expect(after([...many(32, 100), ...many(32, 300), ...many(32, 100)]).limit).toBe(40);
+  });
+
+  test("does not blame late answers on the registry while we are busy ourselves", () => {
+    const late = (ownLoad: number) => times(200).map(() => ({ ...answered(1000), ownLoad }));
+    expect(after([...many(32, 50), ...late(0.95)]).limit).toBe(64);
+    expect(after([...many(32, 50), ...late(0.3)]).limit).toBeLessThan(64);
   });
 
   test("stays between 2 and 64 and remembers at most one window for any history", () => {

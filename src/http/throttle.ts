@@ -6,6 +6,7 @@ import { hasCode } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
 import type { Concurrency, ConcurrencyEvent } from "./concurrency.ts";
 import { initialConcurrency, stepConcurrency } from "./concurrency.ts";
+import type { OwnLoad } from "./own-load.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Operation, Origin } from "./send.ts";
 import { originOf } from "./send.ts";
 
@@ -13,6 +14,8 @@ export interface ThrottleOptions {
   readonly clock: Clock;
   /** Slots that only manifests, tokens and tags may use, beside the others; default 8. */
   readonly reserved?: number;
+  /** How busy this process is itself: while it is, late answers are not blamed on the registry. Default never. */
+  readonly ownLoad?: OwnLoad;
 }
 
 interface Gate {
@@ -29,12 +32,12 @@ const patienceMs = 5000;
 
 /**
  * Limits how many requests each origin has at the same time, and learns how many it bears: more while its answers stay fast,
- * half after 429, 503 or a doubled latency.
+ * half after 429, 503 or a doubled latency that is not our own doing.
  *
  * Uploads have slots of their own, because their bodies come from reads. A slot is held until the response's body has ended,
  * except by blobs, which give it back with their headers: their bodies move only as fast as uploads elsewhere take them.
  */
-export function throttle({ clock, reserved = 8 }: ThrottleOptions): Interceptor {
+export function throttle({ clock, reserved = 8, ownLoad = () => 0 }: ThrottleOptions): Interceptor {
   const gates = new Map<Origin, Gate>();
 
   function gateOf(origin: Origin): Gate {
@@ -49,7 +52,7 @@ export function throttle({ clock, reserved = 8 }: ThrottleOptions): Interceptor 
     const startedAt = clock.now();
     try {
       const response = await next(request);
-      learn(gate, request, response, clock.now() - startedAt);
+      learn(gate, request, response, { latencyMs: clock.now() - startedAt, ownLoad: ownLoad() });
       return holdsSlot(request) ? afterBody(response, release) : released(response, release);
     } catch (error) {
       release();
@@ -99,11 +102,16 @@ function isCalmAsked(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof Error && error.cause.message.includes("ENHANCE_YOUR_CALM");
 }
 
-function learn(gate: Gate, request: HttpRequest, response: HttpResponse, latencyMs: number): void {
+function learn(
+  gate: Gate,
+  request: HttpRequest,
+  response: HttpResponse,
+  seen: { readonly latencyMs: number; readonly ownLoad: number },
+): void {
   const overloaded = response.status === 429 || response.status === 503;
   // How long an upload takes says more about its size than about the registry.
   if (!overloaded && request.operation === "upload-body") return;
-  step(gate, overloaded ? { type: "overloaded" } : { type: "answered", latencyMs });
+  step(gate, overloaded ? { type: "overloaded" } : { type: "answered", ...seen });
 }
 
 function step(gate: Gate, event: ConcurrencyEvent): void {
