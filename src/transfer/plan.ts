@@ -19,15 +19,24 @@ export interface PlanOptions {
   readonly newTagsLast?: boolean;
 }
 
+/** One target: acknowledgements are proof enough, and its tag's write stages the root. */
+const alone: PlanOptions = { barrier: false, verify: "ack" };
+/** Several: none of them is tagged before all of them are complete. */
+const asOne: PlanOptions = { barrier: true, verify: "manifests" };
+
 /** From this many blobs on, asking for the manifest first is cheaper than asking for each of its blobs. */
 const worthACheck = 6;
 
 /**
  * What to do so that every target holds `closure` and names its root. Pure: the same input gives the same plan. Content is
  * staged children first; tags come last. What is read from a target is not staged to it, and a target whose tags are right
- * already only gets the referrers that it lacks.
+ * already only gets the referrers that it lacks. Default: several targets wait for each other and are verified.
  */
-export function planPublish(closure: Closure, targets: readonly PlannedTarget[], options: PlanOptions): Plan {
+export function planPublish(
+  closure: Closure,
+  targets: readonly PlannedTarget[],
+  options: PlanOptions = targets.length > 1 ? asOne : alone,
+): Plan {
   const stagings = targets.map((target) => stageTarget(closure, target, options));
   const staged = barrierAfter(`staged ${closure.root}`, stagings);
   const tagging = targets.map((target, at) => {

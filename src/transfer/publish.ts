@@ -29,7 +29,8 @@ export interface PublishPolicy {
 }
 
 export interface PublishOptions {
-  readonly policy: PublishPolicy;
+  /** Default: `abort`, `finish`. */
+  readonly policy?: PublishPolicy;
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
   readonly report: Report;
@@ -47,7 +48,7 @@ export async function publish(
   looked: readonly Looked[],
   options: PublishOptions,
 ): Promise<readonly TargetResult[]> {
-  const { policy } = options;
+  const { policy = { onError: "abort" } } = options;
   const judged = looked.map((entry) => (policy.noClobber ? unclobbered(entry, closure.root) : entry));
   const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
   const ledgers = judged.map((entry) => new Ledger(entry, closure.root, options));

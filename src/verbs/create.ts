@@ -89,7 +89,7 @@ interface Publishing {
   readonly looked: readonly Looked[];
   readonly referrers: ReferrersPolicy;
   readonly open: (location: Location) => Promise<Source>;
-  readonly options: PublishOptions;
+  readonly options: PublishOptions & { readonly policy: PublishPolicy };
 }
 
 async function publishGathered(gathered: Gathered, publishing: Publishing): Promise<CreateResult> {

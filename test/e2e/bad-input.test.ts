@@ -202,12 +202,16 @@ test("create from a host that answers with a login page says that it is no regis
 test("create that fails on one of two registries exits with 3 once a tag has moved, else with the failure's own code", async () => {
   await using readOnly = await startRegistry({ readOnly: true });
 
-  const both = await run(["-t", `${registry.host}/moved:1`, "-t", `${readOnly.host}/moved:1`, app()]);
+  const targets = ["-t", `${registry.host}/moved:1`, "-t", `${readOnly.host}/moved:1`];
+  const held = await run([...targets, app()]);
+  const both = await run(["--on-error", "keep-going", ...targets, app()]);
   const only = await run(["-t", `${readOnly.host}/moved:1`, app()]);
 
   expectFailure(both, 3, /^ERROR: Cannot publish everywhere: 1 of 2 targets failed after a tag had moved/m);
   expect(only.code).not.toBe(3);
   expect(only.code).toBeGreaterThan(0);
+  expect(held.code).toBe(only.code);
+  expect(held.stderr).toContain("held back: another target failed");
 });
 
 test.each([
