@@ -7,6 +7,7 @@ import type { Host } from "./host.ts";
 import { openMetadataFile } from "./metadata-file.ts";
 import type { RegistryFlags } from "./options.ts";
 import { isComplete, outcomeError } from "./outcome.ts";
+import { writeResult } from "./result.ts";
 import { progressMode } from "./show/mode.ts";
 import { openShow } from "./show/show.ts";
 import { summaryText } from "./show/summary.ts";
@@ -97,7 +98,7 @@ async function readSource(path: string): Promise<{ path: string; content: Uint8A
 }
 
 function printRoot(result: CreateResult, host: Host): void {
-  host.stdout.write(result.root.bytes);
+  writeResult(host.stdout, result.root.bytes);
   host.stdout.write("\n");
 }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { display, displayLines, widthOf } from "./display.ts";
+import { display, displayJson, displayLines, widthOf } from "./display.ts";
 
 describe("display", () => {
   test("leaves ordinary text alone", () => {
@@ -41,6 +41,16 @@ describe("display", () => {
       }),
     );
   });
+});
+
+test("displayJson means the same and holds nothing that display escapes", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const shown = displayJson(JSON.stringify({ [text]: [text] }));
+      expect(JSON.parse(shown)).toEqual({ [text]: [text] });
+      expect(display(shown)).toBe(shown);
+    }),
+  );
 });
 
 test("displayLines keeps line feeds and tabs only", () => {

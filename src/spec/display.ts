@@ -23,10 +23,21 @@ export function displayLines(text: string): string {
   return text.replace(unprintable, (char) => (char === "\n" || char === "\t" ? char : escapeOf(char)));
 }
 
+/** `json` with the same meaning, all in one line: what `display` escapes is written as JSON's own escapes, also where JSON lets it stand. */
+export function displayJson(json: string): string {
+  return json.replace(unprintable, (char) =>
+    [...Array(char.length).keys()].map((at) => `\\u${hexOf(char.charCodeAt(at), 4)}`).join(""),
+  );
+}
+
 function escapeOf(char: string): string {
   const code = char.codePointAt(0) ?? 0;
-  if (code < 0x100) return named[char] ?? `\\x${code.toString(16).padStart(2, "0")}`;
-  return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  if (code < 0x100) return named[char] ?? `\\x${hexOf(code, 2)}`;
+  return code < 0x10000 ? `\\u${hexOf(code, 4)}` : `\\U${hexOf(code, 8)}`;
+}
+
+function hexOf(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, "0");
 }
 
 function cut(text: string, maxWidth: number): string {

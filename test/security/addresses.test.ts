@@ -202,9 +202,12 @@ describe("S03 layouts that people have work without a flag", () => {
     expect(await pull(`${server.host}/app:1`)).toBe(mediaTypes.ociManifest);
   });
 
-  test("S03 a private registry with realm and object store on a second private host", async (context) => {
+  test("S03 a private registry with realm and object store on a second private host", async ({ skip }) => {
     const address = ownAddress("private");
-    if (address === undefined) return context.skip("this machine has no private address");
+    if (address === undefined) {
+      skip("this machine has no private address");
+      return;
+    }
     await using second = await evilHost(
       (arrived, response, request) =>
         (arrived.target.startsWith("/blob") ? registry() : tokens)(arrived, response, request),
@@ -227,9 +230,12 @@ describe("S03 layouts that people have work without a flag", () => {
     expect(local.arrived).toEqual([]);
   }
 
-  test("S03 a public registry leads to no private host, and to a public one", async (context) => {
+  test("S03 a public registry leads to no private host, and to a public one", async ({ skip }) => {
     const [near, far] = [ownAddress("private"), ownAddress("public")];
-    if (near === undefined || far === undefined) return context.skip("this machine has no such addresses");
+    if (near === undefined || far === undefined) {
+      skip("this machine has no such addresses");
+      return;
+    }
     await using local = await evilHost(registry(), { address: near });
     await using cdn = await evilHost(registry(), { address: far });
     await using leading = await evilHost(redirect(`http://${local.host}/`), { address: far });

@@ -11,8 +11,8 @@ import {
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
-import { displayLines } from "../../spec/display.ts";
 import { inspect } from "../../verbs/inspect.ts";
+import { writeResult } from "../result.ts";
 import { openShow } from "../show/show.ts";
 
 interface InspectFlags extends RegistryFlags {
@@ -46,6 +46,5 @@ async function show(name: string, flags: InspectFlags, host: Host): Promise<void
   const news = await openShow("quiet", options);
   await using context = await openCommandContext(flags, host, news.report);
   const shown = await inspect({ reference: name, raw: flags.raw === true, format: flags.format ?? "" }, context);
-  // What a template prints is for programs, unless somebody looks: then nothing in it may steer the terminal.
-  host.stdout.write(typeof shown === "string" && host.stdout.isTTY ? displayLines(shown) : shown);
+  writeResult(host.stdout, shown);
 }

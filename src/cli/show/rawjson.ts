@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { displayJson } from "../../spec/display.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import { Board, retryText, type Row } from "./board.ts";
 import type { Renderer, RendererOptions } from "./show.ts";
@@ -10,7 +11,7 @@ export function rawJsonRenderer(options: RendererOptions): Renderer {
     event(event) {
       const row = board.apply(event);
       const status = row ? statusOf(event, row) : unattached(event);
-      if (status) options.output.write(`${JSON.stringify(status)}\n`);
+      if (status) options.output.write(`${displayJson(JSON.stringify(status))}\n`);
     },
     close: () => undefined,
   };
