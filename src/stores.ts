@@ -17,7 +17,7 @@ import { repositoryScope } from "./registry/auth/scope.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
 import { credentialChain } from "./registry/credentials/chain.ts";
 import type { CredentialSource } from "./registry/credentials/credential.ts";
-import { nodeCredentialEnvironment } from "./registry/credentials/environment.ts";
+import { nodeCredentialEnvironment, type CredentialEnvironment } from "./registry/credentials/environment.ts";
 import { endpoints, type Endpoints } from "./registry/endpoint.ts";
 import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
@@ -57,6 +57,8 @@ export interface StoresOptions {
   readonly maxDescriptors?: number;
   /** The buildx builder whose registry settings apply; default `$BUILDX_BUILDER`, else the current one. */
   readonly builder?: string;
+  /** In place of the user's own files and helpers, for tests and simulations. */
+  readonly environment?: CredentialEnvironment;
   /** In place of sockets, for tests and simulations; the options about TLS, proxies, HTTP/2 and private hosts are then its own affair. */
   readonly network?: Network;
 }
@@ -81,7 +83,7 @@ export interface Stores extends AsyncDisposable {
  * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  const environment = nodeCredentialEnvironment(options.env);
+  const { environment = nodeCredentialEnvironment(options.env) } = options;
   const builder = await builderSettings(environment, options.builder);
   const credentials = credentialChain(environment, options);
   const places = endpoints({
@@ -114,7 +116,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
 }
 
 function openNetwork(options: StoresOptions, builder: BuilderSettings): Network {
-  const environment = nodeCredentialEnvironment(options.env);
+  const { environment = nodeCredentialEnvironment(options.env) } = options;
   const { clock, userAgent = "waybill", allowPrivate } = options;
   return createNetwork({
     clock,

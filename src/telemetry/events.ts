@@ -76,3 +76,14 @@ export type Report = (event: WaybillEvent) => void;
 
 /** Hears everything, says nothing. */
 export const silent: Report = () => undefined;
+
+/** `report`, unable to fail what it hears of: what it throws is dropped. Where a composition begins, once. */
+export function guarded(report: Report): Report {
+  return (event) => {
+    try {
+      report(event);
+    } catch {
+      // Whoever listens has a bug; the run has none.
+    }
+  };
+}

@@ -2,7 +2,7 @@ import type { Clock, Random } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import type { Location } from "../spec/reference.ts";
 import { openStores, type Stores, type StoresOptions } from "../stores.ts";
-import type { Report } from "../telemetry/events.ts";
+import { guarded, type Report } from "../telemetry/events.ts";
 
 /** What a verb needs of the world. */
 export interface Context {
@@ -36,7 +36,8 @@ export interface ContextOptions extends StoresOptions {
 export async function openContext(
   options: ContextOptions,
 ): Promise<Context & Pick<Stores, "send" | "bareSend" | "endpoints" | "registry"> & AsyncDisposable> {
-  const stores = await openStores(options);
-  const { report, clock, random, signal } = options;
+  const { clock, random, signal } = options;
+  const report = guarded(options.report);
+  const stores = await openStores({ ...options, report });
   return { ...stores, report, clock, random, signal };
 }
