@@ -81,18 +81,23 @@ export function flowJudge(now: number, deadlines: Deadlines): FlowJudge {
   };
 }
 
-/** Calls `look` about once a second, one timer at a time, until the returned function is called. */
-export function lookRegularly(clock: Clock, deadlines: Deadlines, look: (now: number) => void): () => void {
+/** Calls `look` about once a second until the returned function is called. */
+export type LookRegularly = (look: (now: number) => void) => () => void;
+
+/** One timer for all that is looked at; none while that is nothing. */
+export function regularLooks(clock: Clock, deadlines: Deadlines): LookRegularly {
   const periodMs = Math.max(1, Math.min(1000, deadlines.idleMs / 2, deadlines.headersMs / 2));
-  let stopped = false;
-  let cancel = clock.after(periodMs, tick);
+  const looks = new Set<(now: number) => void>();
+  let cancel: () => void = () => undefined;
   function tick(): void {
-    if (stopped) return;
     cancel = clock.after(periodMs, tick);
-    look(clock.now());
+    for (const look of looks) look(clock.now());
   }
-  return () => {
-    stopped = true;
-    cancel();
+  return (look) => {
+    if (looks.size === 0) cancel = clock.after(periodMs, tick);
+    looks.add(look);
+    return () => {
+      if (looks.delete(look) && looks.size === 0) cancel();
+    };
   };
 }

@@ -1,8 +1,8 @@
 import type { Clock } from "../async/clock.ts";
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
-import type { Deadlines, FlowJudge } from "./deadlines.ts";
-import { DeadlineExpired, flowJudge, headersDeadlineMs, lookRegularly } from "./deadlines.ts";
+import type { Deadlines, FlowJudge, LookRegularly } from "./deadlines.ts";
+import { DeadlineExpired, flowJudge, headersDeadlineMs } from "./deadlines.ts";
 import type { IncomingStream } from "./incoming.ts";
 import { Incoming } from "./incoming.ts";
 import type { Outgoing } from "./outgoing.ts";
@@ -15,6 +15,8 @@ import type { HttpHeaders, HttpRequest, HttpResponse } from "./send.ts";
 export interface AttemptContext {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** What looks at an attempt's progress, shared by all. */
+  readonly lookRegularly: LookRegularly;
   /** Counts an event that came after the attempt had ended. */
   readonly onLate: () => void;
 }
@@ -48,8 +50,9 @@ export class Exchange {
   readonly #context: AttemptContext;
   readonly #wire: Wire;
   #controller: AbortController | undefined;
-  readonly #judgeSending: FlowJudge;
-  readonly #judgeReceiving: FlowJudge;
+  // Made by the first look: most exchanges are over by then.
+  #judgeSending: FlowJudge | undefined;
+  #judgeReceiving: FlowJudge | undefined;
   readonly #headersMs: number;
   readonly #stopLooking: () => void;
   #resolve: (outcome: AttemptOutcome) => void = () => undefined;
@@ -58,17 +61,15 @@ export class Exchange {
   #sentAt: number | undefined;
 
   constructor(request: HttpRequest, sizeBytes: number, wire: Wire, context: AttemptContext) {
-    const { clock, deadlines } = context;
+    const { clock, deadlines, lookRegularly } = context;
     this.#request = request;
     this.#context = context;
     this.#wire = wire;
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.#judgeSending = flowJudge(clock.now(), deadlines);
-    this.#judgeReceiving = flowJudge(clock.now(), deadlines);
     this.#headersMs = headersDeadlineMs(request, sizeBytes, deadlines);
-    this.#stopLooking = lookRegularly(clock, deadlines, (now) => this.#look(now));
+    this.#stopLooking = lookRegularly((now) => this.#look(now));
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (sizeBytes === 0) this.#sentAt = clock.now();
   }
@@ -170,10 +171,14 @@ export class Exchange {
 
   #judge(now: number): DeadlineExpired | undefined {
     const { outgoing } = this;
-    if (this.#incoming)
+    const { deadlines } = this.#context;
+    if (this.#incoming) {
+      this.#judgeReceiving ??= flowJudge(now, deadlines);
       return this.#judgeReceiving(now, { bytes: this.#incoming.received, waiting: this.#incoming.waiting });
+    }
     if (outgoing && !(outgoing.complete && !outgoing.waiting)) {
       outgoing.report();
+      this.#judgeSending ??= flowJudge(now, deadlines);
       return this.#judgeSending(now, { bytes: outgoing.sent, waiting: outgoing.waiting });
     }
     this.#sentAt ??= now;

@@ -5,7 +5,7 @@ import { assertAddressAllowed } from "./address.ts";
 import type { RequestHead } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { DeadlineExpired, defaultDeadlines } from "./deadlines.ts";
+import { DeadlineExpired, defaultDeadlines, regularLooks } from "./deadlines.ts";
 import type { DialContext, Line, TlsSettings } from "./dial.ts";
 import { dial, proxyAuthorization, proxyRefusal } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
@@ -57,7 +57,8 @@ export function createNetwork(options: NetworkOptions): Network {
   const deadlines = { ...defaultDeadlines, ...options.deadlines };
   const { clock, userAgent, lookup = systemLookup, tlsFor = () => ({}), onLateEvent = () => undefined } = options;
   const dialing: DialContext = { clock, deadlines, lookup, tlsFor, secureContexts: new WeakMap() };
-  const attempts: AttemptContext = { clock, deadlines, onLate: onLateEvent };
+  const lookRegularly = regularLooks(clock, deadlines);
+  const attempts: AttemptContext = { clock, deadlines, lookRegularly, onLate: onLateEvent };
   const pool = createPool(clock);
   const http2 = options.http2 ?? "off";
   const sessions = createSessions({

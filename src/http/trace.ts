@@ -67,7 +67,8 @@ export function withoutQuery(url: string): string {
 }
 
 function factsOf(response: HttpResponse): { requestId?: string; protocol?: string } {
-  const requestId = idHeaders.map((name) => response.headers.get(name)).find((value) => value !== undefined);
+  const named = idHeaders.find((name) => response.headers.get(name) !== undefined);
+  const requestId = named && response.headers.get(named);
   return {
     ...(requestId === undefined ? {} : { requestId: requestId.slice(0, 200) }),
     ...(response.protocol === undefined ? {} : { protocol: response.protocol }),
