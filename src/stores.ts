@@ -11,6 +11,7 @@ import { intercept, type Interceptor, type Send } from "./http/send.ts";
 import { throttle } from "./http/throttle.ts";
 import { trace } from "./http/trace.ts";
 import { reportWarnings } from "./http/warnings.ts";
+import { wholeAnswers } from "./http/whole.ts";
 import { authorize } from "./registry/auth/authorize.ts";
 import { oneAccount } from "./registry/auth/principals.ts";
 import { repositoryScope } from "./registry/auth/scope.ts";
@@ -139,6 +140,7 @@ function interceptors(options: StoresOptions, { credentials, places, scopes }: P
   return [
     reportWarnings(options),
     retry(options),
+    wholeAnswers(),
     places.settleScheme,
     authorize({ ...options, credentials, scopesFor: (registry) => scopes.get(registry) ?? [] }),
     withoutEchoes({ secrets: proxyPasswords(options.env) }),

@@ -1,4 +1,4 @@
-import { hasCode } from "../errors.ts";
+import { hasCode, type WaybillError } from "../errors.ts";
 import { codeOf } from "./outcome.ts";
 import type { HttpRequest, HttpResponse } from "./send.ts";
 
@@ -37,10 +37,11 @@ function carriesContent({ operation, body }: HttpRequest): boolean {
   return ("sizeBytes" in body ? body.sizeBytes : body.byteLength) > 0;
 }
 
-function isPassingError(error: unknown): boolean {
-  return hasCode(error, "connection_failed", "timeout", "unavailable");
+/** Limits that are thrown come from a token service, before the request itself has left. */
+function isPassingError(error: unknown): error is WaybillError {
+  return hasCode(error, "connection_failed", "timeout", "unavailable", "rate_limited");
 }
 
 function leftNothing(error: unknown): boolean {
-  return hasCode(error, "connection_failed", "timeout", "unavailable") && error.context.sent === "nothing";
+  return isPassingError(error) && error.context.sent === "nothing";
 }

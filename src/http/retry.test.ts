@@ -202,3 +202,20 @@ test("retry stops waiting and leaves no timer when the signal aborts", async () 
   await sending;
   expect(clock.pending).toBe(0);
 });
+
+describe("retry, when a token service limits us", () => {
+  const limited = (retryAfterMs?: number) =>
+    new WaybillError("rate_limited", "Cannot get a token", { sent: "nothing", ...(retryAfterMs && { retryAfterMs }) });
+
+  test("retry waits as long as the token service asks, for uploads too", async () => {
+    const { response, sentAt } = await run(upload, [limited(7000), 201]);
+    expect(response?.status).toBe(201);
+    expect(sentAt[1]).toBeGreaterThanOrEqual(7000);
+  });
+
+  test("retry gives up at once when the token service asks for longer than the cap", async () => {
+    const { error, sentAt } = await run(manifest, [limited(121_000), 200]);
+    expect(error).toMatchObject({ code: "rate_limited", context: { retryAfterMs: 121_000 } });
+    expect(sentAt).toHaveLength(1);
+  });
+});

@@ -98,17 +98,24 @@ async function delayOf(
 ): Promise<number> {
   const { clock, random, maxRetryAfterMs = 120_000 } = options;
   const ownMs = backoffMs(attempt, random);
-  if ("error" in result) return ownMs;
-  const { response } = result;
-  const askedMs = retryAfterMs(response.headers.get("retry-after"), clock.now());
-  await drain(response);
+  const askedMs = askedBy(result, clock);
+  if ("response" in result) await drain(result.response);
   if (askedMs === undefined) return ownMs;
-  if (askedMs > maxRetryAfterMs) throw tooLong(request, response.status, askedMs, clock.now());
+  if (askedMs > maxRetryAfterMs) throw tooLong(request, result, askedMs, clock.now());
   // A little later than asked, each client by another amount: all were told the same moment.
   return Math.max(askedMs, Math.min(ownMs, 1000)) + Math.floor(random() * askedMs * 0.1);
 }
 
-function tooLong(request: HttpRequest, status: number, askedMs: number, now: number): WaybillError {
+/** How long we are asked to wait: by the answer, or by that of a token service. */
+function askedBy(result: AttemptResult, clock: Clock): number | undefined {
+  if ("response" in result) return retryAfterMs(result.response.headers.get("retry-after"), clock.now());
+  return result.error instanceof WaybillError ? result.error.context.retryAfterMs : undefined;
+}
+
+function tooLong(request: HttpRequest, result: AttemptResult, askedMs: number, now: number): WaybillError {
+  // What a token service says names that service already.
+  if ("error" in result && result.error instanceof WaybillError) return result.error;
+  const status = "response" in result ? result.response.status : 429;
   const registry = request.registry ?? new URL(request.url).host;
   const seconds = Math.ceil(askedMs / 1000);
   // Further than a date can reach is told without one.
