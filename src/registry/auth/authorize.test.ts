@@ -214,6 +214,25 @@ describe("authorize", () => {
     ]);
   });
 
+  test("asks once more when a token went void before its first use, and no more than that", async () => {
+    const invalid = (voids: number) => {
+      const seen = new Set<string>();
+      return world({
+        challenge: ',scope="repository:a/b:pull",error="invalid_token"',
+        onRegistry(request, value) {
+          if (value) seen.add(value);
+          const challenge = `Bearer realm="${origin}/token",service="reg",error="invalid_token"`;
+          return seen.size <= voids ? respond(request, 401, { headers: { "WWW-Authenticate": challenge } }) : undefined;
+        },
+      });
+    };
+    const once = invalid(1);
+    expect((await once.send(pull())).status).toBe(200);
+    const always = invalid(9);
+    expect((await always.send(pull())).status).toBe(401);
+    expect(always.log.filter((line) => line.includes(" token "))).toHaveLength(2);
+  });
+
   test("asks with the missing scope first when a service looks at one scope only, and remembers it (F06)", async () => {
     const { send, log, tokens } = world({ scopesFor: () => ["repository:src:pull"] });
     const mount = pull("a/b", { method: "POST", scopes: ["repository:a/b:pull,push", "repository:src:pull"] });

@@ -61,8 +61,11 @@ export function grants(options: GrantsOptions): Grants {
   async function tokenGrant(demand: BearerDemand, refused: Refused | undefined): Promise<Grant | undefined> {
     const wish = wishFor(demand, refused, narrowed.get(kindOf(demand)));
     const held = refused?.grant.token;
-    if (held && refused.fresh && scopeKey(wish.scopes) === scopeKey(held.scopes)) return undefined;
-    if (held && !wish.exact) cache.drop(groupOf(demand), held);
+    const isSame = held && scopeKey(wish.scopes) === scopeKey(held.scopes);
+    // One that went void between its service and the registry is worth another; any other of the same would fare the same.
+    const isVoid = demand.challenge.error === "invalid_token";
+    if (isSame && refused.fresh && !isVoid) return undefined;
+    if (held && (isSame || !wish.exact)) cache.drop(groupOf(demand), held);
     return ask(demand, wish);
   }
 
