@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { manualClock } from "../../test/support/clock.ts";
+import { fakeClock } from "../../test/support/fake-clock.ts";
 import { respond } from "../../test/support/responses.ts";
 import { silent } from "../telemetry/events.ts";
 import { accessTo, type Access } from "./access.ts";
@@ -9,7 +9,7 @@ import { unknownRegistry } from "./quirks.ts";
 
 function access(): Access {
   const send = () => Promise.reject(new Error("no request is sent here"));
-  const base = { send, clock: manualClock(), random: () => 0.5, report: silent, quirks: unknownRegistry() };
+  const base = { send, clock: fakeClock(), random: () => 0.5, report: silent, quirks: unknownRegistry() };
   return accessTo({ ...base, host: "ghcr.io", baseUrl: "https://ghcr.io" }, "acme/app");
 }
 

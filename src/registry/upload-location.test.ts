@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { manualClock } from "../../test/support/clock.ts";
+import { fakeClock } from "../../test/support/fake-clock.ts";
 import { respond } from "../../test/support/responses.ts";
 import { digestOf } from "../spec/digest.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
@@ -14,7 +14,7 @@ function place(location: string | undefined, at = `${base}/v2/app/blobs/uploads/
   const told: WaybillEvent[] = [];
   const send = () => Promise.reject(new Error("no request is sent here"));
   const report = (event: WaybillEvent) => void told.push(event);
-  const registry = { send, clock: manualClock(), random: () => 0, report, quirks: unknownRegistry() };
+  const registry = { send, clock: fakeClock(), random: () => 0, report, quirks: unknownRegistry() };
   const access = accessTo({ ...registry, host: "registry.example:5000", baseUrl: base }, "app");
   const headers: Record<string, string> = location === undefined ? {} : { location };
   return { found: placeFrom(access, respond({ method: "POST", url: at }, 202, { headers })), told };

@@ -9,6 +9,7 @@ import { performOn } from "./perform.ts";
 import { planPublish } from "./plan.ts";
 import { run } from "./run.ts";
 import type { Step } from "./step.ts";
+import { bounded, watch } from "./watchdog.ts";
 
 /** How targets depend on each other, and what counts as proof. */
 export interface PublishPolicy {
@@ -64,11 +65,15 @@ export async function publish(
     closure,
     lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
     onTagged: (at, tag) => ledgerAt(at)?.tagged(tag),
-    onSent: (at, bytes) => ledgerAt(at)?.sent(bytes),
+    onSent: (at, bytes) => {
+      dog.touch();
+      ledgerAt(at)?.sent(bytes);
+    },
   });
+  using dog = watch(bounded(perform, options.clock), options.clock, options.signal);
   const outcomes = await run(plan, {
-    perform,
-    ...(options.signal && { signal: options.signal }),
+    perform: dog.perform,
+    signal: dog.signal,
     others: (step) => (isTagging(step) ? (rollsBack ? "stop" : "leave") : barrier ? "abort" : "leave"),
     onSettled: (step, outcome) => step.kind !== "barrier" && ledgerAt(step.at)?.settle(step, outcome),
   });
