@@ -129,6 +129,24 @@ describe("referrers", () => {
     expect(digests(await to.repository.referrers(digest))).toEqual(digests(many.map(({ descriptor }) => descriptor)));
   });
 
+  test("referrers stay listed when the registry shows the list late", async () => {
+    const wire = createRegistry(createMemoryStorage(), { referrers: false });
+    let writes = 0;
+    // After the second write the list seems to be gone, once.
+    const late = client({
+      send: async (request) => {
+        const isList = request.url.endsWith(referrersTag(digest));
+        if (isList && request.method === "PUT") writes += 1;
+        if (!isList || request.method !== "GET" || writes !== 2) return wire(request);
+        writes += 1;
+        return respond(request, 404);
+      },
+    });
+    for (const image of [subject, sbom, signature]) await pushImage(late.repository, image);
+    const found = await client({ send: wire }).repository.referrers(digest);
+    expect(digests(found)).toEqual(digests([sbom.descriptor, signature.descriptor]));
+  });
+
   test("referrers written by others at the same time are merged", async () => {
     const wire = createRegistry(createMemoryStorage(), { referrers: false });
     const other = client({ send: wire }).repository;

@@ -1,3 +1,5 @@
+import { backoffMs } from "../async/backoff.ts";
+import { sleep } from "../async/clock.ts";
 import type { CallOptions, ManifestToPush } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
@@ -27,11 +29,16 @@ export interface FallbackTags {
  */
 export function fallbackTags(access: Access): FallbackTags {
   const lines = new Map<string, Promise<void>>();
+  const listed = new Map<string, readonly Descriptor[]>();
   return {
     add(subject, referrer, options = {}) {
       const tag = referrersTag(subject);
       const before = lines.get(tag) ?? Promise.resolve();
-      const work = before.then(() => addTo(access, tag, { referrer, ...options }));
+      const work = before.then(async () => {
+        const ours = [...(listed.get(tag) ?? []), referrer];
+        await addTo(access, tag, { referrer, ours, ...options });
+        listed.set(tag, ours);
+      });
       const turn = work.then(ignore, ignore);
       lines.set(tag, turn);
       void turn.then(() => lines.get(tag) === turn && lines.delete(tag));
@@ -46,11 +53,15 @@ function ignore(): void {
 
 interface Addition extends CallOptions {
   readonly referrer: Descriptor;
+  /** What this run has listed, `referrer` included: a registry that shows its own writes late must not make us drop it. */
+  readonly ours: readonly Descriptor[];
 }
 
 async function addTo(access: Access, tag: string, addition: Addition): Promise<void> {
   const { referrer } = addition;
   for (let round = 0; round < maxRounds; round++) {
+    // Another writer is met at once, a registry that shows its own writes late is given time.
+    if (round > 2) await sleep(access.clock, backoffMs(round, access.random), addition.signal);
     const now = await read(access, tag, addition);
     if (now.index.manifests.some(({ digest }) => digest === referrer.digest)) return;
     await write(access, tag, { ...addition, ...now });
@@ -79,13 +90,10 @@ async function read(access: Access, tag: string, { signal }: CallOptions): Promi
   }
 }
 
-/** Writes the list with one entry more. A list that was replaced in between stays as it is. */
-async function write(
-  access: Access,
-  tag: string,
-  { referrer, index, etag, signal }: Addition & Version,
-): Promise<void> {
-  const manifests = [...index.manifests, referrer].map(descriptorJson);
+/** Writes the list with what it lacks. A list that was replaced in between stays as it is. */
+async function write(access: Access, tag: string, { ours, index, etag, signal }: Addition & Version): Promise<void> {
+  const missing = ours.filter(({ digest }) => index.manifests.every((listed) => listed.digest !== digest));
+  const manifests = [...index.manifests, ...missing].map(descriptorJson);
   const { annotations } = index;
   const json = goJson({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, annotations });
   const response = await ask(access, {
