@@ -87,10 +87,13 @@ export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}):
 
 const decisive = ["schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject"];
 
+/** Each letter may be written as itself or as its escape. */
+const sizeMember = /"(?:s|\\u0073)(?:i|\\u0069)(?:z|\\u007[aA])(?:e|\\u0065)"\s*:\s*(-?[0-9][0-9.eE+-]*)/g;
+
 /** The parser rounds numbers that the raw text still shows: 1.0000000000000000001 and -0 are no sizes. */
 function refuseInexactSizes(bytes: Uint8Array): void {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-  for (const [, number = ""] of text.matchAll(/"size"\s*:\s*(-?[0-9][0-9.eE+-]*)/g)) {
+  for (const [, number = ""] of text.matchAll(sizeMember)) {
     if (!/^(?:0|[1-9][0-9]{0,15})$/.test(number)) throw refuse("a size is not a whole number");
   }
 }
