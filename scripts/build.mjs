@@ -3,12 +3,12 @@
 import { build } from "esbuild";
 import { spawn } from "node:child_process";
 import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cliOnly = process.argv.find((argument) => /^--cli(?:=|$)/.test(argument));
-const cliFolder = cliOnly?.split("=")[1] ?? "dist/cli";
+const cliFolder = resolve(root, cliOnly?.split("=")[1] ?? "dist/cli");
 
 await Promise.all([buildCli(), cliOnly ? undefined : buildLibrary()]);
 
@@ -22,7 +22,7 @@ async function buildLibrary() {
 
 // Dependencies are bundled, so that starting reads a handful of files; one chunk per lazily imported module.
 async function buildCli() {
-  await rm(join(root, cliFolder), { recursive: true, force: true });
+  await rm(cliFolder, { recursive: true, force: true });
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["src/cli/main.ts", "src/cli/quickstart.ts"],
@@ -32,6 +32,8 @@ async function buildCli() {
     splitting: true,
     format: "esm",
     platform: "node",
+    // The ES module of a package before its CommonJS one: names can be imported from that, and what nobody uses is left out.
+    mainFields: ["module", "main"],
     target: "node20",
     // Dependencies written as CommonJS ask for node's own modules at run time.
     banner: {
@@ -43,8 +45,8 @@ async function buildCli() {
     metafile: true,
     logLevel: "warning",
   });
-  await chmod(join(root, cliFolder, "main.js"), 0o755);
-  await writeFile(join(root, cliFolder, "THIRD-PARTY-LICENSES.txt"), await licensesOf(metafile));
+  await chmod(join(cliFolder, "main.js"), 0o755);
+  await writeFile(join(cliFolder, "THIRD-PARTY-LICENSES.txt"), await licensesOf(metafile));
 }
 
 // What is bundled is distributed, and its licences with it.
