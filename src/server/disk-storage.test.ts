@@ -195,14 +195,17 @@ describe("openDiskStorage", () => {
     );
   });
 
-  test("a folder that another process has open is busy; one that a dead process left is taken over", async () => {
-    const owner = (pid: number, alive: number[]) => ({
-      owner: { pid, isRunning: (other: number) => alive.includes(other) },
+  test("a folder that another process has open is busy and named; one that a dead process left is taken over", async () => {
+    const owner = (name: string, alive: string[]) => ({
+      owner: { name, isRunning: (other: string) => alive.includes(other) },
     });
-    const first = await openDiskStorage(folder, owner(1, [1, 2]));
-    await expect(openDiskStorage(folder, owner(2, [1, 2]))).rejects.toMatchObject({ code: "busy" });
-    await using second = await openDiskStorage(folder, owner(2, [2]));
-    expect(await readFile(join(folder, "lock"), "utf8")).toBe("2");
+    const first = await openDiskStorage(folder, owner("1 100", ["1 100"]));
+    await expect(openDiskStorage(folder, owner("2 200", ["1 100"]))).rejects.toMatchObject({
+      code: "busy",
+      message: `Cannot open storage "${folder}": another process has it open`,
+    });
+    await using second = await openDiskStorage(folder, owner("1 300", ["1 300"]));
+    expect(await readFile(join(folder, "lock"), "utf8")).toBe("1 300");
     expect(second.catalogue.repositories()).toEqual([]);
     await first[Symbol.asyncDispose]();
   });

@@ -1,27 +1,17 @@
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { WaybillError } from "../errors.ts";
 import { algorithmOf, hexOf, isDigest, type Digest } from "../spec/digest.ts";
 import { Catalogue, contentOf, type Change } from "./catalogue.ts";
-import {
-  codeOf,
-  fileMode,
-  ioCall,
-  listFolder,
-  makeFolder,
-  readFrom,
-  removeFile,
-  syncFolder,
-  writeSynced,
-} from "./disk-files.ts";
+import { codeOf, ioCall, listFolder, makeFolder, readFrom, removeFile, syncFolder, writeSynced } from "./disk-files.ts";
 import { DiskDraft, restoreDrafts } from "./disk-draft.ts";
+import { lockFolder, type StorageOwner } from "./disk-lock.ts";
 import { Journal } from "./journal.ts";
 import { mismatch } from "./memory-storage.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
 
 export interface DiskStorageOptions {
   /** With it the folder is locked against other processes while it is open. */
-  readonly owner?: { readonly pid: number; readonly isRunning: (pid: number) => boolean };
+  readonly owner?: StorageOwner;
 }
 
 /**
@@ -35,7 +25,7 @@ export interface DiskStorageOptions {
 export async function openDiskStorage(folder: string, options: DiskStorageOptions = {}): Promise<Storage> {
   return ioCall(`open storage "${folder}"`, async () => {
     for (const name of ["content/sha256", "content/sha512", "drafts"]) await makeFolder(join(folder, name));
-    const unlock = await lock(join(folder, "lock"), options.owner);
+    const unlock = options.owner ? await lockFolder(folder, options.owner) : async () => undefined;
     try {
       const { catalogue, journal } = await openCatalogue(join(folder, "catalogue.log"));
       await sweep(folder, catalogue);
@@ -46,24 +36,6 @@ export async function openDiskStorage(folder: string, options: DiskStorageOption
       throw error;
     }
   });
-}
-
-async function lock(path: string, owner: DiskStorageOptions["owner"]): Promise<() => Promise<void>> {
-  if (!owner) return async () => undefined;
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      await using file = await open(path, "wx", fileMode);
-      await file.writeFile(String(owner.pid));
-      return () => removeFile(path);
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-    const holder = Number(await readFile(path, "utf8").catch(() => ""));
-    if (holder !== owner.pid && holder > 0 && owner.isRunning(holder)) break;
-    await removeFile(path);
-  }
-  const advice = "Stop that process, or delete the file lock in the folder if it is no registry";
-  throw new WaybillError("busy", "Cannot open storage: another process has it open", { advice });
 }
 
 /** Reads the journal, anew and shorter where most of it is out of date. */

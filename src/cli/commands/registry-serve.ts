@@ -14,8 +14,10 @@ import {
   type ServeOptions,
   type Storage,
 } from "../../server/index.ts";
+import { isLoopback } from "../../server/gate.ts";
 import { failureText } from "../failure.ts";
 import type { Host } from "../host.ts";
+import { isProcessRunning, processName } from "../process-name.ts";
 import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
 
 interface ServeFlags {
@@ -87,6 +89,8 @@ async function serveRegistry(flags: ServeFlags, host: Host): Promise<void> {
     onListening: (url) => void host.stdout.write(`listening on ${url}\n`),
     onError: (error) => void host.stderr.write(failureText(error)),
   });
+  if (!auth && !isLoopback(server.address.host))
+    host.stderr.write("WARNING: whoever reaches this address may use this registry as they like; see --htpasswd\n");
   if (!host.signal.aborted)
     await new Promise((resolve) => host.signal.addEventListener("abort", resolve, { once: true }));
   await server.close();
@@ -101,16 +105,9 @@ function addressOf(text: string): Pick<ServeOptions, "host" | "port"> {
 
 async function storageOf(flags: ServeFlags): Promise<Storage> {
   if (flags.data === undefined) return createMemoryStorage();
-  if (!flags.memory) return openDiskStorage(flags.data, { owner: { pid: process.pid, isRunning } });
+  const owner = { name: processName(process.pid), isRunning: isProcessRunning };
+  if (!flags.memory) return openDiskStorage(flags.data, { owner });
   throw new WaybillError("invalid_argument", "Cannot serve: --data and --memory exclude each other");
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 async function authOf(flags: ServeFlags, { clock }: Host): Promise<RegistryAuth | undefined> {

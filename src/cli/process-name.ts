@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+
+/** Names a process: by its number, and by when it began where the system tells, for numbers are used again. */
+export function processName(pid: number): string {
+  const start = startOf(pid);
+  return start === undefined ? `${pid}` : `${pid} ${start}`;
+}
+
+/** Whether the process that `processName` named so still runs; one of that number, where its beginning is not known. */
+export function isProcessRunning(name: string): boolean {
+  const [, pid, start] = /^(\d+)(?: (\d+))?$/.exec(name) ?? [];
+  if (pid === undefined || !isRunning(Number(pid))) return false;
+  const seen = startOf(Number(pid));
+  return start === undefined || seen === undefined || start === seen;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** When a process began, in the kernel's own count; only Linux tells. */
+function startOf(pid: number): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
