@@ -22,6 +22,8 @@ export function admit(incoming: IncomingMessage, { scheme, onLoopback, allowHost
   if (host === undefined || !hostGrammar.test(host))
     return { status: 400, why: "its Host header is missing or malformed" };
   if (!incoming.url?.startsWith("/")) return { status: 400, why: "its target is not a path" };
+  if (!URL.canParse(`${scheme}://${host}${incoming.url}`))
+    return { status: 400, why: "its Host header and target make no URL" };
   const name = host.replace(/:[0-9]+$/, "").toLowerCase();
   const isNamed = allowHosts.some(
     (allowed) => allowed.toLowerCase() === name || allowed.toLowerCase() === host.toLowerCase(),

@@ -52,6 +52,8 @@ const machineFaults: ReadonlyMap<ErrorCode, readonly [number, SpecCode]> = new M
   ["digest_mismatch", [400, "DIGEST_INVALID"]],
   ["invalid_digest", [400, "DIGEST_INVALID"]],
   ["invalid_manifest", [400, "MANIFEST_INVALID"]],
+  // A manifest that was sent as a web page.
+  ["not_a_registry", [400, "MANIFEST_INVALID"]],
   ["too_large", [413, "SIZE_INVALID"]],
   ["disk_full", [507, "UNKNOWN"]],
   ["io_failed", [500, "UNKNOWN"]],

@@ -6,6 +6,8 @@ import type { Draft, Storage } from "./storage.ts";
 
 const lifetimeMs = 24 * 60 * 60 * 1000;
 const maxOpen = 10_000;
+/** One user alone does not keep the others out. Nobody in particular is not one user. */
+const maxOpenEach = 1_000;
 
 /** An upload that has not been closed. */
 export interface Session {
@@ -32,10 +34,8 @@ export class Sessions {
 
   async start(repository: string, principal: string, algorithm: DigestAlgorithm): Promise<Session> {
     await this.#expire();
-    if (this.#open.size >= maxOpen) {
-      const headers = { "retry-after": "60" };
-      throw refusal(429, "TOOMANYREQUESTS", `Cannot open upload: ${maxOpen} are open already`, { headers });
-    }
+    if (this.#open.size >= maxOpen) throw tooMany(maxOpen);
+    if (principal !== "" && this.#openOf(principal) >= maxOpenEach) throw tooMany(maxOpenEach);
     const info = { id: this.#newId(), repository, principal, algorithm, startedAt: this.#clock.now() };
     const session: Session = { draft: this.#storage.createDraft(info), busy: false };
     this.#open.set(info.id, session);
@@ -63,6 +63,11 @@ export class Sessions {
     this.#open.delete(session.draft.info.id);
   }
 
+  #openOf(principal: string): number {
+    if (this.#open.size < maxOpenEach) return 0;
+    return [...this.#open.values()].filter(({ draft }) => draft.info.principal === principal).length;
+  }
+
   async #expire(): Promise<void> {
     const oldest = this.#clock.now() - lifetimeMs;
     for (const session of this.#open.values()) {
@@ -86,4 +91,9 @@ function unknownUpload() {
     "BLOB_UPLOAD_UNKNOWN",
     "Cannot find upload: it was closed, has expired or belongs to another repository",
   );
+}
+
+function tooMany(limit: number) {
+  const headers = { "retry-after": "60" };
+  return refusal(429, "TOOMANYREQUESTS", `Cannot open upload: ${limit} are open already`, { headers });
 }
