@@ -111,7 +111,9 @@ async function pushManifest(
     } catch (error) {
       if (!hasCode(error, "blob_unknown") || round === repairRounds) throw error;
       const named = node.children.filter((digest) => error.context.missing?.includes(digest));
-      await bringAgain(named.length > 0 ? named : node.children, target, settings, options);
+      // Children go by digest: the tags are the root's alone.
+      const { signal } = options;
+      await bringAgain(named.length > 0 ? named : node.children, target, settings, { signal });
     }
   }
 }

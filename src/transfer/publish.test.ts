@@ -236,6 +236,29 @@ describe("publish", () => {
     expect(target.shelf.tags.get("1")).toBe(image.descriptor.digest);
   });
 
+  test("sends a child again by its digest only, never under the tag that its parent is for", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const image = await pushImage(source, { platform: "linux/amd64" });
+    const index = await pushIndex(source, [image.descriptor], { platforms: ["linux/amd64"], tags: ["1"] });
+    const refuse = () => {
+      const missing = [image.descriptor.digest];
+      throw new WaybillError("blob_unknown", "Cannot push manifest: a child is missing", { missing });
+    };
+    const refusing: Store = {
+      ...target,
+      pushManifest: async (manifest, options) =>
+        manifest.descriptor.digest === index.descriptor.digest && options?.tags?.length
+          ? refuse()
+          : target.pushManifest(manifest, options),
+    };
+
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [refusing] });
+
+    expect(results[0]).toMatchObject({ error: { code: "blob_unknown" }, tags: [{ tag: "1", state: "failed" }] });
+    expect(target.shelf.tags.has("1")).toBe(false);
+  });
+
   test("asks the registry what a tag names when the answer to its write was lost", async () => {
     const source = createMemoryStore("source");
     const target = createMemoryStore("target");
