@@ -34,6 +34,20 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await ended;
 }
 
+describe("waybill registry serve", () => {
+  test.each([[["--auth", "bearer"]], [["--auth", "basic"]], [["--anonymous-pull"]]])(
+    "waybill registry serve %j without users is a usage error, not an open registry",
+    async (args) => {
+      const { code, stdout, stderr } = await program.run(["registry", "serve", "--listen", "127.0.0.1:0", ...args], {
+        onStart: (child) => child.stdout?.once("data", () => child.kill("SIGINT")),
+      });
+
+      expect([code, stdout]).toEqual([2, ""]);
+      expect(stderr).toContain(`ERROR: Cannot serve: ${args[0]} needs the users of --htpasswd\n`);
+    },
+  );
+});
+
 describe("waybill registry serve --data", () => {
   test("waybill registry serve starts again after it was killed, and has everything", async () => {
     const data = join(folder, "killed");

@@ -112,6 +112,11 @@ async function storageOf(flags: ServeFlags): Promise<Storage> {
 
 async function authOf(flags: ServeFlags, { clock }: Host): Promise<RegistryAuth | undefined> {
   const { htpasswd, auth = "basic", anonymousPull = false } = flags;
+  if (htpasswd === undefined && (flags.auth !== undefined || anonymousPull)) {
+    const flag = flags.auth === undefined ? "--anonymous-pull" : "--auth";
+    const advice = "without users everybody may read and write";
+    throw new WaybillError("invalid_argument", `Cannot serve: ${flag} needs the users of --htpasswd`, { advice });
+  }
   if (auth !== "basic" && auth !== "bearer") {
     throw new WaybillError(
       "invalid_argument",
