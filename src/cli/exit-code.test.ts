@@ -20,7 +20,7 @@ describe("exitCodeOf", () => {
     ["unavailable", 8],
     ["connection_failed", 8],
     ["timeout", 8],
-    ["tls_failed", 8],
+    ["tls_failed", 1],
     ["digest_mismatch", 1],
     ["not_a_registry", 1],
     ["io_failed", 1],

@@ -42,7 +42,8 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   unavailable: exitCodes.unavailable,
   connection_failed: exitCodes.unavailable,
   timeout: exitCodes.unavailable,
-  tls_failed: exitCodes.unavailable,
+  // Neither a certificate nor a port that does not speak TLS mends itself.
+  tls_failed: exitCodes.failed,
   address_forbidden: exitCodes.failed,
   digest_mismatch: exitCodes.failed,
   size_mismatch: exitCodes.failed,
