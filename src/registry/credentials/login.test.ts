@@ -94,6 +94,21 @@ describe("login", () => {
     expect([file(), environment.calls]).toEqual(['{"credsStore":"x"}', []]);
   });
 
+  test.each([
+    ["the registry", "Basic"],
+    ["its token service", 'Bearer realm="https://reg.example/token"'],
+  ])("says that user name or password were refused when %s does so", async (_by, challenge) => {
+    const { enter } = machine({}, (request) =>
+      respond(request, 401, { headers: { "www-authenticate": challenge }, body: "{}" }),
+    );
+
+    await expect(enter("reg.example")).rejects.toMatchObject({
+      code: "auth_denied",
+      message: 'Cannot log in to "reg.example": the registry refused the user name or the password',
+      context: { status: 401, advice: expect.stringContaining("access token") as string },
+    });
+  });
+
   test.each(["", "reg example", "ftp://reg.example", "reg.example/path", "-x"])("refuses the host %j", async (host) => {
     await expect(machine().enter(host)).rejects.toMatchObject({ code: "invalid_argument" });
   });

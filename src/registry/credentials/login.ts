@@ -1,5 +1,5 @@
 import type { Clock } from "../../async/clock.ts";
-import { WaybillError } from "../../errors.ts";
+import { hasCode, WaybillError } from "../../errors.ts";
 import { drain } from "../../http/body.ts";
 import { intercept, type Interceptor, type Secret, type Send } from "../../http/send.ts";
 import { isHost, normalizeHost } from "../../spec/reference.ts";
@@ -64,16 +64,25 @@ async function verify(registry: string, account: Account, options: LoginOptions)
   const credentials = async () => ({ kind: "basic", ...account, source: "this login" }) as const;
   const send = intercept(options.send, options.settleScheme, authorize({ credentials, clock, report, trustRealms }));
   const url = `${options.baseUrl(registry)}/v2/`;
-  const response = await send({ method: "GET", url, operation: "ping", registry, ...(signal && { signal }) });
+  const ping = { method: "GET", url, operation: "ping", registry, ...(signal && { signal }) } as const;
+  const response = await send(ping).catch((error: unknown) => {
+    throw hasCode(error, "auth_denied") ? refusal(registry, error.context.status, error) : error;
+  });
   await drain(response);
   const { status } = response;
   if (status >= 200 && status < 300) return;
   const facts = { registry, status };
   const failed = `Cannot log in to "${registry}": the registry answered ${status}`;
-  if (status === 401 || status === 403) throw new WaybillError("auth_denied", failed, facts);
+  if (status === 401 || status === 403) throw refusal(registry, status);
   if (status === 429) throw new WaybillError("rate_limited", failed, facts);
   if (status >= 500) throw new WaybillError("unavailable", failed, facts);
   throw new WaybillError("not_a_registry", failed, facts);
+}
+
+function refusal(registry: string, status: number | undefined, cause?: unknown): WaybillError {
+  const message = `Cannot log in to "${registry}": the registry refused the user name or the password`;
+  const advice = "Check both; many registries take an access token only, in place of the password";
+  return new WaybillError("auth_denied", message, { registry, ...(status && { status }), advice }, { cause });
 }
 
 async function store(registry: string, account: Account, options: LoginOptions): Promise<LoginResult> {
