@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 export interface ScopeOptions {
   /** The scope's signal aborts when this one does; the link is gone once the scope has ended. */
   readonly signal?: AbortSignal;
@@ -22,6 +24,7 @@ type Failure = { readonly reason: unknown };
 /** Opens a scope. Leaving its `await using` block aborts what still runs and waits for it. */
 export function openScope(options: ScopeOptions = {}): Scope {
   const controller = new AbortController();
+  crowded(controller.signal);
   const children = new Set<Promise<unknown>>();
   const unlink = link(options.signal, controller);
   let failure: Failure | undefined;
@@ -73,6 +76,12 @@ export async function inScope<T>(body: (scope: Scope) => Promise<T>, options: Sc
   const result = scope.spawn(() => body(scope));
   await scope.join();
   return result;
+}
+
+/** Any number of things may wait for `signal`, each of which unlinks itself: to Node more than ten look like a leak. */
+export function crowded(signal: AbortSignal): AbortSignal {
+  setMaxListeners(0, signal);
+  return signal;
 }
 
 function link(parent: AbortSignal | undefined, controller: AbortController): () => void {

@@ -1,3 +1,4 @@
+import { crowded } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Plan, Step, TargetStep } from "./step.ts";
@@ -146,6 +147,7 @@ class TargetScope implements Disposable {
 
   constructor(parent: AbortSignal | undefined) {
     this.#parent = parent;
+    crowded(this.#controller.signal);
     if (parent?.aborted) this.#onParentAbort();
     else parent?.addEventListener("abort", this.#onParentAbort, { once: true });
   }

@@ -1,5 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
+import { crowded } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import type { Perform } from "./run.ts";
 import type { TargetStep } from "./step.ts";
@@ -32,6 +33,7 @@ export interface Watchdog extends Disposable {
 /** Starts watching. `parent` aborts the watchdog's signal too. The caller disposes of it, which leaves no timer behind. */
 export function watch(perform: Perform, clock: Clock, parent?: AbortSignal): Watchdog {
   const controller = new AbortController();
+  crowded(controller.signal);
   const waiting = new Set<TargetStep>();
   let movedAt = clock.now();
   let cancel = clock.after(idleMs, look);

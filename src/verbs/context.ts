@@ -1,3 +1,4 @@
+import { crowded } from "../async/scope.ts";
 import type { Clock, Random } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import type { Location } from "../spec/reference.ts";
@@ -36,7 +37,8 @@ export interface ContextOptions extends StoresOptions {
 export async function openContext(
   options: ContextOptions,
 ): Promise<Context & Pick<Stores, "send" | "bareSend" | "endpoints" | "registry"> & AsyncDisposable> {
-  const { clock, random, signal } = options;
+  const { clock, random } = options;
+  const signal = crowded(options.signal);
   const report = guarded(options.report);
   const stores = await openStores({ ...options, report });
   return { ...stores, report, clock, random, signal };
