@@ -1,3 +1,4 @@
+import { WaybillError } from "../errors.ts";
 import {
   uploadLimits,
   type Goal,
@@ -97,11 +98,7 @@ function afterSend(before: Sending, event: UploadAnswer): UploadStep {
 /** Some registries answer 201 to a PATCH, some 202 to the closing PUT: only a HEAD tells what they mean. */
 function afterUnproved(state: Sending): UploadStep {
   if (state.closing) {
-    return verify(
-      withFacts(state, { hasSession: false }),
-      "recover",
-      new Error("The registry did not confirm the blob"),
-    );
+    return verify(withFacts(state, { hasSession: false }), "recover", unusable("did not confirm it"));
   }
   return verify(standingAt(state, state.facts.offset + state.length), "go-on", undefined);
 }
@@ -111,7 +108,7 @@ function afterChunk(state: Sending, held: number | undefined): UploadStep {
   const end = facts.offset + state.length;
   const offset = Math.min(held ?? end, end);
   if (offset > facts.offset) return send(standingAt(state, offset));
-  return recover(withFacts(state, { offset }), new Error("The registry took no byte of a chunk"));
+  return recover(withFacts(state, { offset }), unusable("took no byte of a chunk"));
 }
 
 /**
@@ -144,7 +141,7 @@ function afterAsk(state: Live, event: UploadAnswer): UploadStep {
   switch (event.type) {
     case "held": {
       const { bytes } = event;
-      if (bytes > facts.sizeBytes) return restart(state, new Error("The registry holds more bytes than the blob has"));
+      if (bytes > facts.sizeBytes) return restart(state, unusable("holds more bytes than the blob has"));
       return send(withFacts(standingAt(state, bytes), { saidZero: bytes === 0, wasResumed: true }));
     }
     case "statusless":
@@ -185,6 +182,10 @@ function giveUp(state: Live, error: unknown): UploadStep {
 function cancel(state: Exclude<UploadState, { at: "committed" | "failed" }>, error: unknown): UploadStep {
   if (state.at !== "releasing") return giveUp(state, error);
   return state.goal.to === "reopen" ? [{ ...state, goal: { to: "fail", error } }, undefined] : [state, undefined];
+}
+
+function unusable(seen: string): WaybillError {
+  return new WaybillError("unavailable", `Cannot push blob: the registry ${seen}`);
 }
 
 /** An answer that does not belong to its question is a mistake of ours; the upload ends cleanly all the same. */
