@@ -12,6 +12,8 @@ import { problemOf, readProblem } from "./problem.ts";
 import { nextPage } from "./tags.ts";
 
 const maxPages = 100;
+/** Of all pages of one list together. */
+const maxListBytes = 32 * 1024 * 1024;
 
 /**
  * The manifests that name `subject`: from the referrers API, or from the fallback tag where the registry lacks the API, which
@@ -40,12 +42,14 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
   if (quirks.referrersApi === "absent") return undefined;
   const found: Descriptor[] = [];
   let path: string | undefined = `referrers/${subject}`;
+  let leftBytes = maxListBytes;
   for (let page = 0; path !== undefined && page < maxPages; page++) {
     const response = await get(access, path, options);
     if (response.status !== 200) return page === 0 ? await judge(access, response) : await fail(access, response);
-    const descriptors = await descriptorsOf(access, response);
-    if (!descriptors) return learnAbsent(access);
-    found.push(...descriptors);
+    const listed = await pageOf(access, response, Math.min(maxManifestBytes, leftBytes));
+    if (!listed) return learnAbsent(access);
+    leftBytes -= listed.sizeBytes;
+    found.push(...listed.descriptors);
     path = nextPage(access, response);
   }
   quirks.referrersApi = "present";
@@ -76,16 +80,21 @@ function learnAbsent({ quirks }: Access): undefined {
   quirks.referrersApi = "absent";
 }
 
+interface Page {
+  readonly descriptors: readonly Descriptor[];
+  readonly sizeBytes: number;
+}
+
 /** The entries of a page; `undefined` where it is no index: some servers answer 200 with a page of their own to every path. */
-async function descriptorsOf(access: Access, response: HttpResponse): Promise<readonly Descriptor[] | undefined> {
+async function pageOf(access: Access, response: HttpResponse, maxBytes: number): Promise<Page | undefined> {
   if (!isIndexType(essence(response.headers.get("content-type") ?? ""))) {
     await drain(response);
     return undefined;
   }
-  const bytes = await readBody(response, maxManifestBytes);
+  const bytes = await readBody(response, maxBytes);
   const limit = access.maxDescriptors === undefined ? {} : { maxDescriptors: access.maxDescriptors };
   const { document } = parseManifest(bytes, { mediaType: "application/vnd.oci.image.index.v1+json", ...limit });
-  return document.kind === "index" ? document.manifests : undefined;
+  return document.kind === "index" ? { descriptors: document.manifests, sizeBytes: bytes.byteLength } : undefined;
 }
 
 async function fromTag(access: Access, subject: Digest, options: ReferrersOptions): Promise<readonly Descriptor[]> {

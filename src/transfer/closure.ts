@@ -39,6 +39,8 @@ export interface ClosureOptions {
   readonly signal?: AbortSignal;
   /** Most blobs and manifests in one image; default 50,000. */
   readonly maxNodes?: number;
+  /** Most bytes of all manifests together, which are held until the end; default 256 MiB. */
+  readonly maxManifestBytes?: number;
 }
 
 export interface ClosureRoot {
@@ -55,7 +57,7 @@ const maxDepth = 8;
  * Everything that must be at a target for `root` to be complete there, and the referrers that travel with it, found by
  * walking down from the root: what is on one level is read at the same time.
  *
- * @throws WaybillError `not_found` for a child that none of its origins has; `too_large` beyond `maxNodes` or 8 levels.
+ * @throws WaybillError `not_found` for a child that none of its origins has; `too_large` beyond `maxNodes`, `maxManifestBytes` or 8 levels.
  */
 export async function closureOf(root: ClosureRoot, options: ClosureOptions): Promise<Closure> {
   const walker = new Walker(root.origins, options);
@@ -83,6 +85,7 @@ class Walker {
   readonly referrers = new Set<Digest>();
   readonly leftBehind = new Map<string, number>();
   readonly #referrersSeen = new Set<Digest>();
+  #manifestBytes = 0;
 
   constructor(origins: ReadonlyMap<Digest, readonly Location[]>, options: ClosureOptions) {
     this.#origins = origins;
@@ -112,6 +115,7 @@ class Walker {
     const from = this.#origins.get(child.digest) ?? parent.from;
     const isManifest = parent.document.kind === "index" || isManifestType(child.mediaType);
     if (!isManifest) return this.#add({ role: "blob", content: child, from });
+    this.#reserve(child);
     const manifest = this.#options.known?.get(child.digest) ?? (await this.#read(child, from));
     if (!this.#nodes.has(child.digest)) await this.visit({ ...manifest, from, depth: parent.depth + 1 });
   }
@@ -143,9 +147,21 @@ class Walker {
       this.leftBehind.set(name, (this.leftBehind.get(name) ?? 0) + 1);
       return;
     }
+    this.#reserve(referrer);
     const manifest = await this.#read(referrer, [location]);
     this.referrers.add(referrer.digest);
     await this.visit({ ...manifest, from: [location], depth: depth + 1 });
+  }
+
+  /** Counts a manifest before it is asked for: what comes has the size that its descriptor says. */
+  #reserve({ size }: Descriptor): void {
+    const { maxManifestBytes = 256 * 1024 * 1024 } = this.#options;
+    this.#manifestBytes += size;
+    if (this.#manifestBytes > maxManifestBytes)
+      throw new WaybillError(
+        "too_large",
+        `Cannot follow image: its manifests are larger than ${maxManifestBytes} bytes`,
+      );
   }
 
   async #read(content: Descriptor, from: readonly Location[]): Promise<Manifest> {

@@ -184,6 +184,57 @@ describe("S26 numbers of descriptors", () => {
   });
 });
 
+describe("S26 bytes in sum", () => {
+  test("S26 an index of gigabytes of manifests is refused before they are asked for", async () => {
+    const large = Array.from({ length: 5000 }, (_, at) =>
+      child.replace(hex, at.toString(16).padStart(64, "0")).replace('"size":2', '"size":4000000'),
+    ).join(",");
+    await using host = await evilHost(({ method, target }, response) => {
+      if (!target.endsWith("/manifests/1")) return answerWith(response, 404);
+      answerWith(response, method === "GET" ? 200 : 404, {
+        headers: { "content-type": ociIndex },
+        body: indexOf(large),
+      });
+    });
+    const args = [
+      "create",
+      "--progress",
+      "quiet",
+      "--referrers",
+      "none",
+      "-t",
+      `${host.host}/target:2`,
+      `${host.host}/app:1`,
+    ];
+    const ran = await runInProcess(args);
+    expect(ran.code).not.toBe(0);
+    expect(host.arrived.length).toBeGreaterThan(60);
+    expect(host.arrived.length).toBeLessThan(100);
+  });
+
+  test("S26 a list of referrers without end is left", async () => {
+    let pages = 0;
+    const empty = digestOf(Buffer.from("{}"));
+    const image = imageOf("").replace(`sha256:${hex}`, empty);
+    const entries = Array(4000)
+      .fill(child.replace("}", `,"annotations":{"a":"${"x".repeat(500)}"}}`))
+      .join(",");
+    await using host = await evilHost(({ target }, response) => {
+      if (target.includes("/manifests/1"))
+        return answerWith(response, 200, { headers: { "content-type": ociManifest }, body: image });
+      if (target.endsWith(empty)) return answerWith(response, 200, { body: "{}" });
+      if (!target.includes("/referrers/")) return answerWith(response, 404);
+      const link = `<${target.split("?")[0]}?last=${++pages}>; rel="next"`;
+      answerWith(response, 200, { headers: { "content-type": ociIndex, link }, body: indexOf(entries) });
+    });
+    const args = ["create", "--progress", "quiet", "--referrers", "all", "--prefer-index=false"];
+    const ran = await runInProcess([...args, "-t", `${host.host}/target:2`, `${host.host}/app:1`]);
+    expect(ran.code).not.toBe(0);
+    expect(pages).toBeGreaterThan(1);
+    expect(pages).toBeLessThan(20);
+  });
+});
+
 describe("S27 depth and size", () => {
   test.each([
     ["arrays", "[".repeat(100_000)],
