@@ -202,9 +202,16 @@ export async function deleteManifest(access: Access, name: string, { signal }: C
     ...(signal && { signal }),
   });
   if (response.status >= 300 && response.status !== 404) {
-    throw await problemOf(access, response, `Cannot delete ${shown(name)} in`);
+    const error = await problemOf(access, response, `Cannot delete ${shown(name)} in`);
+    throw response.status === 400 && isTag(name) ? tagsStay(error) : error;
   }
   await drain(response);
+}
+
+/** 400 says that tags cannot be deleted, whatever the code beside it: 2.8 has `DIGEST_INVALID` there. */
+function tagsStay(error: WaybillError): WaybillError {
+  const advice = "This registry deletes no tags, only manifests by digest, with all their tags";
+  return new WaybillError("unsupported", error.message, { ...error.context, advice }, { cause: error });
 }
 
 /** @throws WaybillError `invalid_reference` for what could not stand in a URL's path. */

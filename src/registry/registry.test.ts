@@ -81,6 +81,16 @@ describe("deleting", () => {
     expect(await repository.exists(image.layer.descriptor)).toBe(false);
   });
 
+  // Spec: distribution-spec v1.1.1, "Deleting tags": 400 or 405. docker-registry 2.8 answers as here.
+  test.each([
+    [400, { errors: [{ code: "DIGEST_INVALID", message: "provided digest did not match uploaded content" }] }],
+    [400, ""],
+    [405, { errors: [{ code: "UNSUPPORTED" }] }],
+  ])("deleteTag says that the registry does not delete tags when it answers %i %j", async (status, body) => {
+    const { repository } = client({ send: async (request) => respond(request, status, { body }) });
+    await expect(repository.deleteTag("v1")).rejects.toMatchObject({ code: "unsupported", context: { status } });
+  });
+
   test("deleteManifest says that the registry does not delete", async () => {
     const { repository } = client({ server: { deletes: false } });
     const image = await pushImage(repository, imageOf("x"));
