@@ -65,8 +65,8 @@ interface Understood {
  * platforms are filtered).
  *
  * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
- *   `invalid_annotation` for what the request says; `precondition_failed` where a target names another digest; whatever the
- *   sources throw.
+ *   `invalid_annotation` for what the request says; `not_found` where no platform is left, `size_mismatch` where a source is of
+ *   another size; `precondition_failed` where a target names another digest; whatever the sources throw.
  */
 export async function gather(request: GatherRequest, options: GatherOptions): Promise<Gathered> {
   const understood = understand(request);

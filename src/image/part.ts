@@ -22,7 +22,7 @@ export interface SharedReads {
 /**
  * Reads one source: its manifest in one trip, and its config where the platform is not told otherwise.
  *
- * @throws WaybillError `invalid_descriptor` where the manifest is not what the user said of it; whatever the source throws.
+ * @throws WaybillError `size_mismatch` where the manifest is not of the size that the user said; whatever the source throws.
  */
 export async function readPart(located: LocatedSource, reads: SharedReads): Promise<Part> {
   const { location, name, claim, keepsClaim } = located;
@@ -51,7 +51,7 @@ function claimed(actual: Descriptor, claim: Claim, isKeptWhole: boolean): Descri
   const { size, platform, annotations, urls, data, artifactType } = claim;
   if (size !== undefined && size !== actual.size) {
     const message = `invalid size mismatch for ${actual.digest}, ${size} != ${actual.size}`;
-    throw new WaybillError("invalid_descriptor", message, { subject: actual.digest });
+    throw new WaybillError("size_mismatch", message, { subject: actual.digest });
   }
   return {
     ...bare(actual),

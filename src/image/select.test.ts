@@ -123,6 +123,6 @@ describe("selectPlatforms", () => {
       "cannot filter platforms from a manifest without platform information",
     ],
   ])("refuses in buildx's words when %s", (_, work, message) => {
-    expect(work).toThrow(expect.objectContaining({ message, code: "invalid_argument" }));
+    expect(work).toThrow(expect.objectContaining({ message, code: "not_found" }));
   });
 });

@@ -18,7 +18,7 @@ export function parsePlatforms(texts: readonly string[]): readonly Platform[] {
  * `root` with the manifests of `platforms` only, those without a platform, and the attestations of what is kept. An empty
  * list keeps everything. Where nothing is dropped the root stays the same object, so its bytes and digest do too.
  *
- * @throws WaybillError `invalid_argument` where nothing would be left, in buildx's words.
+ * @throws WaybillError `not_found` where nothing would be left, in buildx's words.
  */
 export function selectPlatforms(root: Root, platforms: readonly Platform[]): Root {
   if (platforms.length === 0) return root;
@@ -64,5 +64,5 @@ function describe(platform: Platform): string {
 }
 
 function nothingLeft(message: string): WaybillError {
-  return new WaybillError("invalid_argument", message);
+  return new WaybillError("not_found", message);
 }

@@ -299,4 +299,12 @@ describe("gather refuses in buildx's words when", () => {
   test.each(refusals)("%s", async (_, request, expected) => {
     await expect(dryRun(request)).rejects.toThrow(expect.objectContaining({ message: expected }));
   });
+
+  test("it depends on what the registry holds, and that is no mistake in the request", async () => {
+    const size = dryRun({ sources: [JSON.stringify({ digest: digestOfTree(arm), size: 5 })], tags: [one("new")] });
+    await expect(size).rejects.toMatchObject({ code: "size_mismatch" });
+    await expect(dryRun({ sources: [one("multi")], platforms: ["linux/s390x"] })).rejects.toMatchObject({
+      code: "not_found",
+    });
+  });
 });
