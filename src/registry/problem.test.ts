@@ -35,6 +35,11 @@ describe("problemOf", () => {
     });
   });
 
+  test("problemOf ends with buildx's words for what is not there", async () => {
+    const error = await problemOf(access(), answer(404, errors("MANIFEST_UNKNOWN", "unknown")), 'Cannot read "v1" in');
+    expect(error.message).toBe('Cannot read "v1" in "ghcr.io/acme/app": 404 MANIFEST_UNKNOWN "unknown": not found');
+  });
+
   const table: readonly (readonly [number, unknown, string])[] = [
     [401, "", "auth_required"],
     [403, "", "auth_denied"],

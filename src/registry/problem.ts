@@ -88,7 +88,9 @@ export function errorFrom(
   const code = codeOf(problem);
   const [registryCode] = codes;
   const advice = adviceFor(code, access.host, problem);
-  const seen = [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
+  const answered = [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
+  // buildx's words, which scripts search for.
+  const seen = code === "not_found" ? `${answered}: not found` : answered;
   const context: ErrorContext = {
     ...contextOf(access),
     status,
