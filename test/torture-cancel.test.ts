@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { WaybillError } from "../src/errors.ts";
+import type { CreateRequest } from "../src/verbs/create.ts";
+import { makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
+import { simulate, type Simulation } from "./support/simulation.ts";
+
+const stride = process.env["WAYBILL_TORTURE"] === "all" ? 1 : 3;
+
+interface Cancelled {
+  readonly requests: number;
+  readonly wrong: readonly string[];
+}
+
+/** A publish that is cancelled as its `at`-th request leaves. */
+async function cancelledAt(at: number, options: Partial<CreateRequest>, latencyMs = 0): Promise<Cancelled> {
+  const about = await makeCase();
+  let abortedAt = 0;
+  const simulation: Simulation = await simulate({
+    storages: about.storages,
+    roots: [about.root, about.old],
+    registries,
+    latencyMs: (random) => Math.floor(random() * latencyMs),
+    chunkSizeBytes: 150,
+    onRequest(count) {
+      if (count !== at) return;
+      abortedAt = simulation.clock.now();
+      simulation.controller.abort(new WaybillError("cancelled", "Cannot go on: interrupted"));
+    },
+  });
+  const wrong: string[] = [];
+  try {
+    const result = await simulation.settle(publishIn(simulation, options));
+    wrong.push(...untruths(result, about));
+    if (at <= simulation.trace.length && result.targets.every(({ error }) => error === undefined))
+      if (!allNamed(result.targets)) wrong.push("nobody says that the run was cancelled");
+  } catch (error) {
+    if (!(error instanceof WaybillError && error.code === "cancelled")) wrong.push(`threw ${String(error)}`);
+    if (!targets.every((_, index) => untouched(about, index))) wrong.push("a tag has moved although create threw");
+  }
+  const tookMs = abortedAt === 0 ? 0 : simulation.clock.now() - abortedAt;
+  if (tookMs > 2000) wrong.push(`took ${tookMs} ms to settle`);
+  wrong.push(...simulation.violations, ...(await simulation.leftovers()));
+  return { requests: simulation.trace.length, wrong };
+}
+
+function allNamed(results: readonly { readonly tags: readonly { readonly state: string }[] }[]): boolean {
+  return results.every(({ tags }) => tags.every(({ state }) => ["created", "moved", "unchanged"].includes(state)));
+}
+
+const ways: readonly { name: string; options: Partial<CreateRequest> }[] = [
+  { name: "all or nothing", options: {} },
+  { name: "keep-going", options: { onError: "keep-going" } },
+  { name: "rollback", options: { onTagError: "rollback" } },
+];
+
+describe.each(ways)("create, cancelled as any one request leaves, $name,", ({ options }) => {
+  test.each([0, 40])(
+    "settles promptly, cancels its uploads and says the truth, with latency up to %s ms",
+    async (ms) => {
+      const { requests, wrong } = await cancelledAt(Number.POSITIVE_INFINITY, options, ms);
+      expect(wrong).toEqual([]);
+      const found: Record<number, readonly string[]> = {};
+      for (let at = 1; at <= requests; at += at > requests - 20 ? 1 : stride) {
+        const seen = await cancelledAt(at, options, ms);
+        if (seen.wrong.length > 0) found[at] = seen.wrong;
+      }
+      expect(found, "by request").toEqual({});
+    },
+    120_000,
+  );
+});
