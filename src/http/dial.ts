@@ -247,7 +247,7 @@ export function proxyAuthorization(proxy: URL): Readonly<Record<string, string>>
 }
 
 /** The port that a URL stands for. */
-export function portOf(url: URL): number {
+function portOf(url: URL): number {
   if (url.port !== "") return Number(url.port);
   return url.protocol === "https:" ? 443 : 80;
 }
