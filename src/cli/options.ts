@@ -50,7 +50,7 @@ export function addChoice(command: Command, flags: string, description: string, 
 
 export const asText = (value: string): string => value;
 
-/** What `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
+/** What `addReachOptions`, `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
 export interface RegistryFlags {
   readonly builder?: string;
   readonly debug?: boolean;
@@ -68,9 +68,27 @@ export interface RegistryFlags {
   readonly maxDescriptors?: number;
 }
 
-/** Flags about reaching registries, the same on each command that does. */
+/** Flags about what goes to and comes from registries, and those about reaching them. */
 export function addRegistryOptions(command: Command): Command {
+  addReachOptions(command);
+  addValue(
+    command,
+    "--chunk-size <size>",
+    "Upload blobs in pieces of this size, such as 16MiB (default: whole)",
+    sized("--chunk-size"),
+  );
+  return addValue(
+    command,
+    "--max-descriptors <number>",
+    "Most descriptors to accept in one manifest (default: 5000)",
+    counted("--max-descriptors"),
+  );
+}
+
+/** Flags about reaching registries, the same on each command that does. */
+export function addReachOptions(command: Command): Command {
   command.optionsGroup("Registries:");
+  addValue(command, "--builder <name>", "Use the registry settings of this buildx builder [$BUILDX_BUILDER]", asText);
   addList(command, "--ca-file <path>", "Also trust the certificate authorities in this PEM file; repeatable", asText);
   addValue(command, "--cert-file <path>", "Client certificate (PEM)", asText);
   addValue(command, "--key-file <path>", "Key of the client certificate (PEM)", asText);
@@ -96,12 +114,6 @@ export function addRegistryOptions(command: Command): Command {
   addChoice(command, "--http2 <mode>", "auto, on or off (default: off)", ["auto", "on", "off"]);
   addValue(
     command,
-    "--chunk-size <size>",
-    "Upload blobs in pieces of this size, such as 16MiB (default: whole)",
-    sized("--chunk-size"),
-  );
-  addValue(
-    command,
     "--timeout <duration>",
     "Give up after this time, such as 10m (default: never)",
     timed("--timeout"),
@@ -109,22 +121,20 @@ export function addRegistryOptions(command: Command): Command {
   addValue(
     command,
     "--max-retry-after <duration>",
-    "Longest wait that a registry may ask for",
+    "Longest wait that a registry may ask for (default: 2m)",
     timed("--max-retry-after"),
-  );
-  addValue(
-    command,
-    "--max-descriptors <number>",
-    "Most descriptors to accept in one manifest (default: 5000)",
-    counted("--max-descriptors"),
   );
   return command;
 }
 
-/** Flags of every command, upstream's persistent ones among them. */
+/**
+ * Flags of every command. Upstream's persistent `--builder` is one of them; where it means nothing it is taken but not shown.
+ * Comes after the flags about registries.
+ */
 export function addCommonOptions(command: Command): Command {
   command.optionsGroup("General:");
-  addValue(command, "--builder <name>", "Use the registry settings of this buildx builder [$BUILDX_BUILDER]", asText);
+  const hasBuilder = command.options.some(({ long }) => long === "--builder");
+  if (!hasBuilder) command.addOption(new Option("--builder <name>").hideHelp());
   addSwitch(command, "-D, --debug", "Tell what happens in detail; causes and stacks of errors");
   return command.helpOption("-h, --help", "Show this help");
 }

@@ -4,7 +4,7 @@ import type { Host } from "../host.ts";
 import {
   addCommonOptions,
   addExamples,
-  addRegistryOptions,
+  addReachOptions,
   addSwitch,
   addValue,
   asText,
@@ -37,7 +37,7 @@ export function loginCommand(path: string, host: Host): Command {
   addValue(command, "-u, --username <name>", "User name", asText);
   addSwitch(command, "--password-stdin", "Read the password or token from standard input");
   command.addOption(new Option("-p, --password <password>").hideHelp().argParser(refusePassword));
-  addRegistryOptions(command);
+  addReachOptions(command);
   addCommonOptions(command);
   addExamples(command, [
     "With a token from the environment",
