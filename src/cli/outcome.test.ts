@@ -73,6 +73,12 @@ left behind: 2 x/y (see --referrers)
 `);
 });
 
+test("summaryText does not speak of what was left behind when nothing went anywhere", () => {
+  const text = summaryText({ ...result(target("a.example", "failed", denied)), leftBehind: { "x/y": 2 } });
+
+  expect(text).not.toContain("left behind");
+});
+
 test("metadataText names repositories once, sorted and without tags", () => {
   expect(JSON.parse(metadataText(result(target("b", "created"), target("a", "created"))))).toEqual({
     "containerimage.descriptor": { mediaType: mediaTypes.ociIndex, digest, size: 2 },

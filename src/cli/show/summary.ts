@@ -1,6 +1,7 @@
 import { display } from "../../spec/display.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import type { CreateResult } from "../../verbs/create.ts";
+import { isComplete } from "../outcome.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import { tableText } from "./table.ts";
 
@@ -11,7 +12,9 @@ export function summaryText(result: CreateResult): string {
   const { digest, mediaType } = result.root.descriptor;
   const head = ["target", "tags", "sent", "mounted", "skipped", "time"];
   const rows = result.targets.map(rowOf);
-  const left = Object.entries(result.leftBehind).map(([type, count]) => `${count} ${display(type)}`);
+  const isPublished = result.targets.some(isComplete);
+  const leftBehind = isPublished ? Object.entries(result.leftBehind) : [];
+  const left = leftBehind.map(([type, count]) => `${count} ${display(type)}`);
   const leftLine = left.length === 0 ? "" : `left behind: ${left.join(", ")} (see --referrers)\n`;
   return `${digest} ${display(mediaType)}\n${tableText([head, ...rows])}${leftLine}`;
 }
