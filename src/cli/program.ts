@@ -51,8 +51,15 @@ async function parse(command: Command, args: readonly string[]): Promise<void> {
     const [sentence = "", ...more] = error.message.replace(/^error: /, "").split("\n");
     const suggestion = more.join(" ").replace(/^\(|\)$/g, "");
     const advice = suggestion === "" ? `see \`${command.name()} --help\`` : suggestion;
-    throw new WaybillError("invalid_argument", sentence, { advice }, { cause: error });
+    throw new WaybillError("invalid_argument", inFlagWords(sentence), { advice }, { cause: error });
   }
+}
+
+/** What is not known in the words of Go's pflag, which scripts know from docker. */
+function inFlagWords(sentence: string): string {
+  const [, long, shorts] = /^unknown option '(?:(--[^=]*).*|(-.*))'$/s.exec(sentence) ?? [];
+  if (long !== undefined) return `unknown flag: ${long}`;
+  return shorts === undefined ? sentence : `unknown shorthand flag: '${shorts.charAt(1)}' in ${shorts}`;
 }
 
 function isCommanderError(error: unknown): error is Error & { readonly code: string; readonly exitCode: number } {

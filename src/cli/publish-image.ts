@@ -4,7 +4,7 @@ import { formatLocation } from "../spec/reference.ts";
 import { create, type CreateRequest, type CreateResult } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
-import { openMetadataFile } from "./metadata-file.ts";
+import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
 import type { RegistryFlags } from "./options.ts";
 import { isComplete, outcomeError } from "./outcome.ts";
 import { writeResult } from "./result.ts";
@@ -45,7 +45,7 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
     isTerminal: host.stderr.isTTY === true,
   });
   const request = await requestOf(sources, flags);
-  await using metadata = flags.metadataFile === undefined ? undefined : await openMetadataFile(flags.metadataFile);
+  await using metadata = await metadataFileOf(flags, host);
   const show = await openShow(mode, {
     output: host.stderr,
     clock: host.clock,
@@ -61,11 +61,19 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
     show.close();
   }
   if (flags.dryRun) return printRoot(result, host);
-  if (flags.quiet) printTargets(result, host);
-  else host.stderr.write(summaryText(result));
   const failure = outcomeError(result);
+  if (flags.quiet) printTargets(result, host);
+  else if (mode !== "quiet" || failure !== undefined) host.stderr.write(summaryText(result));
   if (failure !== undefined) throw failure;
   await metadata?.commit(result);
+}
+
+/** As in buildx a dry run writes none. There is no result yet that it could hold. */
+async function metadataFileOf(flags: CreateFlags, host: Host): Promise<MetadataFile | undefined> {
+  if (flags.metadataFile === undefined) return undefined;
+  if (!flags.dryRun) return openMetadataFile(flags.metadataFile);
+  host.stderr.write("WARNING: --dry-run writes no --metadata-file\n");
+  return undefined;
 }
 
 async function requestOf(sources: readonly string[], flags: CreateFlags): Promise<CreateRequest> {

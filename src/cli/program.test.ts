@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runInProcess } from "../../test/support/in-process.ts";
+import { pushSmallImage, startRegistry, type RunningRegistry } from "../../test/support/running-registry.ts";
+
+let registry: RunningRegistry;
+let folder: string;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  folder = mkdtempSync(join(tmpdir(), "waybill-program-"));
+  await pushSmallImage(`${registry.host}/app:amd64`, "amd64");
+});
+
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const create = (...args: readonly string[]) => runInProcess(["create", ...args, `${registry.host}/app:amd64`]);
+
+describe("a flag that is not known", () => {
+  test.each([
+    [["create", "--tga", "x"], "unknown flag: --tga", "Did you mean --tag?"],
+    [["inspect", "--frobnicate=1", "x"], "unknown flag: --frobnicate", "see `waybill inspect --help`"],
+    [["inspect", "-xy", "x"], "unknown shorthand flag: 'x' in -xy", "see `waybill inspect --help`"],
+  ])("waybill %j says so in pflag's words", async (args, sentence, hint) => {
+    expect(await runInProcess(args)).toMatchObject({ code: 2, stderr: `ERROR: ${sentence}\n  hint: ${hint}\n` });
+  });
+});
+
+describe("help", () => {
+  const helpOf = async (...words: readonly string[]) => (await runInProcess([...words, "--help"])).stdout;
+
+  test("help lists flags only where they mean something", async () => {
+    expect(await helpOf("login")).not.toMatch(/--chunk-size|--max-descriptors/);
+    expect(await helpOf("logout")).not.toContain("--builder");
+    expect(await helpOf("registry", "serve")).not.toContain("--builder");
+    expect(await helpOf("create")).toMatch(/--builder <name>[^]*--chunk-size[^]*--max-descriptors/);
+  });
+
+  test("help names the default of --max-retry-after", async () => {
+    expect(await helpOf("create")).toMatch(/--max-retry-after <duration> [^-]*\(default: 2m\)/);
+  });
+
+  test("--builder is taken in front of every command, as docker hands it on", async () => {
+    expect(await runInProcess(["--builder", "b", "version"])).toMatchObject({ code: 0 });
+  });
+});
+
+describe("create", () => {
+  test.each([["none"], ["quiet"]])("create --progress %s says nothing when all went well", async (mode) => {
+    expect(await create("--progress", mode, "-t", `${registry.host}/${mode}:1`)).toMatchObject({ code: 0, output: "" });
+  });
+
+  test("create --progress none tells what failed", async () => {
+    const { code, stderr } = await create(
+      "--progress",
+      "none",
+      "--expect-digest",
+      `${registry.host}/none:2=sha256:${"0".repeat(64)}`,
+      "-t",
+      `${registry.host}/none:2`,
+    );
+
+    expect(code).toBe(7);
+    expect(stderr).toMatch(/\/none +2 not attempted [^]*^ERROR: Cannot move tag/m);
+  });
+
+  test("create --dry-run leaves --metadata-file alone, and says so", async () => {
+    const path = join(folder, "metadata.json");
+
+    const { code, stdout, stderr } = await create("--dry-run", "--metadata-file", path);
+
+    expect([code, stderr, existsSync(path)]).toEqual([0, "WARNING: --dry-run writes no --metadata-file\n", false]);
+    expect(JSON.parse(stdout)).toHaveProperty("manifests");
+  });
+});
