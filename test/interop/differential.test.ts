@@ -9,7 +9,7 @@ import { runProgram, startDockerRegistry, waybill, type Finished, type Server } 
 const absent = ["docker-buildx", "docker-registry"].filter((command) => !has(command));
 if (absent.length > 0) console.warn(`skipped: the differential tests need ${absent.join(", ")} on PATH`);
 
-/** The same words to buildx and to us, over one registry. Differences that we want are in docs/differences.md. */
+/** The same words to buildx and to us, over one registry. Differences that we want are in docs/from-buildx.md. */
 describe.skipIf(absent.length > 0)("docker buildx and waybill", () => {
   const folder = mkdtempSync(join(tmpdir(), "differential-"));
   let server: Server;
