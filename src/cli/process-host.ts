@@ -12,7 +12,7 @@ export function processHost(options: {
 }): Host {
   return {
     ...options,
-    env: process.env,
+    env: takeEnvironment(),
     platform: process.platform,
     homeDirectory: homedir(),
     program: realpathSync(process.argv[1] ?? "."),
@@ -22,4 +22,12 @@ export function processHost(options: {
     clock: systemClock(),
     random: Math.random,
   };
+}
+
+/** The environment. Node's switch against certificates goes from the process: it has no effect, and Node would say that it has. */
+function takeEnvironment(): Host["env"] {
+  if (process.env["NODE_TLS_REJECT_UNAUTHORIZED"] === undefined) return process.env;
+  const env = { ...process.env };
+  delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+  return env;
 }

@@ -110,7 +110,9 @@ describe("tlsSettings", () => {
     const seen = await Promise.all([settings("a.test:443"), settings("b.test:443")]);
 
     expect(seen.map(({ rejectUnauthorized }) => rejectUnauthorized)).toEqual([true, true]);
-    expect(events).toMatchObject([{ type: "warning", message: expect.stringContaining("--insecure HOST") as string }]);
+    expect(events).toMatchObject([
+      { type: "warning", isUrgent: true, message: expect.stringContaining("--insecure HOST") as string },
+    ]);
   });
 
   test.skipIf("getCACertificates" in tls)(

@@ -107,7 +107,7 @@ async function commonAuthorities(options: TlsOptions): Promise<readonly string[]
   if (files.env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
     const message =
       "NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored; for a registry without a valid certificate use --insecure HOST";
-    report({ type: "warning", message, at: clock.now() });
+    report({ type: "warning", message, isUrgent: true, at: clock.now() });
   }
   const extra = files.env["NODE_EXTRA_CA_CERTS"];
   const named = [...caFiles, ...(extra ? [extra] : [])];

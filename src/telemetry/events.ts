@@ -66,8 +66,17 @@ export type WaybillEvent =
       readonly why: string;
       readonly at: number;
     }
-  /** Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once. */
-  | { readonly type: "warning"; readonly message: string; readonly source?: string; readonly at: number }
+  /**
+   * Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once.
+   * `isUrgent`: also to whoever wants no news, because a safety that they count on, or off, is not so.
+   */
+  | {
+      readonly type: "warning";
+      readonly message: string;
+      readonly source?: string;
+      readonly isUrgent?: true;
+      readonly at: number;
+    }
   /** A detail for `--debug`, such as where a credential came from. */
   | { readonly type: "debug"; readonly message: string; readonly at: number };
 

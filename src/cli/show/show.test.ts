@@ -22,6 +22,16 @@ test("guarded drops a renderer that throws and says so once", () => {
   expect(told).toEqual(["WARNING: progress is no longer shown: RangeError\n"]);
 });
 
+test("openShow of quiet lets urgent warnings through", async () => {
+  const told: string[] = [];
+  const output = { write: (text: string | Uint8Array) => told.push(String(text)) };
+  const quiet = await openShow("quiet", { output, clock: systemClock(), env: {}, debug: false });
+
+  quiet.report({ type: "warning", message: "the door is shut", isUrgent: true, at: 0 });
+
+  expect(told).toEqual(["WARNING: the door is shut\n"]);
+});
+
 test("openShow of quiet says nothing unless debugging", async () => {
   const told: string[] = [];
   const options = {
@@ -31,6 +41,7 @@ test("openShow of quiet says nothing unless debugging", async () => {
   };
   const quiet = await openShow("quiet", { ...options, debug: false });
   for (const event of script) quiet.report(event);
+  quiet.report({ type: "warning", message: "not urgent", at: 0 });
   expect(told).toEqual([]);
 
   const debugging = await openShow("quiet", { ...options, debug: true });

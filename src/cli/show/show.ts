@@ -47,11 +47,12 @@ async function rendererOf(mode: ProgressMode, options: RendererOptions): Promise
   }
 }
 
-/** Says nothing but what `--debug` asked for. */
+/** Says nothing but what is urgent and what `--debug` asked for. */
 function quietRenderer({ output, debug }: RendererOptions): Renderer {
   return {
     event(event) {
-      const note = debug ? noteOf(event, debug) : undefined;
+      const isWanted = debug || (event.type === "warning" && event.isUrgent);
+      const note = isWanted ? noteOf(event, debug) : undefined;
       if (note !== undefined) output.write(`${note}\n`);
     },
     close: () => undefined,
