@@ -4,7 +4,7 @@ import { hasCode, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { digestOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
-import { annotateChildren, annotateIndex, parseAnnotations } from "./annotations.ts";
+import { annotateChildren, annotateIndex, parseAnnotations, unmatchedPlatforms } from "./annotations.ts";
 
 const errorOf = (texts: readonly string[]): WaybillError => {
   try {
@@ -102,6 +102,14 @@ describe("annotateChildren", () => {
   test("writes on the children of one platform, however it is spelled, and does not crash at one without", () => {
     const annotated = annotateChildren(parseAnnotations(["manifest-descriptor[linux/aarch64]:a=1"]), [amd, arm, bare]);
     expect(annotated).toEqual([amd, { ...arm, annotations: { a: "1" } }, bare]);
+  });
+
+  test("names the platforms that no child has", () => {
+    const texts = ["linux/aarch64", "linux/s390x", "linux/s390x"].map((name) => `manifest-descriptor[${name}]:a=1`);
+    expect(
+      unmatchedPlatforms(parseAnnotations([...texts, "index:a=1", "manifest-descriptor:a=1"]), [amd, arm]),
+    ).toEqual(["linux/s390x"]);
+    expect(unmatchedPlatforms(parseAnnotations(texts), [bare])).toEqual(["linux/arm64", "linux/s390x"]);
   });
 
   test("lets the platform's word win over the general one in either order", () => {

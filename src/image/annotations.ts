@@ -1,7 +1,7 @@
 import { inContext, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { stringMap, type StringMap } from "../spec/json.ts";
-import { parsePlatform, platformMatches, type Platform } from "../spec/platform.ts";
+import { formatPlatform, parsePlatform, platformMatches, type Platform } from "../spec/platform.ts";
 
 /** One annotation, and what it is written on: the index, or the index's descriptors of its manifests. */
 export type Annotation =
@@ -107,6 +107,16 @@ export function annotateChildren(
 function isForPlatformOf(annotation: Annotation, child: Descriptor): boolean {
   if (annotation.on !== "manifest-descriptor" || !annotation.platform || !child.platform) return false;
   return platformMatches(annotation.platform, child.platform);
+}
+
+/** The platforms, in text, that annotations are meant for and none of `children` is of. */
+export function unmatchedPlatforms(
+  annotations: readonly Annotation[],
+  children: readonly Descriptor[],
+): readonly string[] {
+  const idle = annotations.filter((one) => !children.some((child) => isForPlatformOf(one, child)));
+  const platforms = idle.flatMap((one) => (one.on === "manifest-descriptor" && one.platform ? [one.platform] : []));
+  return [...new Set(platforms.map(formatPlatform))];
 }
 
 function merged(existing: StringMap | undefined, added: readonly Annotation[]): StringMap | undefined {

@@ -5,7 +5,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, formatReference, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import type { Platform } from "../spec/platform.ts";
-import { parseAnnotations, type Annotation } from "./annotations.ts";
+import { parseAnnotations, unmatchedPlatforms, type Annotation } from "./annotations.ts";
 import { assemble, type Root } from "./assemble.ts";
 import { referrersOf, rescued, unattested } from "./attestations.ts";
 import { readPart, type SharedReads } from "./part.ts";
@@ -47,6 +47,8 @@ export interface Gathered {
   readonly origins: ReadonlyMap<Digest, readonly Location[]>;
   /** The parsed tags, in their order. */
   readonly targets: readonly Reference[];
+  /** Platforms, in text, that annotations were asked for and that no image is of. */
+  readonly unmatched: readonly string[];
   /** The manifests that were read on the way. */
   readonly manifests: ReadonlyMap<Digest, Manifest>;
 }
@@ -82,7 +84,9 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     const root = withRescued(selected, referrers);
     checkTargets(targets, root.descriptor.digest);
     const manifests = new Map(parts.map(({ manifest }) => [manifest.descriptor.digest, manifest]));
-    return { root: toPush(root), origins: root.origins, targets, manifests };
+    const children = selected.document.kind === "index" ? selected.document.manifests : [];
+    const unmatched = unmatchedPlatforms(annotations, children);
+    return { root: toPush(root), origins: root.origins, targets, unmatched, manifests };
   });
 }
 
