@@ -400,6 +400,20 @@ describe("create, where buildx does wrong", () => {
     expect((await childrenAt("a.example/app:2")).map((child) => child.annotations)).toEqual([{ k: "v" }, undefined]);
   });
 
+  test("warns of annotations for platforms that no image has, once for each", async () => {
+    await pushMulti("a.example/app:1", ["linux/amd64", "linux/arm64"]);
+    const annotations = ["linux/s390x", "linux/s390x", "linux/amd64", "linux/arm64"].map(
+      (platform, at) => `manifest-descriptor[${platform}]:k${at}=v`,
+    );
+
+    await world.create({ sources: ["a.example/app:1"], tags: ["b.example/app:1"], annotations, platforms: ["amd64"] });
+
+    expect(world.events.flatMap((event) => (event.type === "warning" ? [event.message] : []))).toEqual([
+      expect.stringContaining("No image is for linux/s390x:"),
+      expect.stringContaining("No image is for linux/arm64:"),
+    ]);
+  });
+
   test("makes the same bytes every time", async () => {
     await pushPlatforms("a.example/app:1", ["linux/amd64", "linux/arm64"]);
     const request = {

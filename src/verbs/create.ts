@@ -19,20 +19,21 @@ import type { Context } from "./context.ts";
 export interface CreateRequest {
   /** Digests, references and descriptors, in order. */
   readonly sources: readonly string[];
-  /** Files that hold sources; they come before `sources`. */
-  readonly files: readonly SourceFile[];
   /** Where the image goes: references to repositories and OCI layouts, in the order in which they are written. */
   readonly tags: readonly string[];
-  readonly annotations: readonly string[];
-  /** The first tag is a source too, before all others. */
-  readonly append: boolean;
-  /** Assemble and answer; write nothing anywhere. */
-  readonly dryRun: boolean;
-  /** A single image gets an index around it. */
-  readonly preferIndex: boolean;
-  readonly platforms: readonly string[];
-  /** `default`, `all`, `none`, or artifact types separated by commas. */
-  readonly referrers: string;
+  /** Files that hold sources; they come before `sources`. */
+  readonly files?: readonly SourceFile[];
+  readonly annotations?: readonly string[];
+  /** The first tag is a source too, before all others. Default false. */
+  readonly append?: boolean;
+  /** Assemble and answer; write nothing anywhere. Default false. */
+  readonly dryRun?: boolean;
+  /** A single image gets an index around it. Default true. */
+  readonly preferIndex?: boolean;
+  /** The platforms to keep; default all. */
+  readonly platforms?: readonly string[];
+  /** `default`, `all`, `none`, or artifact types separated by commas; default `default`. */
+  readonly referrers?: string;
   /** How several targets depend on each other; default `abort`: no tag is written anywhere before all are staged. */
   readonly onError?: PublishPolicy["onError"];
   /** When a tag cannot be written; default `finish`: the other targets get theirs. */
@@ -60,7 +61,8 @@ export interface CreateResult {
  * @returns also when targets failed: each result says what happened there.
  * @throws WaybillError for what the request says, and for what cannot be read from the sources. Nothing is written then.
  */
-export async function create(request: CreateRequest, context: Context): Promise<CreateResult> {
+export async function create(given: CreateRequest, context: Context): Promise<CreateResult> {
+  const request = withDefaults(given);
   const policy = parseReferrersPolicy(request.referrers);
   if (request.sources.length + request.files.length === 0) {
     throw new WaybillError("invalid_argument", "no sources specified");
@@ -79,10 +81,24 @@ export async function create(request: CreateRequest, context: Context): Promise<
     looking,
   );
   const looked = await looking;
+  warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
   const { onError = "abort", onTagError = "finish", verify, noClobber = false } = request;
   const how: PublishPolicy = { onError, onTagError, noClobber, ...(verify && { verify }) };
   return publishGathered(gathered, { looked, referrers: policy, open, options: { ...context, policy: how } });
+}
+
+function withDefaults(request: CreateRequest) {
+  const { files = [], annotations = [], platforms = [], referrers = "default" } = request;
+  const { append = false, dryRun = false, preferIndex = true } = request;
+  return { ...request, files, annotations, platforms, referrers, append, dryRun, preferIndex };
+}
+
+function warnOfUnmatched(platforms: readonly string[], { report, clock }: Context): void {
+  for (const platform of platforms) {
+    const message = `No image is for ${platform}: its annotations are not written (manifest-descriptor[${platform}])`;
+    report({ type: "warning", message, at: clock.now() });
+  }
 }
 
 interface Publishing {
@@ -128,7 +144,7 @@ function groupByLocation(references: readonly Reference[]): readonly PublishTarg
 }
 
 /** The repositories that sources name. Those that name none are read where the tags go. */
-function sourceLocations(request: CreateRequest): readonly Location[] {
+function sourceLocations(request: ReturnType<typeof withDefaults>): readonly Location[] {
   const files = request.files.map(({ content }) => new TextDecoder().decode(content));
   return [...(request.append ? request.tags.slice(0, 1) : []), ...files, ...request.sources].flatMap((text) => {
     try {

@@ -33,17 +33,7 @@ export interface WorldOptions {
   readonly interceptors?: readonly Interceptor[];
 }
 
-const defaultRequest: CreateRequest = {
-  sources: [],
-  files: [],
-  tags: [],
-  annotations: [],
-  append: false,
-  dryRun: false,
-  preferIndex: true,
-  platforms: [],
-  referrers: "default",
-};
+const defaultRequest: CreateRequest = { sources: [], tags: [] };
 
 export function makeWorld(options: WorldOptions = {}): World {
   const requests: string[] = [];
