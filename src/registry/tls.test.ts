@@ -174,3 +174,12 @@ test("hasCertificates is true when certs.d has a certificate for exactly this po
     ),
   ).toEqual([true, false, false]);
 });
+
+test("hasCertificates looks where Docker Desktop does, wherever DOCKER_CONFIG points", async () => {
+  const files = fakeEnvironment({
+    env: { DOCKER_CONFIG: "/elsewhere" },
+    files: { "/home/u/.docker/certs.d/a.test/ca.crt": "x", "/elsewhere/certs.d/b.test/ca.crt": "x" },
+  });
+
+  expect(await Promise.all(["a.test", "b.test"].map((host) => hasCertificates(files, host)))).toEqual([true, false]);
+});

@@ -183,7 +183,10 @@ async function pemFile(files: FileReader, path: string, what: "CERTIFICATE" | "P
   throw new WaybillError("invalid_config", `Cannot use "${path}": it holds no ${what.toLowerCase()} in PEM`);
 }
 
-/** Folders of docker's `certs.d` for a host, the user's before the system's. */
+/**
+ * Folders of docker's `certs.d` for a host, the user's before the system's. The user's belongs to Docker Desktop, which takes it
+ * from the home folder: `DOCKER_CONFIG` moves the client's settings, not what is trusted.
+ */
 function certificateFolders({ homeDir }: Places, hostPort: string): readonly string[] {
   const bases = [join(homeDir, ".docker", "certs.d"), "/etc/docker/certs.d", "/etc/containers/certs.d"];
   return bases.flatMap((base) => namesOf(hostPort).map((name) => join(base, name)));
