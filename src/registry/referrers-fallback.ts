@@ -34,11 +34,12 @@ export function fallbackTags(access: Access): FallbackTags {
     add(subject, referrer, options = {}) {
       const tag = referrersTag(subject);
       const before = lines.get(tag) ?? Promise.resolve();
-      const work = before.then(async () => {
+      const list = async () => {
         const ours = [...(listed.get(tag) ?? []), referrer];
         await addTo(access, tag, { referrer, ours, ...options });
         listed.set(tag, ours);
-      });
+      };
+      const work = before.then(list);
       const turn = work.then(ignore, ignore);
       lines.set(tag, turn);
       void turn.then(() => lines.get(tag) === turn && lines.delete(tag));
