@@ -1,3 +1,4 @@
+import type { Hash } from "node:crypto";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, digestFrom, digestOf, hashFor, type Digest } from "../spec/digest.ts";
@@ -19,13 +20,18 @@ export async function* exactly(sizeBytes: number, body: Bytes): Bytes {
 /**
  * Passes `body` through and checks it against `descriptor` in the same pass. The chunk that completes the size is handed
  * out only once `body` has ended and its hash is right, so a reader that counts bytes never completes wrong content.
+ * A `body` that goes on where another stopped comes with the hash of what was `before` it, which is used up.
  *
  * @throws WaybillError `size_mismatch` where it ends early or goes on too long; `digest_mismatch` where the hash differs.
  */
-export async function* verified(descriptor: Pick<Descriptor, "digest" | "size">, body: Bytes): Bytes {
+export async function* verified(
+  descriptor: Pick<Descriptor, "digest" | "size">,
+  body: Bytes,
+  before?: { readonly hash: Hash; readonly sizeBytes: number },
+): Bytes {
   const { digest, size } = descriptor;
-  const hash = hashFor(digest);
-  let seen = 0;
+  const hash = before?.hash ?? hashFor(digest);
+  let seen = before?.sizeBytes ?? 0;
   let last: Uint8Array | undefined;
   for await (const chunk of body) {
     if (chunk.byteLength === 0) continue;

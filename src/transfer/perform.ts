@@ -1,11 +1,12 @@
 import type { Clock } from "../async/clock.ts";
 import { createLanes, type Lanes } from "../async/lanes.ts";
-import type { PushManifestOptions, PushOutcome, Store } from "../content/store.ts";
+import type { PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
 import { hasCode, inContext, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { replayable } from "./body.ts";
+import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
 import type { Perform, StepResult } from "./run.ts";
 import type { StageStep, TagStep, TargetStep } from "./step.ts";
@@ -24,10 +25,13 @@ export interface PerformOptions {
   readonly onSent: (at: Location, bytes: number) => void;
   /** Most blobs on their way to one target at a time; default 64. */
   readonly blobsInFlight?: number;
+  /** Where steps that stage the same blob get its bytes; default: each reads for itself. */
+  readonly reads?: SharedReads;
 }
 
 type Settings = Omit<PerformOptions, "blobsInFlight"> & { readonly queueOf: (at: Location) => Lanes };
 type Call = { readonly signal: AbortSignal };
+type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable };
 
 /** Most times that a manifest is pushed again because its registry says that it lacks content. */
 const repairRounds = 3;
@@ -129,7 +133,8 @@ async function bringAgain(digests: readonly Digest[], target: Store, settings: S
 async function stageBlob(step: StageStep, settings: Settings, call: Call): Promise<PushOutcome> {
   const release = await settings.queueOf(step.at).acquire(call);
   try {
-    return await sendBlob(step, await settings.open(step.at), settings, call);
+    const body = settings.reads?.bodyOf(step);
+    return await sendBlob(step, await settings.open(step.at), settings, { ...call, ...(body && { body }) });
   } catch (error) {
     const source = step.from[0] ? ` from ${formatLocation(step.from[0])}` : "";
     throw inContext(error, contextOf(step.at), `copy ${step.content.digest}${source} to ${formatLocation(step.at)}: `);
@@ -142,7 +147,7 @@ async function sendBlob(
   { content: blob, from }: Pick<StageStep, "content" | "from">,
   target: Store,
   settings: Settings,
-  call: Call & { readonly distrustPresence?: boolean },
+  { body = replayable(blob, from, settings.open), ...call }: BlobCall,
 ): Promise<PushOutcome> {
   const { report, clock } = settings;
   const name = formatLocation(target.location);
@@ -153,7 +158,6 @@ async function sendBlob(
     report({ type: "content-progress", id: news.id, bytes, at: clock.now() });
   };
   try {
-    const body = replayable(blob, from, settings.open);
     const outcome = await target.pushBlob(blob, body, { ...call, onProgress, mountFrom: from });
     report({ ...news, type: "content-done", outcome, at: clock.now() });
     return outcome;

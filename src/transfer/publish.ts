@@ -7,8 +7,9 @@ import { Ledger, type TargetResult } from "./ledger.ts";
 import { unclobbered, type Looked } from "./look.ts";
 import { performOn } from "./perform.ts";
 import { planPublish } from "./plan.ts";
-import { run } from "./run.ts";
-import type { Step } from "./step.ts";
+import { run, type RunOptions } from "./run.ts";
+import { sharedReads } from "./shared-reads.ts";
+import type { Plan, Step } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
 
 /** How targets depend on each other, and what counts as proof. */
@@ -52,17 +53,15 @@ export async function publish(
   const { policy = { onError: "abort" } } = options;
   const judged = looked.map((entry) => (policy.noClobber ? unclobbered(entry, closure.root) : entry));
   const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
+  const plan = isAborted ? { steps: [] } : planFor(closure, judged, policy);
   const ledgers = judged.map((entry) => new Ledger(entry, closure.root, options));
   const ledgerAt = (at: Location) => ledgers.find((ledger) => sameLocation(ledger.at, at));
-  const planned = judged.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
-  const barrier = policy.onError === "abort" && planned.length > 1;
-  const rollsBack = policy.onTagError === "rollback";
-  const verify = policy.verify ?? (looked.length > 1 ? "manifests" : "ack");
-  const plan = isAborted ? { steps: [] } : planPublish(closure, planned, { barrier, verify, newTagsLast: rollsBack });
   for (const ledger of ledgers) ledger.begin(plan, isAborted);
+  await using reads = sharedReads(plan, options);
   const perform = performOn({
     ...options,
     closure,
+    reads,
     lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
     onTagged: (at, tag) => ledgerAt(at)?.tagged(tag),
     onSent: (at, bytes) => {
@@ -74,12 +73,33 @@ export async function publish(
   const outcomes = await run(plan, {
     perform: dog.perform,
     signal: dog.signal,
-    others: (step) => (isTagging(step) ? (rollsBack ? "stop" : "leave") : barrier ? "abort" : "leave"),
-    onSettled: (step, outcome) => step.kind !== "barrier" && ledgerAt(step.at)?.settle(step, outcome),
+    others: othersBy(policy),
+    onSettled: (step, outcome) => {
+      if (step.kind === "barrier") return;
+      reads.settled(step);
+      ledgerAt(step.at)?.settle(step, outcome);
+    },
   });
   const isTagFailure = plan.steps.some((step) => isTagging(step) && outcomes.get(step.id)?.state === "failed");
-  if (rollsBack && isTagFailure) await Promise.all(ledgers.map((ledger) => ledger.rollBack()));
+  if (policy.onTagError === "rollback" && isTagFailure) await Promise.all(ledgers.map((ledger) => ledger.rollBack()));
   return Promise.all(ledgers.map((ledger) => ledger.result()));
+}
+
+function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPolicy): Plan {
+  const targets = looked.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
+  return planPublish(closure, targets, {
+    barrier: policy.onError === "abort" && targets.length > 1,
+    verify: policy.verify ?? (looked.length > 1 ? "manifests" : "ack"),
+    newTagsLast: policy.onTagError === "rollback",
+  });
+}
+
+/** What one target's failure means for the others: before the barrier the end, after it what the policy says. */
+function othersBy({ onError, onTagError }: PublishPolicy): NonNullable<RunOptions["others"]> {
+  return (step) => {
+    if (isTagging(step)) return onTagError === "rollback" ? "stop" : "leave";
+    return onError === "abort" ? "abort" : "leave";
+  };
 }
 
 function isTagging(step: Step): boolean {
