@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { manualClock } from "../../test/support/clock.ts";
+import { manualClock, type ManualClock } from "../../test/support/clock.ts";
 import { fanOut } from "./fan-out.ts";
 import { createReadBudget } from "./read-budget.ts";
 import { blobOf } from "./samples.ts";
@@ -15,6 +15,7 @@ interface Setting {
   readonly failingOpens?: ReadonlySet<number>;
   readonly seats: number;
   readonly patienceMs?: number;
+  readonly clock?: ManualClock;
 }
 
 /** A blob in pieces of ten bytes, its shared read, and what can be seen of it from outside. */
@@ -22,7 +23,7 @@ function setUp({ sizeBytes = 100, windowBytes = 40, budgetBytes = 1000, seats, .
   const bytes = Uint8Array.from({ length: sizeBytes }, (_, at) => at * 7);
   const blob = blobOf(bytes);
   const seen = { opens: [] as number[], open: 0, mostHeld: 0 };
-  const clock = manualClock();
+  const clock = rest.clock ?? manualClock();
   const budget = createReadBudget(budgetBytes);
   async function* raw(offset: number, breaks: boolean, signal?: AbortSignal): Bytes {
     seen.open += 1;
@@ -111,6 +112,25 @@ describe("fanOut", () => {
     await readAll(slow!);
     expect(seen.opens).toEqual([0, 20]);
     expect(clock.waiting).toBe(0);
+  });
+
+  test("fanOut takes waiting off a target's patience once when two of its reads are waited for", async () => {
+    const clock = manualClock();
+    const patience = { leftMs: 100 };
+    const settings = [1, 2].map(() => setUp({ seats: 1, clock }));
+    const readers = settings.map(({ shared, places }) => {
+      const slow = start(shared.seat(patience).body(0));
+      return { slow, fast: start(places[0]!.body(0)) };
+    });
+    for (const { slow } of readers) await slow.next();
+    const all = readers.map(({ fast }) => readAll(fast));
+    await settle();
+    clock.advance(60);
+    for (const { slow } of readers) await slow.next();
+    await settle();
+    expect(patience.leftMs).toBe(40);
+    clock.advance(60);
+    await Promise.all(all);
   });
 
   test("fanOut refuses wrong bytes to a reader that goes on by itself", async () => {

@@ -9,6 +9,8 @@ import type { Replayable } from "./store.ts";
 /** How long faster readers may still wait for a slow one, in milliseconds; shared by all reads of one target. */
 export interface Patience {
   leftMs: number;
+  /** Until when waiting has been taken off, so that reads which wait at the same time count once. */
+  chargedUntil?: number;
 }
 
 /** Who is expected, and who is known to read alone. */
@@ -133,9 +135,7 @@ export class SharedRead {
     if (this.#readers.size === 0 && !this.#isKeptForAbsent) this.#close();
     this.#drop();
     if (this.#readers.size === 0 && !this.#closed) this.#pull();
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const resolve of waiting) resolve();
+    this.#wakeUp();
   }
 
   get #base(): number {
@@ -214,13 +214,14 @@ export class SharedRead {
     if (patience.leftMs <= 0) return false;
     const { clock, budget } = this.#table;
     const from = clock.now();
-    const wake = () => this.refresh();
-    const cancel = clock.after(patience.leftMs, wake);
+    const cancel = clock.after(patience.leftMs, () => this.#wakeUp());
     const ignore = budget.onGiven(() => this.#wakeUp());
     await this.change();
     cancel();
     ignore();
-    patience.leftMs -= clock.now() - from;
+    const now = clock.now();
+    patience.leftMs -= Math.max(0, now - Math.max(from, patience.chargedUntil ?? 0));
+    patience.chargedUntil = now;
     return true;
   }
 
