@@ -82,7 +82,11 @@ describe("create to three registries", () => {
     };
     const world = makeWorld({ interceptors: [hold] });
     await fill(world);
-    const { targets: results } = await world.create({ sources: ["a.example/app:1"], tags: targets, onError: "keep-going" });
+    const { targets: results } = await world.create({
+      sources: ["a.example/app:1"],
+      tags: targets,
+      onError: "keep-going",
+    });
     expect(results.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
     expect(written).toEqual([expect.any(String), expect.any(String), "c.example"]);
     once(world);
