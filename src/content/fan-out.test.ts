@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { manualClock, type ManualClock } from "../../test/support/clock.ts";
+import { fakeClock, type FakeClock } from "../../test/support/fake-clock.ts";
 import { fanOut } from "./fan-out.ts";
 import { createReadBudget } from "./read-budget.ts";
 import { blobOf } from "./samples.ts";
@@ -15,7 +15,7 @@ interface Setting {
   readonly failingOpens?: ReadonlySet<number>;
   readonly seats: number;
   readonly patienceMs?: number;
-  readonly clock?: ManualClock;
+  readonly clock?: FakeClock;
 }
 
 /** A blob in pieces of ten bytes, its shared read, and what can be seen of it from outside. */
@@ -23,7 +23,7 @@ function setUp({ sizeBytes = 100, windowBytes = 40, budgetBytes = 1000, seats, .
   const bytes = Uint8Array.from({ length: sizeBytes }, (_, at) => at * 7);
   const blob = blobOf(bytes);
   const seen = { opens: [] as number[], open: 0, mostHeld: 0 };
-  const clock = rest.clock ?? manualClock();
+  const clock = rest.clock ?? fakeClock();
   const budget = createReadBudget(budgetBytes);
   async function* raw(offset: number, breaks: boolean, signal?: AbortSignal): Bytes {
     seen.open += 1;
@@ -102,7 +102,7 @@ describe("fanOut", () => {
     await slow!.next();
     const all = readAll(fast!);
     await settle();
-    expect(clock.waiting).toBe(1);
+    expect(clock.pending).toBe(1);
     clock.advance(60);
     await slow!.next();
     await settle();
@@ -111,11 +111,11 @@ describe("fanOut", () => {
     expect(await all).toEqual(Buffer.from(bytes));
     await readAll(slow!);
     expect(seen.opens).toEqual([0, 20]);
-    expect(clock.waiting).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   test("fanOut takes waiting off a target's patience once when two of its reads are waited for", async () => {
-    const clock = manualClock();
+    const clock = fakeClock();
     const patience = { leftMs: 100 };
     const settings = [1, 2].map(() => setUp({ seats: 1, clock }));
     const readers = settings.map(({ shared, places }) => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { respond } from "../../test/support/responses.ts";
-import { manualClock } from "../../test/support/clock.ts";
+import { fakeClock } from "../../test/support/fake-clock.ts";
 import { WaybillError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import { retry } from "./retry.ts";
@@ -25,7 +25,7 @@ function breaking(breaks: number): { send: Send; trips: () => number } {
 }
 
 test("wholeAnswers lets retry repeat a request whose answer broke in its body", async () => {
-  const clock = manualClock();
+  const clock = fakeClock();
   const { send, trips } = breaking(1);
   const wire = intercept(send, retry({ clock, random: () => 0, report: () => undefined }), wholeAnswers());
   const answer = wire(get("manifest"));

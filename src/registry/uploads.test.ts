@@ -28,7 +28,7 @@ function kinds(requests: readonly string[]): string[] {
 const used = new Set<Client>();
 
 afterEach(() => {
-  for (const { unread, clock } of used) expect({ unread, timers: clock.waiting }).toEqual({ unread: [], timers: 0 });
+  for (const { unread, clock } of used) expect({ unread, timers: clock.pending }).toEqual({ unread: [], timers: 0 });
   used.clear();
 });
 
@@ -387,7 +387,7 @@ describe("pushBlob under faults", () => {
     await expect(push(to, small, { body: hanging, signal: controller.signal })).rejects.toBe(reason);
     expect(kinds(to.requests).at(-1)).toBe("DELETE upload");
     expect(to.asked.at(-1)?.signal?.aborted).toBe(false);
-    expect(to.clock.waiting).toBe(0);
+    expect(to.clock.pending).toBe(0);
   });
 
   test("pushBlob says which permission fails", async () => {

@@ -7,7 +7,7 @@ import { mediaTypes } from "../../src/spec/media-type.ts";
 import { parseReference } from "../../src/spec/reference.ts";
 import { silent } from "../../src/telemetry/events.ts";
 import { create } from "../../src/verbs/create.ts";
-import { manualClock } from "../support/clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import {
   basicEntry,
   challenged,
@@ -322,7 +322,7 @@ describe("S01 foreign layers", () => {
       };
       const options = { append: false, dryRun: false, preferIndex: false, referrers: "none" };
       const signal = new AbortController().signal;
-      const context = { ...net.stores, clock: manualClock(), random: () => 0, report: silent, signal };
+      const context = { ...net.stores, clock: fakeClock(), random: () => 0, report: silent, signal };
       await create({ ...request, ...options }, context).catch(() => undefined);
       expect(net.at("evil.example")).toEqual([]);
       expect(net.at("r.example").some(({ url }) => url.endsWith("/manifests/1"))).toBe(true);

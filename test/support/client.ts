@@ -4,7 +4,7 @@ import { createRegistry, type RegistryOptions as ServerOptions } from "../../src
 import { createMemoryStorage } from "../../src/server/memory-storage.ts";
 import { faulty, type FaultRule } from "../../src/server/faults.ts";
 import type { WaybillEvent } from "../../src/telemetry/events.ts";
-import { manualClock, type ManualClock } from "./clock.ts";
+import { fakeClock, type FakeClock } from "./fake-clock.ts";
 
 /** The real client before the embedded registry (or a wire of the test's own), with a clock that the test moves. */
 export interface Client {
@@ -14,7 +14,7 @@ export interface Client {
   readonly requests: readonly string[];
   readonly asked: readonly HttpRequest[];
   readonly warnings: readonly string[];
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   /** Answers whose body was neither read to its end nor given up. */
   readonly unread: readonly string[];
   forget(): void;
@@ -32,7 +32,7 @@ export interface ClientOptions extends Partial<Omit<RegistryOptions, "send" | "c
 
 export function client(options: ClientOptions = {}): Client {
   const { server, faults = [], host = "registry.example", ...rest } = options;
-  const clock = manualClock();
+  const clock = fakeClock();
   const asked: HttpRequest[] = [];
   const warnings: string[] = [];
   const wire = faulty(options.send ?? createRegistry(createMemoryStorage(), { clock, ...server }), faults);
@@ -95,7 +95,7 @@ function counted(request: HttpRequest): HttpRequest {
   };
 }
 
-async function settle<T>(work: Promise<T>, clock: ManualClock): Promise<T> {
+async function settle<T>(work: Promise<T>, clock: FakeClock): Promise<T> {
   const state = { done: false };
   const finish = () => void (state.done = true);
   work.then(finish, finish);

@@ -6,6 +6,8 @@ export interface FakeClock extends Clock {
   advance(byMs: number): void;
   /** Moves time on in steps and lets promises and sockets run in between. */
   advanceSlowly(byMs: number, stepMs?: number): Promise<void>;
+  /** Moves on to the next timer and runs it; false where none is waiting. */
+  next(): boolean;
   /** Timers that have neither run nor been taken back. */
   readonly pending: number;
 }
@@ -44,6 +46,11 @@ export function fakeClock(startMs = 1_700_000_000_000): FakeClock {
       return () => timers.delete(timer);
     },
     advance,
+    next() {
+      const first = due(Number.POSITIVE_INFINITY);
+      if (first) advance(Math.max(0, first.at - now));
+      return first !== undefined;
+    },
     async advanceSlowly(byMs, stepMs = 1000) {
       for (let moved = 0; moved < byMs; moved += stepMs) {
         await new Promise((resolve) => setImmediate(resolve));

@@ -7,7 +7,7 @@ import type { Digest } from "../../src/spec/digest.ts";
 import { silent } from "../../src/telemetry/events.ts";
 import { create, type CreateRequest, type CreateResult } from "../../src/verbs/create.ts";
 import { missingBelow } from "./closures.ts";
-import { manualClock } from "./clock.ts";
+import { fakeClock } from "./fake-clock.ts";
 import { bytesOf, pushImage, pushIndex } from "./images.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -44,7 +44,7 @@ export const registries = { [hosts.second]: { referrers: false, childManifests: 
 
 function storeAt(host: string, repository: string, storage: Storage): Store {
   const send = createRegistry(storage);
-  const client = { send, clock: manualClock(), random: () => 0, report: silent, baseUrl: `https://${host}` };
+  const client = { send, clock: fakeClock(), random: () => 0, report: silent, baseUrl: `https://${host}` };
   return openRegistry(host, client).repository(repository);
 }
 

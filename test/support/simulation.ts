@@ -11,7 +11,7 @@ import type { Digest } from "../../src/spec/digest.ts";
 import type { WaybillEvent } from "../../src/telemetry/events.ts";
 import { openContext, type Context } from "../../src/verbs/context.ts";
 import { wrongTags } from "./closures.ts";
-import { manualClock, type ManualClock } from "./clock.ts";
+import { fakeClock, type FakeClock } from "./fake-clock.ts";
 import { fakeEnvironment } from "./credential-environment.ts";
 import { attended, type OpenThings } from "./open-things.ts";
 
@@ -34,7 +34,7 @@ export interface SimulationOptions {
 /** The program's own composition before embedded registries; time passes only when nothing else can happen. */
 export interface Simulation {
   readonly context: Context;
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   readonly random: Random;
   readonly controller: AbortController;
   /** Time, method and place of every request, in order. */
@@ -62,7 +62,7 @@ function seeded(seed: number): Random {
 }
 
 export async function simulate(options: SimulationOptions): Promise<Simulation> {
-  const clock = manualClock();
+  const clock = fakeClock();
   const random = seeded(options.seed ?? 0);
   const controller = new AbortController();
   const events: WaybillEvent[] = [];
@@ -100,7 +100,7 @@ function signedIn(hosts: readonly string[]) {
 }
 
 interface Inner extends SimulationOptions {
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   readonly random: Random;
   readonly keys: ReadonlyMap<string, Buffer>;
 }
@@ -151,7 +151,7 @@ function network(wire: Send, { clock, random, latencyMs, onRequest }: Inner) {
 
 const hourMs = 3_600_000;
 
-async function settled<T>(work: Promise<T>, clock: ManualClock): Promise<T> {
+async function settled<T>(work: Promise<T>, clock: FakeClock): Promise<T> {
   const state = { isDone: false };
   const finish = () => void (state.isDone = true);
   work.then(finish, finish);
@@ -172,12 +172,12 @@ function turn(): Promise<void> {
 
 interface Leaving {
   readonly open: OpenThings;
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   readonly signal: AbortSignal;
 }
 
 function leftOver({ open, clock, signal }: Leaving): readonly string[] {
-  const timers = clock.waiting > 0 ? [`${clock.waiting} timers`] : [];
+  const timers = clock.pending > 0 ? [`${clock.pending} timers`] : [];
   const listeners = getEventListeners(signal, "abort").length;
   return [
     ...timers,
