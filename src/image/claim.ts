@@ -61,7 +61,7 @@ function present(raw: v.InferOutput<typeof claimSchema>): Partial<Descriptor> {
   const { mediaType, size, urls, annotations, data, platform, artifactType } = raw;
   const claimed = { mediaType, size, urls, annotations, data, platform, artifactType };
   const entries = Object.entries(claimed).map(([key, value]) => [key, blankAsAbsent<unknown>(value)] as const);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Partial<Descriptor>;
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
 function refuse(why: string): WaybillError {
