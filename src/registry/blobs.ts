@@ -4,7 +4,7 @@ import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { essence } from "../spec/media-type.ts";
-import { ask, type Access } from "./access.ts";
+import { ask, askToDelete, type Access } from "./access.ts";
 import { blobBody, type OpenAt } from "./blob-body.ts";
 import { codingOf } from "./content-encoding.ts";
 import { refuseHtml, sizeIn } from "./manifests.ts";
@@ -86,15 +86,7 @@ async function requestBlob(
  * Spec: distribution-spec v1.1.1, "Deleting Blobs".
  */
 export async function deleteBlob(access: Access, digest: Digest, { signal }: CallOptions = {}): Promise<void> {
-  const path = `blobs/${digest}`;
-  const rights = "pull,push,delete";
-  const response = await ask(access, {
-    method: "DELETE",
-    path,
-    operation: "manifest",
-    rights,
-    ...(signal && { signal }),
-  });
+  const response = await askToDelete(access, `blobs/${digest}`, signal);
   if (response.status < 300 || response.status === 404) return drain(response);
   throw await problemOf(access, response, `Cannot delete blob ${digest} in`);
 }

@@ -7,7 +7,7 @@ import { algorithmOf, digestOf, isDigest, type Digest } from "../spec/digest.ts"
 import { parseManifest, type Manifest } from "../spec/manifest.ts";
 import { essence, isManifestType, manifestAccept } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
-import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { ask, askToDelete, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { codingOf, decodeBytes } from "./content-encoding.ts";
 import { problemOf } from "./problem.ts";
 
@@ -192,15 +192,7 @@ export async function hasManifest(access: Access, digest: Digest, options: CallO
  * Spec: distribution-spec v1.1.1, "Deleting manifests", "Deleting tags".
  */
 export async function deleteManifest(access: Access, name: string, { signal }: CallOptions = {}): Promise<void> {
-  const path = `manifests/${requireName(name)}`;
-  const rights = "pull,push,delete";
-  const response = await ask(access, {
-    method: "DELETE",
-    path,
-    operation: "manifest",
-    rights,
-    ...(signal && { signal }),
-  });
+  const response = await askToDelete(access, `manifests/${requireName(name)}`, signal);
   if (response.status >= 300 && response.status !== 404) {
     const error = await problemOf(access, response, `Cannot delete ${shown(name)} in`);
     throw response.status === 400 && isTag(name) ? tagsStay(error) : error;
