@@ -1,13 +1,13 @@
 import type { Clock } from "../async/clock.ts";
-import { withDeadline } from "../async/deadline.ts";
 import type { Store } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
-import { toPush } from "./closure.ts";
+import { afterwards } from "./afterwards.ts";
 import type { Looked } from "./look.ts";
+import { undo, type Move } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { Plan, TargetStep } from "./step.ts";
 
@@ -45,9 +45,6 @@ export interface LedgerOptions {
   readonly report: Report;
   readonly signal?: AbortSignal;
 }
-
-/** How long the run may take to find out, or to put right, after it has failed. */
-const apartMs = 10_000;
 
 /** Keeps account of one target while the plan runs. */
 export class Ledger {
@@ -130,31 +127,21 @@ export class Ledger {
 
   /** Puts the tags back that this run has moved and that are still ours. New tags stay and are told as left behind. */
   async rollBack(): Promise<void> {
-    for (const tag of this.#looked.target.tags) {
-      if (this.#before(tag) === this.#root) continue;
-      if (!this.#acknowledged.has(tag) && !(this.#failed.has(tag) && (await this.#namesRootNow(tag)))) continue;
-      const before = this.#before(tag);
-      const state = before === "absent" || before === undefined ? "left-behind" : await this.#restore(tag, before);
-      if (state) this.#putBack.set(tag, state);
+    for (const undone of await undo(this.at, await this.#moves(), this.#options)) {
+      if (undone.state === "kept") this.#error ??= undone.error;
+      else this.#putBack.set(undone.tag, undone.state);
     }
   }
 
-  /** What became of it; nothing where it keeps the new content. */
-  async #restore(tag: string, before: Digest): Promise<TagState | undefined> {
-    try {
-      return await this.#apart(async (signal) => {
-        const store = await this.#options.open(this.at);
-        const now = (await store.tagged(tag, { signal }))?.digest;
-        // Somebody else's move is not ours to undo.
-        if (now !== this.#root) return now === before ? "rolled-back" : "failed";
-        const old = await store.manifest(before, { signal });
-        await store.pushManifest(toPush(old), { tags: [tag], signal });
-        return "rolled-back";
-      });
-    } catch (error) {
-      this.#error ??= error;
-      return undefined;
+  async #moves(): Promise<readonly Move[]> {
+    const moves: Move[] = [];
+    for (const tag of this.#looked.target.tags) {
+      const before = this.#before(tag) ?? "absent";
+      if (before === this.#root) continue;
+      const isOurs = this.#acknowledged.has(tag) || (this.#failed.has(tag) && (await this.#namesRootNow(tag)));
+      if (isOurs) moves.push({ tag, before, ours: this.#root });
     }
+    return moves;
   }
 
   async result(): Promise<TargetResult> {
@@ -203,15 +190,11 @@ export class Ledger {
     if (!hasCode(this.#error, "connection_failed", "timeout", "cancelled", "unavailable")) return false;
     try {
       const store = await this.#options.open(this.at);
-      return (await this.#apart((signal) => store.tagged(tag, { signal })))?.digest === this.#root;
+      const now = await afterwards(this.#options.clock, this.at, (signal) => store.tagged(tag, { signal }));
+      return now?.digest === this.#root;
     } catch {
       return false;
     }
-  }
-
-  /** What must be done although the run has failed happens under a signal of its own. */
-  async #apart<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return withDeadline(this.#options.clock, apartMs, work, { what: `tags of ${formatLocation(this.at)}` });
   }
 }
 
