@@ -5,7 +5,7 @@ import * as v from "valibot";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { algorithmOf, digestFrom, type Digest } from "../spec/digest.ts";
-import { fileMode, ioCall, listFolder, readFrom, removeFile, writeDurably } from "./disk-files.ts";
+import { fileMode, ioCall, listFolder, readFrom, removeFile, writeDurably } from "../disk/durable.ts";
 import { FileWriter } from "./file-writer.ts";
 import type { Draft, DraftInfo } from "./storage.ts";
 

@@ -2,16 +2,26 @@ import { rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { algorithmOf, hexOf, isDigest, type Digest } from "../spec/digest.ts";
 import { Catalogue, contentOf, type Change } from "./catalogue.ts";
-import { codeOf, ioCall, listFolder, makeFolder, readFrom, removeFile, syncFolder, writeSynced } from "./disk-files.ts";
+import { WaybillError } from "../errors.ts";
+import {
+  codeOf,
+  ioCall,
+  listFolder,
+  makeFolder,
+  readFrom,
+  removeFile,
+  syncFolder,
+  writeSynced,
+} from "../disk/durable.ts";
 import { DiskDraft, restoreDrafts } from "./disk-draft.ts";
-import { lockFolder, type StorageOwner } from "./disk-lock.ts";
-import { Journal } from "./journal.ts";
+import { lockFolder, type FolderOwner } from "../disk/lock.ts";
+import { Journal } from "../disk/journal.ts";
 import { mismatch } from "./memory-storage.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
 
 export interface DiskStorageOptions {
   /** With it the folder is locked against other processes while it is open. */
-  readonly owner?: StorageOwner;
+  readonly owner?: FolderOwner;
 }
 
 /**
@@ -26,6 +36,7 @@ export async function openDiskStorage(folder: string, options: DiskStorageOption
   return ioCall(`open storage "${folder}"`, async () => {
     for (const name of ["content/sha256", "content/sha512", "drafts"]) await makeFolder(join(folder, name));
     const unlock = options.owner ? await lockFolder(folder, options.owner) : async () => undefined;
+    if (!unlock) throw inUse(folder);
     try {
       const { catalogue, journal } = await openCatalogue(join(folder, "catalogue.log"));
       await sweep(folder, catalogue);
@@ -36,6 +47,11 @@ export async function openDiskStorage(folder: string, options: DiskStorageOption
       throw error;
     }
   });
+}
+
+function inUse(folder: string): WaybillError {
+  const advice = `Stop that process, or delete "${join(folder, "lock")}" if it is no registry`;
+  return new WaybillError("busy", `Cannot open storage "${folder}": another process has it open`, { advice });
 }
 
 /** Reads the journal, anew and shorter where most of it is out of date. */

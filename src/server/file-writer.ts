@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { ioCall } from "./disk-files.ts";
+import { ioCall } from "../disk/durable.ts";
 
 const blockBytes = 256 * 1024;
 

@@ -1,7 +1,7 @@
 import { open, rename, stat, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { WaybillError } from "../errors.ts";
-import { fileMode, ioCall, writeDurably } from "./disk-files.ts";
+import { fileMode, ioCall, writeDurably } from "./durable.ts";
 
 const headline = "waybill-journal 1\n";
 const readBytes = 256 * 1024;
@@ -36,13 +36,25 @@ export class Journal implements AsyncDisposable {
     await createIfMissing(path);
     const file = await open(path, "r+");
     try {
-      const sizeBytes = await replayLines(file, replay);
+      const sizeBytes = await replayLines(file, path, replay);
       await cutOff(file, sizeBytes, path);
       return new Journal(file, sizeBytes);
     } catch (error) {
       await file.close();
       throw error;
     }
+  }
+
+  /**
+   * Hands the sound entries of the journal at `path` to `replay` and changes nothing; somebody may be writing to it.
+   *
+   * @throws WaybillError `io_failed` where there is none.
+   */
+  static async read(path: string, replay: (entry: unknown) => void): Promise<void> {
+    await ioCall(`read "${path}"`, async () => {
+      await using file = await open(path, "r");
+      await replayLines(file, path, replay);
+    });
   }
 
   /** Replaces the journal at `path` by one that holds `entries`; a crash leaves the old one or the new one. It must not be open. */
@@ -111,18 +123,20 @@ async function createIfMissing(path: string): Promise<void> {
 }
 
 /** The length in bytes of the sound beginning. @throws WaybillError `io_failed` where the file is no journal at all. */
-async function replayLines(file: FileHandle, replay: (entry: unknown) => void): Promise<number> {
+async function replayLines(file: FileHandle, path: string, replay: (entry: unknown) => void): Promise<number> {
   let sound = 0;
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of blocksOf(file)) {
     rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      if (!replayLine(rest.toString("utf8", 0, end), sound === 0, replay)) return sound;
+      const line = rest.toString("utf8", 0, end);
+      if (sound === 0 && `${line}\n` !== headline) throw notAJournal(path);
+      if (sound > 0 && !replayLine(line, replay)) return sound;
       sound += end + 1;
       rest = rest.subarray(end + 1);
     }
   }
-  if (sound === 0) throw notAJournal();
+  if (sound === 0) throw notAJournal(path);
   return sound;
 }
 
@@ -136,13 +150,11 @@ async function* blocksOf(file: FileHandle): AsyncGenerator<Buffer> {
   }
 }
 
-function notAJournal(): WaybillError {
-  return new WaybillError("io_failed", "Cannot read catalogue: it is not a journal, or one of a newer version");
+function notAJournal(path: string): WaybillError {
+  return new WaybillError("io_failed", `Cannot read "${path}": it is not a journal, or one of a newer version`);
 }
 
-function replayLine(line: string, isFirst: boolean, replay: (entry: unknown) => void): boolean {
-  if (isFirst && `${line}\n` !== headline) throw notAJournal();
-  if (isFirst) return true;
+function replayLine(line: string, replay: (entry: unknown) => void): boolean {
   const text = line.slice(9);
   if (line !== lineOfText(text)) return false;
   replay(JSON.parse(text) as unknown);
