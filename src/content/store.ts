@@ -56,6 +56,14 @@ export interface PushBlobOptions extends CallOptions {
   readonly onProgress?: (bytes: number) => void;
   /** Send it even though the store says that it is there: a manifest that needs it was just refused for want of it. */
   readonly distrustPresence?: boolean;
+  /** What `onSession` told of an upload that broke off: it goes on there, where the store still knows it. Only a hint. */
+  readonly resume?: string;
+  /**
+   * Called with what `resume` takes whenever an upload that is worth resuming has a new place, and with `undefined` once
+   * nothing is left to go on with. Whoever listens takes over what is cancelled: it stays open at the store, and expires
+   * there. Without a listener a cancelled upload is given up.
+   */
+  readonly onSession?: (session: string | undefined) => void;
 }
 
 export interface PushManifestOptions extends CallOptions {

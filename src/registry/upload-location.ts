@@ -34,6 +34,20 @@ export function placeFrom(access: Access, response: HttpResponse): UploadPlace |
   return parsed.origin === home ? { url } : { url, ledBy: home };
 }
 
+/**
+ * The place that an earlier run wrote down; `undefined` for what cannot be one. Only the URL is believed: a place on the
+ * registry's own host keeps the registry's scheme, any other is one that the registry led us to.
+ */
+export function placeOf(access: Access, session: string): UploadPlace | undefined {
+  if (!/^https?:\/\/[\x21-\x7e]{1,16000}$/.test(session) || !URL.canParse(session)) return undefined;
+  const { username, password } = new URL(session);
+  if (username !== "" || password !== "") return undefined;
+  const home = originOf(access.baseUrl);
+  const seen = originOf(session);
+  if (hostOf(seen) !== hostOf(home)) return { url: session, ledBy: home };
+  return seen === home || seen.startsWith("https:") ? { url: session } : undefined;
+}
+
 /** The registry's own origin: as it answered, or as it was named where a redirect led away from it. */
 function homeOf({ baseUrl }: Access, answered: Origin): Origin {
   const named = originOf(baseUrl);

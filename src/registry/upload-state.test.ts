@@ -6,7 +6,7 @@ import {
   type UploadLimits,
   type UploadState,
 } from "./upload-events.ts";
-import { beginUpload, stepUpload } from "./upload-state.ts";
+import { beginUpload, continueUpload, stepUpload } from "./upload-state.ts";
 
 const limits: UploadLimits = {
   resumeAboveBytes: 2,
@@ -71,8 +71,8 @@ interface Edge {
 }
 
 /** Every state that any sequence of events leads to, and every step between them. */
-function explore(sizeBytes: number, chunkBytes?: number): { nodes: Node[]; edges: Edge[] } {
-  const [state, command] = beginUpload(sizeBytes, chunkBytes, limits);
+function explore([, sizeBytes, chunkBytes, begin = beginUpload]: World): { nodes: Node[]; edges: Edge[] } {
+  const [state, command] = begin(sizeBytes, chunkBytes, limits);
   const nodes = new Map([[keyOf({ state, command }), { state, command } as Node]]);
   const edges: Edge[] = [];
   for (const from of nodes.values()) {
@@ -90,84 +90,94 @@ function explore(sizeBytes: number, chunkBytes?: number): { nodes: Node[]; edges
   return { nodes: [...nodes.values()], edges };
 }
 
-const worlds: readonly (readonly [string, number, number | undefined])[] = [
-  ["an empty blob", 0, undefined],
-  ["a small blob", 2, undefined],
-  ["a large blob", 3, undefined],
+type World = readonly [name: string, sizeBytes: number, chunkBytes?: number, begin?: typeof beginUpload];
+
+const worlds: readonly World[] = [
+  ["an empty blob", 0],
+  ["a small blob", 2],
+  ["a large blob", 3],
   ["a blob in chunks", 3, 1],
+  ["an upload that another run began", 3, undefined, continueUpload],
+  ["an upload in chunks that another run began", 3, 1, continueUpload],
 ];
 
-describe.each(worlds)("stepUpload over all states of %s", (_, sizeBytes, chunkBytes) => {
-  const { nodes, edges } = explore(sizeBytes, chunkBytes);
+describe.each(worlds.map((world) => ({ name: world[0], world })))(
+  "stepUpload over all states of $name",
+  ({ world }) => {
+    const [, sizeBytes] = world;
+    const { nodes, edges } = explore(world);
 
-  test("has a fair number of states", () => {
-    expect(nodes.length).toBeGreaterThan(20);
-    expect(edges.length).toBeGreaterThan(500);
-  });
+    test("has a fair number of states", () => {
+      expect(nodes.length).toBeGreaterThan(20);
+      expect(edges.length).toBeGreaterThan(500);
+    });
 
-  test("has exactly one command outstanding in each live state, of the state's epoch", () => {
-    const wrong = nodes.filter(({ state, command }) => command?.epoch !== ("epoch" in state ? state.epoch : undefined));
-    expect(wrong).toEqual([]);
-  });
+    test("has exactly one command outstanding in each live state, of the state's epoch", () => {
+      const wrong = nodes.filter(
+        ({ state, command }) => command?.epoch !== ("epoch" in state ? state.epoch : undefined),
+      );
+      expect(wrong).toEqual([]);
+    });
 
-  test("changes nothing for a stale answer, or after the end", () => {
-    const moved = nodes.filter(({ state }) => {
-      const epoch = "epoch" in state ? state.epoch - 1 : 7;
-      return answers.some((answer) => {
-        const [next, command] = stepUpload(state, { ...answer, epoch });
-        return next !== state || command !== undefined;
+    test("changes nothing for a stale answer, or after the end", () => {
+      const moved = nodes.filter(({ state }) => {
+        const epoch = "epoch" in state ? state.epoch - 1 : 7;
+        return answers.some((answer) => {
+          const [next, command] = stepUpload(state, { ...answer, epoch });
+          return next !== state || command !== undefined;
+        });
       });
+      expect(moved).toEqual([]);
     });
-    expect(moved).toEqual([]);
-  });
 
-  test("commits through a proof only", () => {
-    for (const { from, event, to } of edges) {
-      if (to.state.at !== "committed") continue;
-      if (event.type === "proved" && from.state.at === "sending") expect(from.state.closing).toBe(true);
-      const isProof = event.type === "proved" || event.type === "present";
-      const wasProved = from.state.at === "releasing" && from.state.goal.to === "commit";
-      expect(isProof || wasProved, `${from.state.at} ${event.type}`).toBe(true);
-    }
-  });
-
-  test("gives an open session up before it fails or begins anew", () => {
-    const leaks = edges.filter(({ from, event, to }) => {
-      if (to.state.at !== "failed" || from.state.at === "releasing" || !("facts" in from.state)) return false;
-      const isGone = ["present", "lost", "unproved"].includes(event.type);
-      return from.state.facts.hasSession && !isGone;
+    test("commits through a proof only", () => {
+      for (const { from, event, to } of edges) {
+        if (to.state.at !== "committed") continue;
+        if (event.type === "proved" && from.state.at === "sending") expect(from.state.closing).toBe(true);
+        const isProof = event.type === "proved" || event.type === "present";
+        const wasProved = from.state.at === "releasing" && from.state.goal.to === "commit";
+        expect(isProof || wasProved, `${from.state.at} ${event.type}`).toBe(true);
+      }
     });
-    expect(leaks).toEqual([]);
-  });
 
-  test("sends no byte beyond the blob and closes with its last", () => {
-    for (const { command } of nodes) {
-      if (command?.run !== "send") continue;
-      expect(command.offset + command.length).toBeLessThanOrEqual(sizeBytes);
-      expect(command.closing).toBe(command.offset + command.length === sizeBytes);
-    }
-  });
+    test("gives an open session up before it fails or begins anew", () => {
+      const leaks = edges.filter(({ from, event, to }) => {
+        if (to.state.at !== "failed" || from.state.at === "releasing" || !("facts" in from.state)) return false;
+        const isGone = ["present", "lost", "unproved"].includes(event.type);
+        return from.state.facts.hasSession && !isGone;
+      });
+      expect(leaks).toEqual([]);
+    });
 
-  test("cannot go on for ever, whatever is answered", () => {
-    const next = new Map<string, Set<string>>();
-    for (const { from, to } of edges) {
-      const key = keyOf(from);
-      next.set(key, (next.get(key) ?? new Set()).add(keyOf(to)));
-    }
-    const done = new Set(nodes.filter(isEnd).map(keyOf));
-    const open = new Set<string>();
-    const hasCycle = (key: string): boolean => {
-      if (done.has(key)) return false;
-      if (open.has(key)) return true;
-      open.add(key);
-      for (const then of next.get(key) ?? []) if (then !== key && hasCycle(then)) return true;
-      open.delete(key);
-      done.add(key);
-      return false;
-    };
-    expect(nodes.map(keyOf).some(hasCycle)).toBe(false);
-  });
-});
+    test("sends no byte beyond the blob and closes with its last", () => {
+      for (const { command } of nodes) {
+        if (command?.run !== "send") continue;
+        expect(command.offset + command.length).toBeLessThanOrEqual(sizeBytes);
+        expect(command.closing).toBe(command.offset + command.length === sizeBytes);
+      }
+    });
+
+    test("cannot go on for ever, whatever is answered", () => {
+      const next = new Map<string, Set<string>>();
+      for (const { from, to } of edges) {
+        const key = keyOf(from);
+        next.set(key, (next.get(key) ?? new Set()).add(keyOf(to)));
+      }
+      const done = new Set(nodes.filter(isEnd).map(keyOf));
+      const open = new Set<string>();
+      const hasCycle = (key: string): boolean => {
+        if (done.has(key)) return false;
+        if (open.has(key)) return true;
+        open.add(key);
+        for (const then of next.get(key) ?? []) if (then !== key && hasCycle(then)) return true;
+        open.delete(key);
+        done.add(key);
+        return false;
+      };
+      expect(nodes.map(keyOf).some(hasCycle)).toBe(false);
+    });
+  },
+);
 
 test("stepUpload asks with HEAD before it opens a new session after an ambiguous commit", () => {
   const [sending, send] = stepUpload(beginUpload(10)[0], { type: "opened", leastBytes: 0, epoch: 1 });
@@ -186,6 +196,15 @@ test("stepUpload goes on where the server stands when a large upload broke", () 
   expect(ask).toMatchObject({ run: "ask" });
   const [, rest] = stepUpload(asking, { type: "held", bytes: 70, epoch: ask!.epoch });
   expect(rest).toMatchObject({ run: "send", offset: 70, length: size - 70, closing: true });
+});
+
+test("continueUpload asks where the server stands before it sends anything", () => {
+  const [state, ask] = continueUpload(100);
+  expect(ask).toMatchObject({ run: "ask" });
+  const [, rest] = stepUpload(state, { type: "held", bytes: 70, epoch: ask!.epoch });
+  expect(rest).toMatchObject({ run: "send", offset: 70, length: 30, closing: true });
+  const [, verify] = stepUpload(state, { type: "lost", error, epoch: ask!.epoch });
+  expect(verify).toMatchObject({ run: "verify" });
 });
 
 test("stepUpload halves what was refused as too large, and gives up at 1 MiB", () => {

@@ -6,13 +6,24 @@ import {
   type UploadAnswer,
   type UploadEvent,
   type UploadFacts,
+  type UploadLimits,
   type UploadState,
   type UploadStep,
 } from "./upload-events.ts";
 
 /** The first state and its command. `chunkBytes` makes the upload go in pieces from the start. */
 export function beginUpload(sizeBytes: number, chunkBytes?: number, limits = uploadLimits): UploadStep {
-  const facts: UploadFacts = {
+  return open({ epoch: 0, facts: freshFacts(sizeBytes, chunkBytes, limits) });
+}
+
+/** The first state of an upload whose session another run has left open: the server is asked where it stands. */
+export function continueUpload(sizeBytes: number, chunkBytes?: number, limits = uploadLimits): UploadStep {
+  const facts = freshFacts(sizeBytes, chunkBytes, limits);
+  return ask({ epoch: 0, facts: { ...facts, hasSession: true, wasResumed: true } });
+}
+
+function freshFacts(sizeBytes: number, chunkBytes: number | undefined, limits: UploadLimits): UploadFacts {
+  return {
     sizeBytes,
     limits,
     chunkBytes,
@@ -27,7 +38,6 @@ export function beginUpload(sizeBytes: number, chunkBytes?: number, limits = upl
     saidZero: false,
     triedOne: false,
   };
-  return open({ epoch: 0, facts });
 }
 
 /**
@@ -155,10 +165,15 @@ function afterAsk(state: Live, event: UploadAnswer): UploadStep {
 }
 
 function afterVerify(state: Extract<UploadState, { at: "verifying" }>, event: UploadAnswer): UploadStep {
-  if (event.type === "present") return leave(state, { to: "commit", outcome: "sent" });
+  if (event.type === "present") return leave(state, { to: "commit", outcome: arrivedBy(state.facts) });
   const failed = event.type === "absent" || event.type === "broken";
   if (!failed) return confused(state, event);
   return state.otherwise === "go-on" ? send(state) : recover(state, state.error);
+}
+
+/** A blob that is there although nothing of it was sent here was there before. */
+function arrivedBy({ wasSent, furthest }: UploadFacts): "sent" | "existed" {
+  return wasSent || furthest > 0 ? "sent" : "existed";
 }
 
 function recover(state: Live, error: unknown): UploadStep {

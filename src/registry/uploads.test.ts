@@ -400,3 +400,88 @@ describe("pushBlob under faults", () => {
     });
   });
 });
+
+describe("pushBlob sessions", () => {
+  /** A push that is cancelled when `afterBytes` of `large` have been read, and what it told of its session. */
+  async function interrupted(to: Client, afterBytes: number): Promise<(string | undefined)[]> {
+    const told: (string | undefined)[] = [];
+    const controller = new AbortController();
+    const reason = new WaybillError("cancelled", "Cannot go on: interrupted");
+    async function* body(): Bytes {
+      yield large.subarray(0, afterBytes);
+      controller.abort(reason);
+      throw reason;
+    }
+    const listening = { onSession: (session: string | undefined) => told.push(session) };
+    const pushing = push(to, large, { body, signal: controller.signal, ...listening });
+    await expect(pushing).rejects.toBe(reason);
+    return told;
+  }
+
+  test("pushBlob leaves a cancelled upload open for whoever listens, who sends only the rest", async () => {
+    const to = client();
+    const [session, ...more] = await interrupted(to, MiB);
+    expect(more).toEqual([]);
+    expect(kinds(to.requests)).not.toContain("DELETE upload");
+    to.forget();
+
+    const offsets: number[] = [];
+    const told: (string | undefined)[] = [];
+    const body: Replayable = (offset) => (offsets.push(offset), bodyOf(large)(offset));
+    const resume = { resume: session!, onSession: (next: string | undefined) => void told.push(next) };
+    expect(await push(to, large, { body, ...resume })).toBe("sent");
+
+    expect(kinds(to.requests)).toEqual(["GET upload", "PUT upload"]);
+    expect(offsets).toEqual([MiB]);
+    expect(told.at(-1)).toBeUndefined();
+    expect(digestOf(await readBlob(to.repository, blobOf(large)))).toBe(digestOf(large));
+  });
+
+  test("pushBlob tells of no session when a blob is small or present", async () => {
+    const to = client();
+    const told: unknown[] = [];
+    await push(to, small, { onSession: (session) => told.push(session) });
+    await push(to, large);
+    await push(to, large, { onSession: (session) => told.push(session) });
+    expect(told).toEqual([]);
+  });
+
+  test("pushBlob looks for the blob, then begins anew, when the session to resume is gone", async () => {
+    const to = client();
+    const resume = "https://registry.example/v2/app/blobs/uploads/11111111111111111111111111111111";
+    expect(await push(to, large, { resume })).toBe("sent");
+    expect(kinds(to.requests).slice(0, 2)).toEqual(["GET upload", "HEAD blob"]);
+    expect(kinds(to.requests)).toContain("POST mount app");
+    expect(kinds(to.requests)).not.toContain("DELETE upload");
+  });
+
+  test("pushBlob sends nothing for a session whose blob has arrived meanwhile", async () => {
+    const to = client();
+    await push(to, large);
+    const resume = "https://registry.example/v2/app/blobs/uploads/11111111111111111111111111111111";
+    to.forget();
+    expect(await push(to, large, { resume })).toBe("existed");
+    expect(kinds(to.requests)).toEqual(["GET upload", "HEAD blob"]);
+  });
+
+  test.each([
+    "",
+    "registry.example/x",
+    "ftp://registry.example/x",
+    "http://registry.example/x",
+    "https://u:p@registry.example/x",
+    "https://registry.example/ x",
+  ])("pushBlob does not believe in a session at %j", async (resume) => {
+    const to = client();
+    expect(await push(to, small, { resume })).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob treats a session on another host as one that the registry led to", async () => {
+    const to = client({
+      send: async (request) => respond(request, request.url.includes("elsewhere") ? 404 : 201),
+    });
+    await push(to, small, { resume: "https://elsewhere.example/upload" }).catch(() => undefined);
+    expect(to.asked[0]).toMatchObject({ url: "https://elsewhere.example/upload", ledBy: "https://registry.example" });
+  });
+});

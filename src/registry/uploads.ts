@@ -7,11 +7,11 @@ import type { RequestBody } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { locationOf, type Access } from "./access.ts";
 import { sourceReader, type SourceReader } from "./source-reader.ts";
-import type { UploadPlace } from "./upload-location.ts";
+import { placeOf, type UploadPlace } from "./upload-location.ts";
 import { openUpload } from "./upload-open.ts";
 import { askStatus, cancelSession, sendPiece, unanswered, verifyBlob, type Session } from "./upload-requests.ts";
 import type { UploadAnswer, UploadCommand, UploadStep } from "./upload-events.ts";
-import { beginUpload, stepUpload } from "./upload-state.ts";
+import { beginUpload, continueUpload, stepUpload } from "./upload-state.ts";
 
 /** Pushes blobs to one repository: one upload per digest at a time. */
 export interface Uploads {
@@ -66,25 +66,48 @@ interface Job {
 interface Run extends Job {
   readonly reader: SourceReader;
   place: UploadPlace | undefined;
+  /** The place that whoever wants to resume was told last. */
+  told: string | undefined;
 }
+
+/** A smaller blob is sent again sooner than its session is asked where it stands. */
+const worthResumingBytes = 256 * 1024;
 
 /** Lets the state machine decide and does what it says, until it has come to an end. */
 async function upload(job: Job): Promise<PushOutcome> {
   await using reader = sourceReader(job.body, job.blob.size, job.signal);
-  const run: Run = { ...job, reader, place: undefined };
-  const { access } = job;
-  let [state, command]: UploadStep = beginUpload(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
+  const { access, options } = job;
+  const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
+  const run: Run = { ...job, reader, place, told: options.resume };
+  const begin = place ? continueUpload : beginUpload;
+  let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
     const { epoch } = command;
     const answer = await carryOut(run, command);
+    tellSession(run);
     [state, command] = stepUpload(state, { ...answer, epoch });
     if (answer.type === "too-large" && state.at === "sending") learnChunk(access, state.facts.chunkBytes);
     if (command && command.run !== "release" && job.signal.aborted) {
       [state, command] = stepUpload(state, { type: "cancel", error: job.signal.reason });
     }
   }
+  if (!isTakenOver(run)) run.place = undefined;
+  tellSession(run);
   if (state.at === "committed") return state.outcome;
   throw state.at === "failed" ? state.error : new TypeError(`The upload stopped while ${state.at}`);
+}
+
+/** Tells where the upload lives, to whoever would go on with it after us. */
+function tellSession(run: Run): void {
+  const { options, blob, place } = run;
+  if (blob.size < worthResumingBytes || run.told === place?.url) return;
+  run.told = place?.url;
+  options.onSession?.(run.told);
+}
+
+/** A cancelled upload that somebody means to resume stays open. */
+function isTakenOver({ options, blob, signal, place }: Run): boolean {
+  return place !== undefined && options.onSession !== undefined && blob.size >= worthResumingBytes && signal.aborted;
 }
 
 function learnChunk({ quirks }: Access, chunkBytes: number | undefined): void {
@@ -110,7 +133,7 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
         await sleep(run.access.clock, delayBefore(run, command), run.signal);
         return { type: "elapsed" };
       default:
-        if (run.place) await cancelSession({ access: run.access, place: run.place });
+        if (run.place && !isTakenOver(run)) await cancelSession({ access: run.access, place: run.place });
         return { type: "released" };
     }
   } catch (error) {
