@@ -6,6 +6,7 @@ export { run, type Perform, type RunOptions, type StepOutcome, type StepResult }
 export type {
   BarrierStep,
   CheckStep,
+  CompareStep,
   ConfirmStep,
   Plan,
   StageStep,

@@ -9,8 +9,8 @@ import { replayable } from "./body.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
 import type { Perform, StepResult } from "./run.ts";
-import type { StageStep, TagStep, TargetStep } from "./step.ts";
-import { confirmTags, tagsToWrite, verifyPresence } from "./tagging.ts";
+import type { CompareStep, StageStep, TagStep, TargetStep } from "./step.ts";
+import { confirmTags, tagsToWrite, verifyPresence, type Comparison } from "./tagging.ts";
 
 export interface PerformOptions {
   readonly open: (location: Location) => Promise<Store>;
@@ -29,7 +29,11 @@ export interface PerformOptions {
   readonly reads?: SharedReads;
 }
 
-type Settings = Omit<PerformOptions, "blobsInFlight"> & { readonly queueOf: (at: Location) => Lanes };
+type Settings = Omit<PerformOptions, "blobsInFlight"> & {
+  readonly queueOf: (at: Location) => Lanes;
+  /** What was seen when targets' tags were last compared, by target. */
+  readonly comparisons: Map<string, Comparison>;
+};
 type Call = { readonly signal: AbortSignal };
 type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable };
 
@@ -46,7 +50,7 @@ export function performOn(options: PerformOptions): Perform {
     queues.set(name, queue);
     return queue;
   };
-  const settings: Settings = { ...options, queueOf };
+  const settings: Settings = { ...options, queueOf, comparisons: new Map() };
   return (step, call) => performStep(step, settings, call);
 }
 
@@ -56,6 +60,9 @@ async function performStep(step: TargetStep, settings: Settings, call: Call): Pr
       return (await (await settings.open(step.at)).exists(step.content, call)) ? "present" : "absent";
     case "verify":
       return verifyPresence(step, await settings.open(step.at), { ...call, clock: settings.clock });
+    case "compare":
+      settings.comparisons.set(formatLocation(step.at), await compare(step, settings, call));
+      return "present";
     case "tag":
       return tagRoot(step, settings, call);
     case "confirm":
@@ -65,14 +72,21 @@ async function performStep(step: TargetStep, settings: Settings, call: Call): Pr
   }
 }
 
-/** After so long what was seen of a tag before the plan was made is asked for again. */
+async function compare(step: CompareStep | TagStep, { clock, open }: Settings, call: Call): Promise<Comparison> {
+  const target = await open(step.at);
+  const at = clock.now();
+  return { at, toWrite: await tagsToWrite(step, target, call) };
+}
+
+/** After so long what was seen of a tag is asked for again. */
 const staleAfterMs = 10_000;
 
 async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<StepResult> {
-  const { clock, lookedAt, open } = settings;
-  const target = await open(step.at);
-  const isStale = clock.now() - lookedAt > staleAfterMs;
-  const tags = step.compare || isStale ? await tagsToWrite(step, target, call) : step.tags;
+  const { clock, lookedAt, comparisons } = settings;
+  const last = comparisons.get(formatLocation(step.at)) ?? { at: lookedAt, toWrite: step.tags };
+  const isStale = clock.now() - last.at > staleAfterMs;
+  const { toWrite } = step.compare || isStale ? await compare(step, settings, call) : last;
+  const tags = step.tags.filter((tag) => toWrite.includes(tag));
   const names = tags.map((tag) => `${formatLocation(step.at)}:${tag}`);
   for (const name of names) log(step, `pushing ${step.content.digest} to ${name}`, settings);
   const onTagged = (tag: string) => settings.onTagged(step.at, tag);

@@ -4,7 +4,7 @@ import { digestOf, type Digest } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import { planPublish } from "./plan.ts";
+import { planPublish, type PlanOptions } from "./plan.ts";
 
 const from: readonly Location[] = [{ kind: "registry", host: "source.example", repository: "app" }];
 const at: Location = { kind: "registry", host: "target.example", repository: "app" };
@@ -139,18 +139,59 @@ describe("planPublish", () => {
     const other: Location = { kind: "registry", host: "other.example", repository: "app" };
     const targets = [at, other].map((place) => ({ at: place, tags: ["1"], before: { "1": "absent" as const } }));
     const { steps } = planPublish(closure([layer, child, root], root), targets, { barrier: true, verify: "manifests" });
-    const barrier = steps.find((step) => step.kind === "barrier");
+    const [barrier, compared] = steps.filter((step) => step.kind === "barrier");
     const before = steps.filter((step) => step.kind === "stage" || step.kind === "verify");
     expect(before.map((step) => `${step.kind} ${step.at.kind === "registry" ? step.at.host : ""}`).toSorted()).toEqual([
       ...["other", "target"].flatMap((host) => Array.from({ length: 3 }, () => `stage ${host}.example`)),
       ...["other", "target"].flatMap((host) => Array.from({ length: 2 }, () => `verify ${host}.example`)),
     ]);
     expect(barrier?.after.toSorted()).toEqual(before.map((step) => step.id).toSorted());
+    const compares = steps.filter((step) => step.kind === "compare");
+    expect(compares.map((step) => step.after)).toEqual([[barrier?.id], [barrier?.id]]);
+    expect(compared?.after).toEqual([barrier?.id, ...compares.map((step) => step.id)]);
     expect(steps.filter((step) => step.kind === "tag").map((step) => [step.after, step.compare])).toEqual([
-      [[barrier?.id], true],
-      [[barrier?.id], true],
+      [[compared?.id], false],
+      [[compared?.id], false],
     ]);
     expect(steps.filter((step) => step.kind === "confirm")).toHaveLength(2);
+  });
+
+  describe("with new tags last", () => {
+    const layer = blob("layer");
+    const root = manifest("root", [layer]);
+    const old = digestOf(Buffer.from("old"));
+    const other: Location = { kind: "registry", host: "other.example", repository: "app" };
+    const moving = { at, tags: ["new", "1"], before: { new: "absent", "1": old } } as const;
+    const fresh = { at: other, tags: ["new"], before: { new: "absent" } } as const;
+    const planned = (options: Pick<PlanOptions, "barrier" | "verify">) =>
+      planPublish(closure([layer, root], root), [moving, fresh], { ...options, newTagsLast: true }).steps;
+
+    test("writes those that name nothing yet when all others are written, and says that they cannot be put back", () => {
+      const steps = planned({ barrier: true, verify: "manifests" });
+      const tags = steps.filter((step) => step.kind === "tag");
+      expect(tags.map((step) => [step.tags, step.irreversible])).toEqual([
+        [["1"], undefined],
+        [["new"], true],
+        [["new"], true],
+      ]);
+      const [staged, compared, moved] = steps.filter((step) => step.kind === "barrier");
+      expect(compared?.after).toContain(staged?.id);
+      expect(moved?.after).toContain(tags[0]?.id);
+      expect(tags.slice(1).map((step) => step.after)).toEqual([
+        [compared?.id, moved?.id],
+        [compared?.id, moved?.id],
+      ]);
+    });
+
+    test("waits for nothing but the target's own content and tags where each target is for itself", () => {
+      const steps = planned({ barrier: false, verify: "ack" });
+      const staging = (place: Location) =>
+        steps.filter((step) => step.kind === "stage" && step.at === place).map((step) => step.id);
+      const [first, last, lone] = steps.filter((step) => step.kind === "tag");
+      expect(first?.after).toEqual(staging(at));
+      expect(last?.after).toEqual([...staging(at), first?.id]);
+      expect(lone?.after).toEqual(staging(other));
+    });
   });
 
   test("gives the same plan for the same input", () => {

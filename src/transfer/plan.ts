@@ -1,7 +1,8 @@
 import type { Digest } from "../spec/digest.ts";
-import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
+import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import type { BarrierStep, CheckStep, Plan, StageStep, Step, TagStep, TargetStep, VerifyStep } from "./step.ts";
+import { planTags, type TaggingOptions } from "./plan-tags.ts";
+import { stepId, type CheckStep, type Plan, type StageStep, type TargetStep, type VerifyStep } from "./step.ts";
 
 /** One repository or layout, with the tags it shall get, in order, and what each of them names now. */
 export interface PlannedTarget {
@@ -10,14 +11,8 @@ export interface PlannedTarget {
   readonly before: Readonly<Record<string, Digest | "absent">>;
 }
 
-export interface PlanOptions {
-  /** What is asked for before tags are written: nothing (`ack`: the store's acknowledgements are the proof), every manifest, or every blob too. */
-  readonly verify: "ack" | "manifests" | "full";
-  /** No tag is written anywhere before every target is staged and verified. */
-  readonly barrier: boolean;
-  /** Tags that can be put back are written first, everywhere; those that are new, and so cannot, last. Default: in the given order. */
-  readonly newTagsLast?: boolean;
-}
+/** `verify` is what is asked for before tags are written: nothing (`ack`: acknowledgements are the proof), every manifest, or every blob too. */
+export type PlanOptions = TaggingOptions;
 
 /** One target: acknowledgements are proof enough, and its tag's write stages the root. */
 const alone: PlanOptions = { barrier: false, verify: "ack" };
@@ -37,39 +32,14 @@ export function planPublish(
   targets: readonly PlannedTarget[],
   options: PlanOptions = targets.length > 1 ? asOne : alone,
 ): Plan {
+  const root = closure.nodes.get(closure.root);
   const stagings = targets.map((target) => stageTarget(closure, target, options));
-  const staged = barrierAfter(`staged ${closure.root}`, stagings);
-  const tagging = targets.map((target, at) => {
-    const after = options.barrier ? [staged.id] : idsOf(stagings[at] ?? []);
-    const tags = target.tags.filter((tag) => !options.newTagsLast || target.before[tag] !== "absent");
-    return tagSteps(closure, { ...target, tags }, { ...options, after });
-  });
-  const steps = [...stagings.flat(), ...(options.barrier ? [staged] : []), ...tagging.flat()];
-  return {
-    steps: options.newTagsLast ? [...steps, ...newTagSteps(closure, targets, { ...options, tagging, staged })] : steps,
-  };
-}
-
-function newTagSteps(
-  closure: Closure,
-  targets: readonly PlannedTarget[],
-  options: PlanOptions & { readonly tagging: readonly TargetStep[][]; readonly staged: BarrierStep },
-): Step[] {
-  const moved = barrierAfter(`moved ${closure.root}`, options.tagging);
-  const after = options.barrier ? [options.staged.id, moved.id] : [moved.id];
-  const steps = targets.map((target) => {
-    const tags = target.tags.filter((tag) => target.before[tag] === "absent");
-    return tagSteps(closure, { ...target, tags }, { ...options, after, suffix: " new" });
-  });
-  return [moved, ...steps.flat()];
-}
-
-function barrierAfter(id: string, steps: readonly (readonly TargetStep[])[]): BarrierStep {
-  return { kind: "barrier", id: `barrier ${id}`, after: idsOf(steps.flat()) };
-}
-
-function idsOf(steps: readonly TargetStep[]): readonly string[] {
-  return steps.map(({ id }) => id);
+  const staged = targets.map((target, at) => ({
+    ...target,
+    tags: target.tags.filter((tag) => target.before[tag] !== closure.root),
+    staged: (stagings[at] ?? []).map(({ id }) => id),
+  }));
+  return { steps: [...stagings.flat(), ...(root ? planTags(root.content, staged, options) : [])] };
 }
 
 /** True when every tag of the target names `root` already, so that nothing of it needs to be written. */
@@ -94,8 +64,8 @@ function stageTarget(closure: Closure, target: PlannedTarget, options: PlanOptio
 function verifySteps(nodes: readonly Node[], at: Location, { verify }: PlanOptions): VerifyStep[] {
   const verified = nodes.filter((node) => verify === "full" || (verify === "manifests" && node.role === "manifest"));
   return verified.map(({ content, from }) => {
-    const after = from.some((place) => sameLocation(place, at)) ? [] : [idOf("stage", content.digest, at)];
-    return { kind: "verify", id: idOf("verify", content.digest, at), at, after, content };
+    const after = from.some((place) => sameLocation(place, at)) ? [] : [stepId("stage", content.digest, at)];
+    return { kind: "verify", id: stepId("verify", content.digest, at), at, after, content };
   });
 }
 
@@ -132,7 +102,7 @@ function subjectOf(node: Node | undefined): Digest | undefined {
 }
 
 function checkStep(node: Node, at: Location): CheckStep {
-  return { kind: "check", id: idOf("check", node.content.digest, at), at, after: [], content: node.content };
+  return { kind: "check", id: stepId("check", node.content.digest, at), at, after: [], content: node.content };
 }
 
 function stageSteps(
@@ -141,7 +111,7 @@ function stageSteps(
   checks: ReadonlyMap<Digest, CheckStep>,
   at: Location,
 ): StageStep[] {
-  const ids = new Map(staged.map((node) => [node.content.digest, idOf("stage", node.content.digest, at)]));
+  const ids = new Map(staged.map((node) => [node.content.digest, stepId("stage", node.content.digest, at)]));
   const parents = parentsOf(nodes);
   return subjectsFirst(staged).map((node) => {
     const digest = node.content.digest;
@@ -151,7 +121,7 @@ function stageSteps(
       node.role === "manifest" ? [...node.children, ...(subjectOf(node) ? [subjectOf(node) as Digest] : [])] : [];
     return {
       kind: "stage",
-      id: idOf("stage", digest, at),
+      id: stepId("stage", digest, at),
       at,
       after: before.flatMap((needed) => ids.get(needed) ?? []),
       content: node.content,
@@ -190,27 +160,4 @@ function subjectsFirst(nodes: readonly Node[]): Node[] {
   };
   for (const node of nodes) place(node);
   return [...ordered.values()];
-}
-
-interface Tagging extends PlanOptions {
-  readonly after: readonly string[];
-  /** Tells two tag steps of one target apart. */
-  readonly suffix?: string;
-}
-
-function tagSteps(closure: Closure, target: PlannedTarget, tagging: Tagging): TargetStep[] {
-  const root = closure.nodes.get(closure.root);
-  const tags = target.tags.filter((tag) => target.before[tag] !== closure.root);
-  if (!root || tags.length === 0) return [];
-  const { suffix = "", after, barrier, verify } = tagging;
-  const { at, before } = target;
-  const common = { at, content: root.content, tags };
-  const id = idOf("tag", closure.root, at) + suffix;
-  const tag: TagStep = { kind: "tag", id, after, ...common, before, compare: barrier };
-  if (verify === "ack") return [tag];
-  return [tag, { kind: "confirm", id: idOf("confirm", closure.root, at) + suffix, after: [id], ...common }];
-}
-
-function idOf(kind: TargetStep["kind"], digest: Digest, at: Location): string {
-  return `${kind} ${digest} ${formatLocation(at)}`;
 }

@@ -291,6 +291,17 @@ describe("publish", () => {
   });
 });
 
+/** `store`, whose tag `1` somebody else gives to `theirs` while content is on its way. */
+function takenMeanwhile(store: MemoryStore, theirs: Manifest): Store {
+  return {
+    ...store,
+    pushBlob: async (blob, body, options) => {
+      store.shelf.tags.set("1", theirs.descriptor.digest);
+      return store.pushBlob(blob, body, options);
+    },
+  };
+}
+
 /** Every call that a publish makes to a target, in the order of the phases. */
 const points = [
   "tagged",
@@ -352,7 +363,7 @@ describe("publish to several targets as one", () => {
         { source, stores },
       );
 
-      const isTagPhase = ["tagged again", "pushManifest by tag", "confirm"].includes(point);
+      const isTagPhase = ["pushManifest by tag", "confirm"].includes(point);
       for (const [at, result] of results.entries()) {
         const now = shelves[at]!.shelf.tags.get("1");
         const isMoved = result.tags[0]?.state === "moved";
@@ -385,29 +396,44 @@ describe("publish to several targets as one", () => {
     ]);
   });
 
-  test("does not move a tag that somebody else has moved in the meantime", async () => {
+  test("moves no tag anywhere when somebody else has moved one in the meantime", async () => {
     const source = createMemoryStore("source");
     const { index } = await twoPlatforms(source);
     const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
     const theirs = await pushImage(b, { layers: [bytesOf("theirs")] });
-    const busy: Store = {
-      ...b,
-      pushBlob: async (blob, body, options) => {
-        b.shelf.tags.set("1", theirs.descriptor.digest);
-        return b.pushBlob(blob, body, options);
-      },
-    };
 
     const { results } = await publishTo(
       index,
       [a, b].map((store) => ({ at: store.location, tags: ["1"] })),
-      { source, stores: [a, busy] },
+      { source, stores: [a, takenMeanwhile(b, theirs)] },
     );
 
     expect(b.shelf.tags.get("1")).toBe(theirs.descriptor.digest);
+    expect(a.shelf.tags.size).toBe(0);
     expect(results[1]?.error).toMatchObject({ code: "precondition_failed" });
-    expect(results[1]?.tags).toMatchObject([{ state: "failed" }]);
-    expect(results[0]?.tags).toMatchObject([{ state: "created" }]);
+    expect(results.map(({ heldBack }) => heldBack)).toEqual([true, false]);
+    expect(results.flatMap(({ tags }) => tags.map(({ state }) => state))).toEqual(["not-attempted", "not-attempted"]);
+  });
+
+  test("compares the tag of a single target once more where something is demanded of it", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const target = createMemoryStore("target");
+    const theirs = await pushImage(target, { layers: [bytesOf("theirs")] });
+    const publishOnce = (policy: Partial<PublishPolicy>) =>
+      publishTo(index, [{ at: target.location, tags: ["1"] }], {
+        source,
+        stores: [takenMeanwhile(target, theirs)],
+        policy,
+      });
+
+    for (const policy of [{ noClobber: true }, { compare: true }]) {
+      const { results } = await publishOnce(policy);
+      expect(results[0]).toMatchObject({ error: { code: "precondition_failed" }, tags: [{ state: "failed" }] });
+      expect(target.shelf.tags.get("1")).toBe(theirs.descriptor.digest);
+      target.shelf.tags.clear();
+      target.shelf.blobs.clear();
+    }
   });
 
   test("waits for a registry that shows its writes late", async () => {
@@ -460,6 +486,37 @@ describe("publish to several targets as one", () => {
       }
     },
   );
+
+  test("puts back only the target whose tag was refused when each is for itself", async () => {
+    const source = createMemoryStore("source");
+    const { index } = await twoPlatforms(source);
+    const [a, b] = [createMemoryStore("a"), createMemoryStore("b")];
+    const old = await Promise.all(
+      [a, b].map((store) => pushImage(store, { layers: [bytesOf("old")], tags: ["1", "2"] })),
+    );
+    const refusing: Store = {
+      ...b,
+      pushManifest: async (manifest, options) => {
+        if (!options?.tags?.length) return b.pushManifest(manifest, options);
+        const isFinal = manifest.descriptor.digest === index.descriptor.digest;
+        await b.pushManifest(manifest, { ...options, tags: options.tags.slice(0, 1) });
+        if (isFinal) throw new WaybillError("auth_denied", "Cannot push manifest: 403");
+      },
+    };
+
+    const { results } = await publishTo(
+      index,
+      [a, b].map((store) => ({ at: store.location, tags: ["1", "2"] })),
+      { source, stores: [a, refusing], policy: { onError: "keep-going", onTagError: "rollback" } },
+    );
+
+    expect(a.shelf.tags.get("1")).toBe(index.descriptor.digest);
+    expect(b.shelf.tags.get("1")).toBe(old[1]!.descriptor.digest);
+    expect(results.map(({ tags }) => tags.map(({ state }) => state))).toEqual([
+      ["moved", "moved"],
+      ["rolled-back", "failed"],
+    ]);
+  });
 
   test("tells which tags it could not put back: new ones, and those of a registry that refuses", async () => {
     const source = createMemoryStore("source");

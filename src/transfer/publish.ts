@@ -9,7 +9,7 @@ import { performOn } from "./perform.ts";
 import { planPublish } from "./plan.ts";
 import { run, type RunOptions } from "./run.ts";
 import { sharedReads } from "./shared-reads.ts";
-import type { Plan, Step } from "./step.ts";
+import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
 
 /** How targets depend on each other, and what counts as proof. */
@@ -20,14 +20,16 @@ export interface PublishPolicy {
    */
   readonly onError: "abort" | "keep-going";
   /**
-   * When a tag cannot be written. `finish` (default): the other targets get theirs. `rollback`: what was moved is put back; tags
-   * that are new, and so cannot be put back, are written last.
+   * When a tag cannot be written. `finish` (default): the other targets get theirs. `rollback`: what was moved is put back, at
+   * all targets or, with `keep-going`, at that one; tags that are new, and so cannot be put back, are written last.
    */
   readonly onTagError?: "finish" | "rollback";
   /** What is asked for before tags are written. Default: `ack` for one target, `manifests` for several. */
   readonly verify?: "ack" | "manifests" | "full";
   /** Never move a tag that names something else. */
   readonly noClobber?: boolean;
+  /** Something was demanded of what tags name: each is asked for once more before it is written. Implied by `noClobber`. */
+  readonly compare?: boolean;
 }
 
 export interface PublishOptions {
@@ -80,8 +82,12 @@ export async function publish(
       ledgerAt(step.at)?.settle(step, outcome);
     },
   });
-  const isTagFailure = plan.steps.some((step) => isTagging(step) && outcomes.get(step.id)?.state === "failed");
-  if (policy.onTagError === "rollback" && isTagFailure) await Promise.all(ledgers.map((ledger) => ledger.rollBack()));
+  if (policy.onTagError === "rollback") {
+    const failed = plan.steps.filter(isTagging).filter((step) => outcomes.get(step.id)?.state === "failed");
+    const isConcerned = ({ at }: Ledger) =>
+      policy.onError === "abort" || failed.some((step) => sameLocation(step.at, at));
+    if (failed.length > 0) await Promise.all(ledgers.filter(isConcerned).map((ledger) => ledger.rollBack()));
+  }
   return Promise.all(ledgers.map((ledger) => ledger.result()));
 }
 
@@ -91,17 +97,19 @@ function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPol
     barrier: policy.onError === "abort" && targets.length > 1,
     verify: policy.verify ?? (looked.length > 1 ? "manifests" : "ack"),
     newTagsLast: policy.onTagError === "rollback",
+    compare: policy.compare === true || policy.noClobber === true,
   });
 }
 
 /** What one target's failure means for the others: before the barrier the end, after it what the policy says. */
 function othersBy({ onError, onTagError }: PublishPolicy): NonNullable<RunOptions["others"]> {
   return (step) => {
+    if (onError === "keep-going") return "leave";
     if (isTagging(step)) return onTagError === "rollback" ? "stop" : "leave";
-    return onError === "abort" ? "abort" : "leave";
+    return "abort";
   };
 }
 
-function isTagging(step: Step): boolean {
+function isTagging(step: Step): step is TagStep | ConfirmStep {
   return step.kind === "tag" || step.kind === "confirm";
 }

@@ -1,6 +1,6 @@
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
-import type { Location } from "../spec/reference.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
 
 interface Common {
   /** Unique within the plan; the same for the same work, so that a journal can recognise it. */
@@ -43,15 +43,25 @@ export interface BarrierStep {
   readonly after: readonly string[];
 }
 
-/** Writes tags, in order, for content whose children are there. */
-export interface TagStep extends Common {
-  readonly kind: "tag";
+interface TagChange extends Common {
   readonly content: Descriptor;
   readonly tags: readonly string[];
   /** What each tag named when it was looked at before the plan was made. */
   readonly before: Readonly<Record<string, Digest | "absent">>;
-  /** Ask for each tag once more before it is written: so much may have happened since that somebody else has moved it. */
+}
+
+/** Asks whether tags that shall be written name still what they named: so much may have happened that somebody else has moved one. */
+export interface CompareStep extends TagChange {
+  readonly kind: "compare";
+}
+
+/** Writes tags, in order, for content whose children are there. */
+export interface TagStep extends TagChange {
+  readonly kind: "tag";
+  /** Ask for each tag once more before it is written; else only where nobody has asked for more than 10 s. */
   readonly compare: boolean;
+  /** These tags name nothing yet: no roll-back can put them back, so they are written when all others are. */
+  readonly irreversible?: true;
 }
 
 /** Reads tags back. */
@@ -62,7 +72,7 @@ export interface ConfirmStep extends Common {
 }
 
 /** One piece of work towards one target. Plain JSON. */
-export type TargetStep = CheckStep | StageStep | VerifyStep | TagStep | ConfirmStep;
+export type TargetStep = CheckStep | StageStep | VerifyStep | CompareStep | TagStep | ConfirmStep;
 
 /** One piece of a plan. Plain JSON. */
 export type Step = TargetStep | BarrierStep;
@@ -70,4 +80,9 @@ export type Step = TargetStep | BarrierStep;
 /** Steps in an order in which each comes after those it needs. Plain JSON. */
 export interface Plan {
   readonly steps: readonly Step[];
+}
+
+/** The id of the step that does `kind` for `digest` at a target: the same in each plan for the same work. */
+export function stepId(kind: TargetStep["kind"], digest: Digest, at: Location): string {
+  return `${kind} ${digest} ${formatLocation(at)}`;
 }

@@ -2,7 +2,7 @@ import { sleep, type Clock } from "../async/clock.ts";
 import type { Target } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
-import type { ConfirmStep, TagStep, VerifyStep } from "./step.ts";
+import type { CompareStep, ConfirmStep, TagStep, VerifyStep } from "./step.ts";
 import type { StepResult } from "./run.ts";
 
 interface Call {
@@ -13,6 +13,14 @@ interface Call {
 /** How long a registry may take until it shows what it has acknowledged, in milliseconds. */
 const lagMs = 30_000;
 
+/** What tags of a target were seen to name. */
+export interface Comparison {
+  /** When, by the run's clock. */
+  readonly at: number;
+  /** Those that still name what they named before, and so are to be written. */
+  readonly toWrite: readonly string[];
+}
+
 /**
  * Which tags of the step still have to be written: those that name what they named before. One that names the content
  * already is left alone.
@@ -20,7 +28,7 @@ const lagMs = 30_000;
  * @throws WaybillError `precondition_failed` where somebody else has moved a tag since it was looked at. Nothing is written then.
  */
 export async function tagsToWrite(
-  step: TagStep,
+  step: CompareStep | TagStep,
   target: Target,
   call: { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {

@@ -84,7 +84,8 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
   const { onError = "abort", onTagError = "finish", verify, noClobber = false } = request;
-  const how: PublishPolicy = { onError, onTagError, noClobber, ...(verify && { verify }) };
+  const compare = expect.size > 0;
+  const how: PublishPolicy = { onError, onTagError, noClobber, compare, ...(verify && { verify }) };
   return publishGathered(gathered, { looked, referrers: policy, open, options: { ...context, policy: how } });
 }
 

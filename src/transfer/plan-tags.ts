@@ -1,0 +1,112 @@
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+import { stepId, type BarrierStep, type CompareStep, type ConfirmStep, type Step, type TagStep } from "./step.ts";
+
+/** A target whose staging is planned, with the tags that still have to be written. */
+export interface StagedTarget {
+  readonly at: Location;
+  readonly tags: readonly string[];
+  /** What each tag names now. */
+  readonly before: Readonly<Record<string, Digest | "absent">>;
+  /** The steps that make it complete. */
+  readonly staged: readonly string[];
+}
+
+export interface TaggingOptions {
+  /**
+   * No tag is written anywhere before every target is complete, and every tag everywhere was seen to name still what it
+   * named. Without it each target is for itself.
+   */
+  readonly barrier: boolean;
+  /** Whether tags are read back: by all but `ack`, where the answer to the write is the proof. */
+  readonly verify: "ack" | "manifests" | "full";
+  /** Tags that can be put back are written first; those that are new, and so cannot, last. Default: in the given order. */
+  readonly newTagsLast?: boolean;
+  /** Each tag is asked for once more before it is written, also where there is no barrier. Default: only when that was long ago. */
+  readonly compare?: boolean;
+}
+
+type TagPhaseStep = CompareStep | TagStep | ConfirmStep;
+
+/** The end of a plan: how the tags of all targets come to name `root`. Pure. */
+export function planTags(root: Descriptor, targets: readonly StagedTarget[], options: TaggingOptions): Step[] {
+  const { ready, gates } = options.barrier ? gatesFor(root, targets) : { ready: undefined, gates: [] };
+  const readyOf = (target: StagedTarget) => (ready ? [ready.id] : target.staged);
+  if (!options.newTagsLast) {
+    return [...gates, ...targets.flatMap((target) => tagSteps(root, target, { ...options, after: readyOf(target) }))];
+  }
+  const first = targets.map((target) =>
+    tagSteps(
+      root,
+      { ...target, tags: target.tags.filter((tag) => !isNew(target, tag)) },
+      { ...options, after: readyOf(target) },
+    ),
+  );
+  const moved = barrierAfter(`moved ${root.digest}`, first.flat());
+  const last = targets.map((target, at) => {
+    const own = idsOf(first[at] ?? []);
+    const after = [...readyOf(target), ...(options.barrier ? [moved.id] : own)];
+    return tagSteps(
+      root,
+      { ...target, tags: target.tags.filter((tag) => isNew(target, tag)) },
+      { ...options, after, isNew: true },
+    );
+  });
+  return [...gates, ...first.flat(), ...(options.barrier ? [moved] : []), ...last.flat()];
+}
+
+function isNew(target: StagedTarget, tag: string): boolean {
+  return target.before[tag] === "absent";
+}
+
+/** Complete everywhere, then compared everywhere: a tag that somebody else has moved is found before any is written. */
+function gatesFor(root: Descriptor, targets: readonly StagedTarget[]): { ready: BarrierStep; gates: Step[] } {
+  const staged: BarrierStep = {
+    kind: "barrier",
+    id: `barrier staged ${root.digest}`,
+    after: targets.flatMap((target) => target.staged),
+  };
+  const compares = targets.flatMap((target) => compareSteps(root, target, staged));
+  const compared = barrierAfter(`compared ${root.digest}`, compares);
+  const ready = { ...compared, after: [staged.id, ...compared.after] };
+  return { ready, gates: [staged, ...compares, ready] };
+}
+
+function compareSteps(root: Descriptor, { at, tags, before }: StagedTarget, staged: BarrierStep): CompareStep[] {
+  if (tags.length === 0) return [];
+  const id = stepId("compare", root.digest, at);
+  return [{ kind: "compare", id, at, after: [staged.id], content: root, tags, before }];
+}
+
+interface Tagging extends TaggingOptions {
+  readonly after: readonly string[];
+  readonly isNew?: boolean;
+}
+
+function tagSteps(root: Descriptor, { at, tags, before }: StagedTarget, tagging: Tagging): TagPhaseStep[] {
+  if (tags.length === 0) return [];
+  const { after, barrier, verify, isNew = false, compare = false } = tagging;
+  const suffix = isNew ? " new" : "";
+  const common = { at, content: root, tags };
+  const id = stepId("tag", root.digest, at) + suffix;
+  const tag: TagStep = {
+    kind: "tag",
+    id,
+    after,
+    ...common,
+    before,
+    compare: compare && !barrier,
+    ...(isNew && { irreversible: true }),
+  };
+  if (verify === "ack") return [tag];
+  return [tag, { kind: "confirm", id: stepId("confirm", root.digest, at) + suffix, after: [id], ...common }];
+}
+
+function barrierAfter(id: string, steps: readonly TagPhaseStep[]): BarrierStep {
+  return { kind: "barrier", id: `barrier ${id}`, after: idsOf(steps) };
+}
+
+function idsOf(steps: readonly { readonly id: string }[]): readonly string[] {
+  return steps.map(({ id }) => id);
+}
