@@ -24,12 +24,14 @@ export type {
   ManifestToPush,
   PushBlobOptions,
   PushManifestOptions,
+  PullQuota,
   PushOutcome,
   ReferrersOptions,
   Replayable,
   Source,
   Store,
   Target,
+  TargetFacts,
 } from "./content/store.ts";
 export { createMemoryStore, type MemoryStore, type Shelf } from "./content/memory.ts";
 export { openContext, type Access, type Context, type ContextOptions } from "./verbs/context.ts";
@@ -37,3 +39,4 @@ export { create, type CreateRequest, type CreateResult } from "./verbs/create.ts
 export { inspect, type InspectRequest } from "./verbs/inspect.ts";
 export type { SourceFile } from "./image/gather.ts";
 export type { TagResult, TagState, TargetResult } from "./transfer/ledger.ts";
+export type { PreflightResult } from "./transfer/look.ts";

@@ -14,6 +14,7 @@ import { reportWarnings } from "./http/warnings.ts";
 import { wholeAnswers } from "./http/whole.ts";
 import { authorize } from "./registry/auth/authorize.ts";
 import { oneAccount } from "./registry/auth/principals.ts";
+import { grantedByTokens, type GrantedByTokens } from "./registry/auth/granted.ts";
 import { repositoryScope } from "./registry/auth/scope.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
 import { credentialChain } from "./registry/credentials/chain.ts";
@@ -93,12 +94,20 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     hasCertificates: (hostPort) => hasCertificates(environment, hostPort),
   });
   const scopes = new Map<string, string[]>();
+  const granted = grantedByTokens();
   const network = options.network ?? openNetwork(options, builder);
-  const wrapped = intercept(network.send, ...interceptors(options, { credentials, places, scopes }));
+  const wrapped = intercept(network.send, ...interceptors(options, { credentials, places, scopes, granted }));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
+  const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
   const mayMount = oneAccount({ credentials, scopesFor });
   const registries = remembered((host: string) =>
-    openRegistry(host, { ...options, send: wrapped, baseUrl: places.baseUrl(host), mayMount }),
+    openRegistry(host, {
+      ...options,
+      send: wrapped,
+      baseUrl: places.baseUrl(host),
+      mayMount,
+      isGranted: isGranted(host),
+    }),
   );
   const owners = remembered(() => layoutOwner(options.clock));
   const owner = () => owners("this process");
@@ -133,16 +142,23 @@ interface Parts {
   readonly credentials: CredentialSource;
   readonly places: Endpoints;
   readonly scopes: ReadonlyMap<string, readonly string[]>;
+  readonly granted: GrantedByTokens;
 }
 
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
-function interceptors(options: StoresOptions, { credentials, places, scopes }: Parts): readonly Interceptor[] {
+function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
+  const { credentials, places, scopes, granted } = parts;
   return [
     reportWarnings(options),
     retry(options),
     wholeAnswers(),
     places.settleScheme,
-    authorize({ ...options, credentials, scopesFor: (registry) => scopes.get(registry) ?? [] }),
+    authorize({
+      ...options,
+      credentials,
+      scopesFor: (registry) => scopes.get(registry) ?? [],
+      onGranted: (registry, given) => granted.note(registry, given),
+    }),
     withoutEchoes({ secrets: proxyPasswords(options.env) }),
     followRedirects(),
     throttle({ ...options, ownLoad: eventLoopLoad(options.clock) }),

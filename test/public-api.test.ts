@@ -35,7 +35,17 @@ const doors: Readonly<Record<string, { open: () => Promise<object>; names: reado
   },
   "transfer/index.ts": {
     open: () => import("../src/transfer/index.ts"),
-    names: ["closureOf", "lookAt", "parseReferrersPolicy", "performOn", "planPublish", "publish", "run", "toPush"],
+    names: [
+      "closureOf",
+      "lookAt",
+      "parseReferrersPolicy",
+      "performOn",
+      "planPublish",
+      "preflight",
+      "publish",
+      "run",
+      "toPush",
+    ],
   },
   "testing.ts": {
     open: () => import("../src/testing.ts"),

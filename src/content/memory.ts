@@ -5,7 +5,7 @@ import type { Manifest } from "../spec/manifest.ts";
 import { isManifestType } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { asReferrer, childrenMissing, neededBy, requireTags } from "./needs.ts";
-import type { Bytes, Content, FetchOptions, Store } from "./store.ts";
+import type { Bytes, Content, FetchOptions, Store, Target } from "./store.ts";
 import { exactly, verified, verifiedManifest } from "./verify.ts";
 
 /** What a store in memory holds. Tests may look at it and damage it; content is verified again whenever it is read. */
@@ -73,8 +73,13 @@ function sourceOf(shelf: Shelf, location: Location): Pick<Store, "resolve" | "ma
   };
 }
 
-function targetOf(shelf: Shelf): Pick<Store, "exists" | "tagged" | "pushBlob" | "pushManifest"> {
+function targetOf(shelf: Shelf): Omit<Target, "location"> {
   return {
+    facts: () => ({ movesTags: true }),
+    async probe({ signal } = {}) {
+      signal?.throwIfAborted();
+      return "allowed";
+    },
     async exists(target, { signal } = {}) {
       signal?.throwIfAborted();
       return has(shelf, target);

@@ -42,6 +42,15 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: "can be probed where it lets itself, and holds nothing afterwards",
+    async run(store) {
+      assert.ok(["allowed", "unknown", undefined].includes(await store.probe?.()));
+      for (const bytes of [store.facts?.().maxManifestBytes, store.facts?.().maxBlobBytes])
+        assert.ok(bytes === undefined || bytes > 0);
+      await rejects(store.resolve("latest"), "not_found");
+    },
+  },
+  {
     name: "gives back a blob that was sent, whole and from an offset",
     async run(store) {
       const bytes = Buffer.alloc(300_000, "waybill ");

@@ -78,9 +78,39 @@ export interface PushManifestOptions extends CallOptions {
   readonly onTagged?: (tag: string) => void;
 }
 
+/** How many more manifests an account may read at a registry that counts. */
+export interface PullQuota {
+  readonly remaining: number;
+  /** Of how many. */
+  readonly limit?: number;
+  /** In how long, in seconds. */
+  readonly windowSeconds?: number;
+}
+
+/** What is known of a place to write to without asking it. What is absent is unknown. */
+export interface TargetFacts {
+  /** The largest manifest and the largest blob that it takes, in bytes. */
+  readonly maxManifestBytes?: number;
+  readonly maxBlobBytes?: number;
+  /** No rule of its own keeps a tag where it is. */
+  readonly movesTags?: true;
+  /** As its last answer told. */
+  readonly pullQuota?: PullQuota;
+}
+
 /** Where content goes. Children first is the caller's duty. */
 export interface Target {
   readonly location: Location;
+  /** What is known of it by now. A target without this is one of which nothing is known. */
+  facts?(): TargetFacts;
+  /**
+   * Finds out whether content may be written here, before any is: `allowed`, or `unknown` where only a write can tell. At most
+   * two small requests; leaves nothing behind. A target without this is `unknown`.
+   *
+   * @throws WaybillError `auth_denied`, `auth_required`; `not_found` where there is no such repository and a write would not make
+   *   it; `unsupported`, `io_failed` and the like where nothing can be written.
+   */
+  probe?(options?: CallOptions): Promise<"allowed" | "unknown">;
   /** Whether the blob or manifest is there. */
   exists(target: Descriptor, options?: CallOptions): Promise<boolean>;
   /** What a tag names now; `undefined` where it names nothing. */

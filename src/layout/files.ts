@@ -6,7 +6,10 @@ import { exactly } from "../content/verify.ts";
 import { WaybillError, type ErrorCode } from "../errors.ts";
 
 /** The calls to the file system that a layout makes: a seam, so that tests can let each of them fail. */
-export type Files = Pick<typeof promises, "open" | "rename" | "unlink" | "link" | "mkdir" | "stat" | "realpath">;
+export type Files = Pick<
+  typeof promises,
+  "access" | "open" | "rename" | "unlink" | "link" | "mkdir" | "stat" | "realpath"
+>;
 
 type Handle = promises.FileHandle;
 

@@ -1,6 +1,7 @@
+import * as promises from "node:fs/promises";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { createMemoryStore } from "../content/memory.ts";
@@ -11,6 +12,7 @@ import { walk, childrenIn } from "../content/graph.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { digestOf } from "../spec/digest.ts";
 import { isManifestType, mediaTypes } from "../spec/media-type.ts";
+import type { Files } from "./files.ts";
 import { openLayout } from "./layout.ts";
 import { createLayoutOwner } from "./lock.ts";
 
@@ -65,6 +67,25 @@ test("openLayout makes nothing before something is written", async () => {
     message: `reference oci-layout://${path}:latest not found: not found`,
   });
   await expect(readdir(path)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("layout lets itself be probed without making anything, and says which folder refuses", async () => {
+  const path = await newFolder();
+  const asked: string[] = [];
+  const access = async (folder: string) => {
+    asked.push(folder);
+    if (folder === join(path, "blobs")) throw Object.assign(new Error("EACCES"), { code: "EACCES", syscall: "access" });
+    if (folder !== dirname(path)) throw Object.assign(new Error("ENOENT"), { code: "ENOENT", syscall: "access" });
+  };
+  const files = { ...promises, access } as unknown as Files;
+
+  expect(await (await openLayout(path, { owner })).probe?.()).toBe("allowed");
+  await expect((await openLayout(path, { owner, files })).probe?.()).rejects.toMatchObject({
+    code: "io_failed",
+    message: `Cannot write to "${join(path, "blobs")}": EACCES`,
+  });
+  expect(asked).toEqual([path, dirname(path), join(path, "blobs")]);
+  expect(await readdir(dirname(path))).toEqual([]);
 });
 
 test("openLayout writes what the image layout specification asks for", async () => {

@@ -11,11 +11,12 @@ import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, type Lis
 import { replaceFile, syncFolder } from "./files.ts";
 import { once } from "./index-file.ts";
 import { prepare, type Layout } from "./folder.ts";
+import { probeFolder } from "./probe.ts";
 import { reachableFrom } from "./referrers.ts";
 import { lookUp, readManifest } from "./source.ts";
 
 /** The writing half of a layout. */
-export function targetOf(layout: Layout): Pick<Target, "exists" | "tagged" | "pushBlob" | "pushManifest"> {
+export function targetOf(layout: Layout): Omit<Target, "location"> {
   const folders = createMemo<void>();
   const write = async (
     digest: Digest,
@@ -27,6 +28,8 @@ export function targetOf(layout: Layout): Pick<Target, "exists" | "tagged" | "pu
     await replaceFile(layout.files, layout.blobs.pathOf(digest), body, { ...options, mark: layout.mark });
   };
   return {
+    facts: () => ({ movesTags: true }),
+    probe: (options) => probeFolder(layout, options),
     async exists(target, { signal } = {}) {
       signal?.throwIfAborted();
       return layout.blobs.has(target);

@@ -22,6 +22,8 @@ export interface RegistryAccess {
   readonly maxDescriptors?: number;
   /** Whether both repositories are used with the same credentials. Default: yes. */
   readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
+  /** Whether a token of this run says that it gives `scope`. Default: none says so. */
+  readonly isGranted?: (scope: string) => boolean;
 }
 
 /** One repository and how to ask for it. */

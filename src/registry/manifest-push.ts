@@ -7,6 +7,7 @@ import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { announcedDigest, maxManifestBytes, resolveManifest } from "./manifests.ts";
+import { withRepositoryAdvice } from "./missing-repository.ts";
 import { errorFrom, readProblem, type Problem } from "./problem.ts";
 
 /** With fewer tags, one request for all saves nothing over finding out. */
@@ -156,7 +157,8 @@ function refusal(access: Access, problem: Problem, retryAfter: number | undefine
   const codes = problem.codes.map((code) => (code === "BLOB_UNKNOWN" ? "MANIFEST_BLOB_UNKNOWN" : code));
   const wait = retryAfter === undefined ? {} : { retryAfterMs: retryAfter };
   const error = errorFrom(access, { ...problem, codes }, { doing: "Cannot push manifest to", ...wait });
-  if (error.code !== "not_found" || !codes.includes("MANIFEST_BLOB_UNKNOWN")) return error;
+  if (error.code !== "not_found") return error;
+  if (!codes.includes("MANIFEST_BLOB_UNKNOWN")) return withRepositoryAdvice(access, error);
   return new WaybillError("blob_unknown", error.message, { ...error.context, missing: problem.digests });
 }
 

@@ -10,7 +10,9 @@ import { accessTo, ask, besideRepositories, locationOf, type Access, type Regist
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
 import { putManifest } from "./manifest-push.ts";
 import { deleteManifest, getManifest, hasManifest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
+import { probePush } from "./probe.ts";
 import { problemOf } from "./problem.ts";
+import { profileOf } from "./profiles.ts";
 import { unknownRegistry } from "./quirks.ts";
 import { fallbackTags, referrerOf } from "./referrers-fallback.ts";
 import { listReferrers } from "./referrers.ts";
@@ -32,6 +34,8 @@ export interface RegistryOptions {
   readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
   /** Most descriptors in one manifest; default 5,000. */
   readonly maxDescriptors?: number;
+  /** Whether a token says by itself that it gives `scope`: what it gives need not be tried. Default: none says so. */
+  readonly isGranted?: (scope: string) => boolean;
 }
 
 /** One registry. What is learned about it while working serves all its repositories. Holds nothing open. */
@@ -86,8 +90,11 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
 function openRepository(access: Access): Repository {
   const uploads = openUploads(access);
   const fallback = fallbackTags(access);
+  const { maxManifestBytes, maxBlobBytes } = profileOf(access.host);
   return {
     location: locationOf(access),
+    facts: () => ({ maxManifestBytes, ...(maxBlobBytes !== undefined && { maxBlobBytes }) }),
+    probe: (options) => probePush(access, options),
     resolve: (name, options) => resolveManifest(access, name, options),
     manifest: (target, options) => getManifest(access, target, options),
     fetch: (target, options) => fetchBlob(access, target, options),

@@ -87,11 +87,11 @@ export function mountPath(digest: Digest, repository: string): string {
 }
 
 /**
- * The `POST` path that opens an upload. Its slash at the end matters to some proxies. Other algorithms than sha256 are
+ * The `POST` path that opens an upload, for `digest` or for none in particular. Its slash at the end matters to some proxies. Other algorithms than sha256 are
  * announced, so that the registry hashes what it is sent only once.
  */
-export function uploadsPath(digest: Digest): string {
-  const algorithm = algorithmOf(digest);
+export function uploadsPath(digest?: Digest): string {
+  const algorithm = digest === undefined ? "sha256" : algorithmOf(digest);
   return algorithm === "sha256" ? "blobs/uploads/" : `blobs/uploads/?digest-algorithm=${algorithm}`;
 }
 

@@ -7,6 +7,7 @@ import { isRepository } from "../spec/reference.ts";
 import { WaybillError } from "../errors.ts";
 import { ask, contextOf, locationOf, nameOfRepository, type Access } from "./access.ts";
 import { hasBlob } from "./blobs.ts";
+import { withRepositoryAdvice } from "./missing-repository.ts";
 import { problemOf } from "./problem.ts";
 import { mountPath, placeFrom, uploadsPath, type UploadPlace } from "./upload-location.ts";
 import { provesDigest } from "./upload-requests.ts";
@@ -110,7 +111,7 @@ async function postPlain(access: Access, blob: Descriptor, signal: AbortSignal |
   } as const;
   const response = await ask(access, { ...request, ...(signal && { signal }) });
   if (response.status === 202) return opened(access, response);
-  throw await problemOf(access, response, "Cannot open an upload in");
+  throw withRepositoryAdvice(access, await problemOf(access, response, "Cannot open an upload in"));
 }
 
 async function opened(access: Access, response: HttpResponse): Promise<Opening> {

@@ -15,7 +15,8 @@ export type {
   TargetStep,
   VerifyStep,
 } from "./step.ts";
-export { lookAt, type LookOptions, type Looked, type PublishTarget } from "./look.ts";
+export { lookAt, type Found, type LookOptions, type Looked, type PreflightResult, type PublishTarget } from "./look.ts";
+export { preflight, type PreflightOptions } from "./preflight.ts";
 export { publish, type PublishOptions, type PublishPolicy } from "./publish.ts";
 export type { TagResult, TagState, TargetResult } from "./ledger.ts";
 export { parseReferrersPolicy, type ReferrersPolicy } from "./referrers.ts";

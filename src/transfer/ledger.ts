@@ -6,7 +6,7 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { afterwards } from "./afterwards.ts";
-import type { Looked } from "./look.ts";
+import { preflightResult, type Looked, type PreflightResult } from "./look.ts";
 import { undo, type Move } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { Plan, TargetStep } from "./step.ts";
@@ -37,6 +37,8 @@ export interface TargetResult {
   readonly error?: unknown;
   /** Not tagged, or given up, because another target failed. */
   readonly heldBack: boolean;
+  /** What was found out before anything was written; absent where that itself has failed. */
+  readonly preflight?: PreflightResult;
 }
 
 export interface LedgerOptions {
@@ -159,6 +161,7 @@ export class Ledger {
         this.#isHeldBack &&
         (tags.length === 0 || tags.some(({ state }) => state === "not-attempted")),
       ...(this.#error !== undefined && { error: this.#error }),
+      ...("before" in this.#looked && { preflight: preflightResult(this.#looked) }),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../async/clock.ts";
-import type { Store } from "../content/store.ts";
+import type { PullQuota, Store, TargetFacts } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -11,10 +11,39 @@ export interface PublishTarget {
   readonly tags: readonly string[];
 }
 
-/** A target as it was found, or why it could not be looked at. */
-export type Looked =
-  | { readonly target: PublishTarget; readonly before: PlannedTarget["before"]; readonly startedAt: number }
-  | { readonly target: PublishTarget; readonly error: unknown; readonly startedAt: number };
+/** A target as it was found. */
+export interface Found {
+  readonly target: PublishTarget;
+  /** What each tag names. */
+  readonly before: PlannedTarget["before"];
+  readonly facts: TargetFacts;
+  /** Whether it lets us write; absent where it was not asked. */
+  readonly push?: "allowed" | "unknown";
+  readonly startedAt: number;
+}
+
+/** A target as it was found, or why it cannot be published to. */
+export type Looked = Found | { readonly target: PublishTarget; readonly error: unknown; readonly startedAt: number };
+
+/** What was found out about a target before anything was written. */
+export interface PreflightResult {
+  /** `unknown` also where nobody asked, because the first write asks as well. */
+  readonly push: "allowed" | "unknown";
+  /** For each tag, whether a rule keeps it from being moved. Registries do not tell: theirs are `unknown`. */
+  readonly immutable: Readonly<Record<string, "no" | "unknown">>;
+  /** What is left of the account's reads, where the registry counts them. */
+  readonly pullQuota?: PullQuota;
+}
+
+/** What was found out, for the result. */
+export function preflightResult({ target, facts, push = "unknown" }: Found): PreflightResult {
+  const immutable = facts.movesTags ? "no" : "unknown";
+  return {
+    push,
+    immutable: Object.fromEntries(target.tags.map((tag) => [tag, immutable])),
+    ...(facts.pullQuota && { pullQuota: facts.pullQuota }),
+  };
+}
 
 /** What looking needs. `expect`: what tags must name before they are moved, by reference with tag. */
 export interface LookOptions {
@@ -41,7 +70,7 @@ async function look(target: PublishTarget, options: LookOptions): Promise<Looked
     );
     const before = Object.fromEntries(target.tags.map((tag, at) => [tag, found[at]?.digest ?? ("absent" as const)]));
     requireExpected(target, before, options.expect);
-    return { target, before, startedAt };
+    return { target, before, facts: store.facts?.() ?? {}, startedAt };
   } catch (error) {
     return { target, error, startedAt };
   }

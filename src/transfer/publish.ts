@@ -4,6 +4,7 @@ import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
 import { Ledger, type TargetResult } from "./ledger.ts";
+import { withinLimits } from "./limits.ts";
 import { unclobbered, type Looked } from "./look.ts";
 import { performOn } from "./perform.ts";
 import { planPublish } from "./plan.ts";
@@ -53,7 +54,9 @@ export async function publish(
   options: PublishOptions,
 ): Promise<readonly TargetResult[]> {
   const { policy = { onError: "abort" } } = options;
-  const judged = looked.map((entry) => (policy.noClobber ? unclobbered(entry, closure.root) : entry));
+  const judged = looked.map((entry) =>
+    withinLimits(policy.noClobber ? unclobbered(entry, closure.root) : entry, closure),
+  );
   const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
   const plan = isAborted ? { steps: [] } : planFor(closure, judged, policy);
   const ledgers = judged.map((entry) => new Ledger(entry, closure.root, options));

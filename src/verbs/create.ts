@@ -11,6 +11,7 @@ import { isUpToDate } from "../transfer/plan.ts";
 import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
 import { lookAt, type Looked, type PublishTarget } from "../transfer/look.ts";
+import { preflight } from "../transfer/preflight.ts";
 import { publish, type PublishOptions, type PublishPolicy } from "../transfer/publish.ts";
 import { parseReferrersPolicy, type ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
@@ -117,11 +118,13 @@ async function publishGathered(gathered: Gathered, publishing: Publishing): Prom
     const closure = { root: digest, nodes: new Map(), referrers: [], leftBehind: {} };
     return { root, targets: await publish(closure, looked, options), leftBehind: {} };
   }
-  const closure = await closureOf(
+  const probing = options.policy.onError === "abort" ? preflight(looked, digest, options) : looked;
+  const reading = closureOf(
     { manifest: root, from: origins.get(digest) ?? [], origins },
     { open, referrers, known: manifests, ...(options.signal && { signal: options.signal }) },
   );
-  return { root, targets: await publish(closure, looked, options), leftBehind: closure.leftBehind };
+  const closure = await allOf(reading, probing);
+  return { root, targets: await publish(closure, await probing, options), leftBehind: closure.leftBehind };
 }
 
 /** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
@@ -168,7 +171,7 @@ function rememberedSources(context: Context): (location: Location) => Promise<So
 }
 
 /** The first one's result, once both have ended. */
-async function allOf<T>(first: Promise<T>, second: Promise<unknown>): Promise<T> {
+async function allOf<T>(first: Promise<T>, second: unknown): Promise<T> {
   const [result] = await Promise.allSettled([first, second]);
   if (result.status === "rejected") throw result.reason;
   return result.value;

@@ -17,6 +17,8 @@ export interface AuthorizeOptions {
   readonly trustRealms?: readonly string[];
   /** Everything that the run will ask of a registry, so that one token serves it. */
   readonly scopesFor?: (registry: string) => readonly string[];
+  /** Hears which scopes a new token gives, where the token itself tells. A hint that saves questions, never a proof. */
+  readonly onGranted?: (registry: string, scopes: readonly string[]) => void;
 }
 
 const maxRounds = 2;

@@ -4,7 +4,7 @@ import { originOf, Secret, type BoundAuthorization, type Send } from "../../http
 import type { Report } from "../../telemetry/events.ts";
 import { basicAuthorization } from "../credentials/credential.ts";
 import type { ChosenChallenge } from "./challenge.ts";
-import { notGranted } from "./granted.ts";
+import { grantedScopes, notGranted } from "./granted.ts";
 import type { Principal, RegistryRequest } from "./principals.ts";
 import { assertTrusted, parseRealm } from "./realm.ts";
 import { covers, mergeScopes, scopeKey } from "./scope.ts";
@@ -45,6 +45,8 @@ export interface GrantsOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly trustRealms: readonly string[];
+  /** Hears what a new token says that it gives, where it tells. */
+  readonly onGranted?: (registry: string, scopes: readonly string[]) => void;
 }
 
 type BearerDemand = Demand & { readonly challenge: ChosenChallenge & { scheme: "bearer" } };
@@ -154,7 +156,7 @@ function kindOf(demand: BearerDemand): string {
   return `${groupOf(demand)} ${scopeKey(demand.request.scopes ?? [])}`;
 }
 
-function tokenFetcher({ send, clock, report, trustRealms }: GrantsOptions) {
+function tokenFetcher({ send, clock, report, trustRealms, onGranted }: GrantsOptions) {
   const service = tokenService({ send, clock });
   /** Identity tokens that a service gave in exchange for the one we came with. Never written anywhere. */
   const rotated = new Map<string, Secret>();
@@ -173,6 +175,7 @@ function tokenFetcher({ send, clock, report, trustRealms }: GrantsOptions) {
       throw beforeSending(error, identity.registry);
     });
     if (token.rotated) rotated.set(group, token.rotated);
+    onGranted?.(identity.registry, grantedScopes(token.value) ?? []);
     const missing = notGranted(token.value, scopes);
     const message = `the token service of ${identity.registry} did not grant ${missing.join(" ")}`;
     if (missing.length > 0) report({ type: "debug", message, at: clock.now() });

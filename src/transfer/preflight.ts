@@ -1,0 +1,37 @@
+import type { Store } from "../content/store.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+import type { Found, Looked } from "./look.ts";
+import { isUpToDate } from "./plan.ts";
+
+export interface PreflightOptions {
+  readonly open: (location: Location) => Promise<Store>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Finds out whether the targets that need `root` may be written to, before content goes to any of them. A single such target
+ * is not asked: its first write asks, and nobody else has been sent anything by then. Neither is one whose tags are right.
+ *
+ * @returns the same entries; one that must not be written to says why. Never rejects.
+ */
+export function preflight(
+  looked: readonly Looked[],
+  root: Digest,
+  options: PreflightOptions,
+): Promise<readonly Looked[]> {
+  const isDue = (entry: Looked): entry is Found =>
+    "before" in entry && !isUpToDate({ ...entry.target, before: entry.before }, root);
+  const isAsked = looked.filter(isDue).length > 1;
+  return Promise.all(looked.map(async (entry) => (isAsked && isDue(entry) ? probed(entry, options) : entry)));
+}
+
+async function probed(entry: Found, { open, signal }: PreflightOptions): Promise<Looked> {
+  try {
+    const store = await open(entry.target.at);
+    const push = (await store.probe?.(signal && { signal })) ?? "unknown";
+    return { ...entry, push };
+  } catch (error) {
+    return { target: entry.target, startedAt: entry.startedAt, error };
+  }
+}
