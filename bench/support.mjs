@@ -123,7 +123,7 @@ export async function runNode(args, { env = {} } = {}) {
   const from = performance.now();
   const child = spawn(process.execPath, ["--import", join(import.meta.dirname, "usage.mjs"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env, WAYBILL_BENCH_USAGE: usageFile },
+    env: { ...process.env, XDG_STATE_HOME: folder, ...env, WAYBILL_BENCH_USAGE: usageFile },
   });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));

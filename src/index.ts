@@ -36,6 +36,21 @@ export type {
 export { createMemoryStore, type MemoryStore, type Shelf } from "./content/memory.ts";
 export { openContext, type Access, type Context, type ContextOptions } from "./verbs/context.ts";
 export { create, type CreateRequest, type CreateResult } from "./verbs/create.ts";
+export { resume } from "./verbs/resume.ts";
+export { planRollback, rollback, type RollbackTag, type RollbackTarget } from "./verbs/rollback.ts";
+export { journalRecorder, type JournalOptions } from "./transfer/journal.ts";
+export { listRuns, readRun } from "./transfer/runs.ts";
+export type { RecordedRun } from "./transfer/recorded-run.ts";
+export { parsePublication, publicationId, type Publication, type PublicationTarget } from "./transfer/publication.ts";
+export type { Earlier, Ending, Recorder, Recording, Witness } from "./transfer/recording.ts";
+export {
+  reportOf,
+  type ErrorReport,
+  type PublishReport,
+  type TagReport,
+  type TargetReport,
+} from "./transfer/report.ts";
+export { parseReport, type KeptReport } from "./transfer/report-reader.ts";
 export { inspect, type InspectRequest } from "./verbs/inspect.ts";
 export type { SourceFile } from "./image/gather.ts";
 export type { TagResult, TagState, TargetResult } from "./transfer/ledger.ts";

@@ -1,13 +1,19 @@
 import { WaybillError } from "../errors.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
+import type { Recorder } from "../transfer/recording.ts";
 import type { Report } from "../telemetry/events.ts";
 import { openContext, type ContextOptions } from "../verbs/context.ts";
 import type { Host } from "./host.ts";
 import type { RegistryFlags } from "./options.ts";
 
 /** Opens what a verb needs, as the flags say. The caller disposes of it, which closes every connection. */
-export function openCommandContext(flags: RegistryFlags, host: Host, report: Report): ReturnType<typeof openContext> {
-  return openContext(contextOptions(flags, host, report));
+export function openCommandContext(
+  flags: RegistryFlags,
+  host: Host,
+  report: Report,
+  recorder?: Recorder,
+): ReturnType<typeof openContext> {
+  return openContext({ ...contextOptions(flags, host, report), ...(recorder && { recorder }) });
 }
 
 /** What flags and environment come to. @throws WaybillError `invalid_argument` */

@@ -17,7 +17,7 @@ export interface Host {
   readonly version: string;
   /** True when docker started us as a plugin of its own. */
   readonly isPlugin: boolean;
-  readonly stdin: AsyncIterable<Uint8Array | string>;
+  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
   /** Results only. */
   readonly stdout: Output;
   readonly stderr: Output;

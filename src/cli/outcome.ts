@@ -1,31 +1,33 @@
 import { WaybillError } from "../errors.ts";
+import { isComplete } from "../transfer/outcome.ts";
 import type { CreateResult } from "../verbs/create.ts";
-
-type Target = CreateResult["targets"][number];
-
-const done: ReadonlySet<string> = new Set(["created", "moved", "unchanged"]);
 
 /** Tags in these states name something else than before the run. */
 const stays: ReadonlySet<string> = new Set(["created", "moved", "left-behind"]);
 
-/** True when everything that was asked for is at `target`. */
-export function isComplete(target: Target): boolean {
-  return target.error === undefined && !target.heldBack && target.tags.every(({ state }) => done.has(state));
-}
-
 /**
  * What the run's exit code speaks of: nothing where every target is complete; `partial` where some are not although a tag
- * has moved; else the error of the first target that failed, in the order of the command line.
+ * has moved; else the error of the first target that failed, in the order of the command line. `resumeCommand`
+ * goes on where the run has stopped.
  */
-export function outcomeError(result: CreateResult): unknown {
+export function outcomeError(result: CreateResult, resumeCommand?: string): unknown {
   const failed = result.targets.filter((target) => !isComplete(target));
   const first = failed.find(({ error }) => error !== undefined) ?? failed[0];
   if (!first) return undefined;
   const error = first.error ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   const moved = result.targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
-  if (!moved || !(error instanceof WaybillError)) return error;
+  if (!(error instanceof WaybillError)) return error;
+  if (!moved) return resumeCommand === undefined ? error : advised(error, resumeCommand);
   const seen = `${failed.length} of ${result.targets.length} targets failed after a tag had moved: ${error.message}`;
-  const advice =
-    error.context.advice ?? "put right what failed and run the same command again: what is there is not sent again";
+  const again = resumeCommand ?? "run the same command again";
+  const advice = `${error.context.advice ?? "put right what failed"}; then: ${again} (what is there is not sent again)`;
   return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, { advice }, { cause: error });
+}
+
+/** The same error, which also says how to go on. */
+function advised(error: WaybillError, resumeCommand: string): WaybillError {
+  const { advice } = error.context;
+  const goOn = `to go on: ${resumeCommand}`;
+  const context = { ...error.context, advice: advice === undefined ? goOn : `${advice}; ${goOn}` };
+  return new WaybillError(error.code, error.message, context, { cause: error });
 }

@@ -1,19 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { WaybillError } from "../errors.ts";
-import { formatLocation } from "../spec/reference.ts";
-import { create, type CreateRequest, type CreateResult } from "../verbs/create.ts";
+import { isComplete } from "../transfer/outcome.ts";
+import { create, type CreateRequest } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
-import type { RegistryFlags } from "./options.ts";
-import { isComplete, outcomeError } from "./outcome.ts";
 import { writeResult } from "./result.ts";
-import { progressMode } from "./show/mode.ts";
-import { openShow } from "./show/show.ts";
-import { summaryText } from "./show/summary.ts";
+import { inShow, runPublish, type PublishFlags } from "./run-publish.ts";
 
 /** What `create`'s flags come to. */
-export interface CreateFlags extends RegistryFlags {
+export interface CreateFlags extends PublishFlags {
   readonly tag?: readonly string[];
   readonly file?: readonly string[];
   readonly append?: boolean;
@@ -29,8 +25,6 @@ export interface CreateFlags extends RegistryFlags {
   readonly expectDigest?: readonly string[];
   readonly dryRun?: boolean;
   readonly metadataFile?: string;
-  readonly progress?: string;
-  readonly quiet?: boolean;
 }
 
 /**
@@ -39,33 +33,25 @@ export interface CreateFlags extends RegistryFlags {
  * @throws WaybillError of the first target that failed; `partial` where a tag had moved by then.
  */
 export async function publishImage(sources: readonly string[], flags: CreateFlags, host: Host): Promise<void> {
-  const saysNothing = flags.quiet === true || flags.dryRun === true;
-  const mode = progressMode(flags.progress ?? (saysNothing ? "quiet" : "auto"), {
-    env: host.env,
-    isTerminal: host.stderr.isTTY === true,
-  });
   const request = await requestOf(sources, flags);
   await using metadata = await metadataFileOf(flags, host);
-  const show = await openShow(mode, {
-    output: host.stderr,
-    clock: host.clock,
-    env: host.env,
-    debug: flags.debug === true,
-  });
-  let result: CreateResult;
-  try {
-    await using context = await openCommandContext(flags, host, show.report);
-    result = await create(request, context);
-    show.clear();
-  } finally {
-    show.close();
+  if (flags.dryRun) return showRoot(request, flags, host);
+  const { result, failure } = await runPublish((context) => create(request, context), flags, host);
+  const done = flags.onError === "keep-going" ? result.targets.filter(isComplete) : result.targets;
+  if (failure === undefined || (flags.onError === "keep-going" && done.length > 0)) {
+    await metadata?.commit({ ...result, targets: done });
   }
-  if (flags.dryRun) return printRoot(result, host);
-  const failure = outcomeError(result);
-  if (flags.quiet) printTargets(result, host);
-  else if (mode !== "quiet" || failure !== undefined) host.stderr.write(summaryText(result));
   if (failure !== undefined) throw failure;
-  await metadata?.commit(result);
+}
+
+/** A dry run writes nothing anywhere: neither journal nor report. */
+async function showRoot(request: CreateRequest, flags: CreateFlags, host: Host): Promise<void> {
+  const result = await inShow({ ...flags, quiet: true }, host, async (show) => {
+    await using context = await openCommandContext(flags, host, show.report);
+    return await create(request, context);
+  });
+  writeResult(host.stdout, result.root.bytes);
+  host.stdout.write("\n");
 }
 
 /** As in buildx a dry run writes none. There is no result yet that it could hold. */
@@ -102,16 +88,5 @@ async function readSource(path: string): Promise<{ path: string; content: Uint8A
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
     const seen = reason === "ENOENT" ? "there is no such file" : reason;
     throw new WaybillError("io_failed", `Cannot read source file "${path}": ${seen}`, {}, { cause: error });
-  }
-}
-
-function printRoot(result: CreateResult, host: Host): void {
-  writeResult(host.stdout, result.root.bytes);
-  host.stdout.write("\n");
-}
-
-function printTargets(result: CreateResult, host: Host): void {
-  for (const target of result.targets) {
-    if (isComplete(target)) host.stdout.write(`${formatLocation(target.at)}@${result.root.descriptor.digest}\n`);
   }
 }

@@ -1,6 +1,7 @@
 // `npm run quickstart`: the whole way of an image through three registries on this machine, without any network.
 import { spawn, type StdioOptions } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { sleep, systemClock } from "../async/clock.ts";
@@ -28,6 +29,9 @@ process.exit(await quickstart(process.argv.includes("--keep")));
 
 async function quickstart(keep: boolean): Promise<number> {
   const registries: RunningServer[] = [];
+  // What is published here is forgotten with its registries.
+  const state = await mkdtemp(join(tmpdir(), "waybill-quickstart-"));
+  process.env["XDG_STATE_HOME"] = state;
   try {
     for (let count = 0; count < 3; count++) registries.push(await startRegistry());
     await show(registries, keep);
@@ -37,6 +41,7 @@ async function quickstart(keep: boolean): Promise<number> {
     return interrupts.exitCode() ?? exitCodeOf(error);
   } finally {
     await Promise.all(registries.map((registry) => registry.close()));
+    await rm(state, { recursive: true, force: true });
   }
 }
 

@@ -26,6 +26,21 @@ export const groups: Readonly<Record<string, readonly Entry[]>> = {
     create,
     inspect,
     {
+      name: "resume",
+      summary: "Finish a publish that was interrupted or has failed",
+      load: async (path, host) => (await import("./commands/resume.ts")).resumeCommand(path, host),
+    },
+    {
+      name: "rollback",
+      summary: "Put the tags back that a publish has moved",
+      load: async (path, host) => (await import("./commands/rollback.ts")).rollbackCommand(path, host),
+    },
+    {
+      name: "history",
+      summary: "List the publishes that this machine remembers",
+      load: async (path, host) => (await import("./commands/history.ts")).historyCommand(path, host),
+    },
+    {
       name: "login",
       summary: "Store a credential for a registry, as docker does",
       load: async (path, host) => (await import("./commands/login.ts")).loginCommand(path, host),

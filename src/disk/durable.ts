@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
@@ -55,15 +55,15 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /** Writes `bytes` to `temporary` and gives it the name `path`; resolves when that survives a crash. */
-export async function writeDurably(path: string, temporary: string, bytes: Uint8Array): Promise<void> {
-  await writeSynced(temporary, bytes);
+export async function writeDurably(path: string, temporary: string, bytes: Uint8Array, mode = fileMode): Promise<void> {
+  await writeSynced(temporary, bytes, mode);
   await rename(temporary, path);
   await syncFolder(dirname(path));
 }
 
 /** Writes a new file. Its bytes survive a crash when this resolves; its name does so after `syncFolder`. */
-export async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  await using file = await open(path, "wx", fileMode);
+export async function writeSynced(path: string, bytes: Uint8Array, mode = fileMode): Promise<void> {
+  await using file = await open(path, "wx", mode);
   await file.writeFile(bytes);
   await file.sync();
 }
@@ -107,4 +107,19 @@ async function readBlock(file: FileHandle, start: number, end: number): Promise<
   const length = Math.min(readBytes, end - start);
   const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, start);
   return buffer.subarray(0, bytesRead);
+}
+
+/** Takes a folder away with all that is in it; one that is not there is as good. */
+export async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+/** When a file or folder was changed last, in milliseconds since the epoch; `undefined` where it is not there. */
+export async function changedAt(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
 }

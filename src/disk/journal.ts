@@ -8,6 +8,7 @@ const readBytes = 256 * 1024;
 
 interface Waiting {
   readonly line: string;
+  readonly isDurable: boolean;
   readonly apply: () => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -69,9 +70,23 @@ export class Journal implements AsyncDisposable {
    *
    * @throws WaybillError `disk_full` `io_failed`; the entry is not in the journal then, and `apply` is not called.
    */
-  append(entry: unknown, apply: () => void): Promise<void> {
+  append(entry: unknown, apply: () => void = () => undefined): Promise<void> {
+    return this.#add({ line: lineOf(entry), isDurable: true, apply });
+  }
+
+  /**
+   * Adds `entry` without waiting for the disk: it survives this process at once, and a failure of power with the next entry
+   * that is appended.
+   *
+   * @throws WaybillError `disk_full` `io_failed`; the entry is not in the journal then.
+   */
+  note(entry: unknown): Promise<void> {
+    return this.#add({ line: lineOf(entry), isDurable: false, apply: () => undefined });
+  }
+
+  #add(entry: Pick<Waiting, "line" | "isDurable" | "apply">): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ line: lineOf(entry), apply, resolve, reject });
+      this.#queue.push({ ...entry, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
@@ -93,7 +108,8 @@ export class Journal implements AsyncDisposable {
   async #write(batch: readonly Waiting[]): Promise<void> {
     const bytes = Buffer.from(batch.map(({ line }) => line).join(""));
     try {
-      await ioCall("record change", () => this.#writeAt(bytes));
+      const isDurable = batch.some((waiting) => waiting.isDurable);
+      await ioCall("record change", () => this.#writeAt(bytes, isDurable));
     } catch (error) {
       await this.#file.truncate(this.#sizeBytes).catch(() => undefined);
       for (const { reject } of batch) reject(error);
@@ -104,12 +120,12 @@ export class Journal implements AsyncDisposable {
     for (const { resolve } of batch) resolve();
   }
 
-  async #writeAt(bytes: Buffer): Promise<void> {
+  async #writeAt(bytes: Buffer, isDurable: boolean): Promise<void> {
     for (let done = 0; done < bytes.byteLength;) {
       const { bytesWritten } = await this.#file.write(bytes, done, bytes.byteLength - done, this.#sizeBytes + done);
       done += bytesWritten;
     }
-    await this.#file.datasync();
+    if (isDurable) await this.#file.datasync();
   }
 }
 

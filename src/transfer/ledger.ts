@@ -20,8 +20,10 @@ export type TagState = "created" | "moved" | "unchanged" | "failed" | "rolled-ba
 export interface TagResult {
   readonly tag: string;
   readonly state: TagState;
-  /** What it named before; absent where it named nothing or was not looked at. */
-  readonly before?: Digest;
+  /** What it named before the first run of this publish, `absent` for nothing; missing where it was not looked at. */
+  readonly before?: Digest | "absent";
+  /** When this run's write was acknowledged, in milliseconds since the epoch. */
+  readonly writtenAt?: number;
 }
 
 /** What a publish did at one target; true also when it failed. */
@@ -54,7 +56,8 @@ export class Ledger {
   readonly #looked: Looked;
   readonly #root: Digest;
   readonly #options: LedgerOptions;
-  readonly #acknowledged = new Set<string>();
+  /** Tags that name the root by our doing, and when this run wrote them; `undefined` for an earlier run. */
+  readonly #acknowledged = new Map<string, number | undefined>();
   readonly #bytes = { sent: 0, mounted: 0, existed: 0 };
   #open = 0;
   #endedAt: number | undefined;
@@ -72,19 +75,30 @@ export class Ledger {
     if ("error" in looked) this.#error = looked.error;
   }
 
-  /** `isHeldBack`: the plan leaves it out because another target cannot be published to. */
-  begin(plan: Plan, isHeldBack: boolean): void {
+  /**
+   * `isHeldBack`: the plan leaves it out because another target cannot be published to. `written`: tags that an earlier run
+   * of the same publish has written.
+   */
+  begin(
+    plan: Plan,
+    { isHeldBack, written }: { readonly isHeldBack: boolean; readonly written: readonly string[] },
+  ): void {
     this.#isHeldBack = isHeldBack;
     const { report, clock } = this.#options;
     const name = formatLocation(this.at);
     this.#open = plan.steps.filter((step) => step.kind !== "barrier" && sameLocation(step.at, this.at)).length;
     report({ type: "work-started", id: name, name: `pushing ${name}`, target: name, at: clock.now() });
+    for (const tag of written) this.#tellTagged(tag, undefined);
     if (this.#open === 0) this.#end();
   }
 
   tagged(tag: string): void {
+    this.#tellTagged(tag, this.#options.clock.now());
+  }
+
+  #tellTagged(tag: string, writtenAt: number | undefined): void {
     const { report, clock } = this.#options;
-    this.#acknowledged.add(tag);
+    this.#acknowledged.set(tag, writtenAt);
     report({
       type: "tag-done",
       target: formatLocation(this.at),
@@ -167,7 +181,8 @@ export class Ledger {
 
   async #tagResult(tag: string): Promise<TagResult> {
     const before = this.#before(tag);
-    const known = before === undefined || before === "absent" ? {} : { before };
+    const writtenAt = this.#acknowledged.get(tag);
+    const known = { ...(before !== undefined && { before }), ...(writtenAt !== undefined && { writtenAt }) };
     return { tag, state: await this.#stateOf(tag), ...known };
   }
 

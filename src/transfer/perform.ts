@@ -1,11 +1,13 @@
 import type { Clock } from "../async/clock.ts";
 import { createLanes, type Lanes } from "../async/lanes.ts";
-import type { PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
+import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
 import { hasCode, inContext, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { replayable } from "./body.ts";
+import { graceAfter } from "./grace.ts";
+import { blobName, type Recording } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
 import type { Perform, StepResult } from "./run.ts";
@@ -27,6 +29,8 @@ export interface PerformOptions {
   readonly blobsInFlight?: number;
   /** Where steps that stage the same blob get its bytes; default: each reads for itself. */
   readonly reads?: SharedReads;
+  /** Hears of uploads and tags in time to go on with them after a crash. */
+  readonly recording?: Pick<Recording, "earlier" | "session" | "tagging">;
 }
 
 type Settings = Omit<PerformOptions, "blobsInFlight"> & {
@@ -89,11 +93,16 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   const tags = step.tags.filter((tag) => toWrite.includes(tag));
   const names = tags.map((tag) => `${formatLocation(step.at)}:${tag}`);
   for (const name of names) log(step, `pushing ${step.content.digest} to ${name}`, settings);
-  const onTagged = (tag: string) => settings.onTagged(step.at, tag);
-  for (const tag of step.tags) if (!tags.includes(tag)) onTagged(tag);
+  for (const tag of step.tags) if (!tags.includes(tag)) settings.onTagged(step.at, tag);
   if (tags.length === 0) return "tagged";
+  await settings.recording?.tagging(step.at, tags);
+  using grace = graceAfter(call.signal, clock);
+  const onTagged = (tag: string) => {
+    settings.onTagged(step.at, tag);
+    grace.done();
+  };
   try {
-    await pushManifest(step, settings, { ...call, tags, onTagged });
+    await pushManifest(step, settings, { tags, onTagged, signal: grace.signal });
     return "tagged";
   } catch (error) {
     throw inContext(error, contextOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
@@ -172,13 +181,26 @@ async function sendBlob(
     report({ type: "content-progress", id: news.id, bytes, at: clock.now() });
   };
   try {
-    const outcome = await target.pushBlob(blob, body, { ...call, onProgress, mountFrom: from });
+    const session = sessionOf(blob.digest, target, settings);
+    const outcome = await target.pushBlob(blob, body, { ...call, ...session, onProgress, mountFrom: from });
     report({ ...news, type: "content-done", outcome, at: clock.now() });
     return outcome;
   } catch (error) {
     report({ ...news, type: "content-done", outcome: "failed", at: clock.now(), error: String(error) });
     throw error;
   }
+}
+
+/** Where the upload goes on, and who is to know where it stands. */
+function sessionOf(
+  blob: Digest,
+  { location }: Store,
+  { recording }: Settings,
+): Pick<PushBlobOptions, "resume" | "onSession"> {
+  if (!recording) return {};
+  const resume = recording.earlier.sessions.get(blobName(location, blob));
+  const onSession = (session: string | undefined) => recording.session?.(location, blob, session);
+  return { onSession, ...(resume !== undefined && { resume }) };
 }
 
 function log(step: TargetStep, message: string, { report, clock }: Settings): void {

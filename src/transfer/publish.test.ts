@@ -88,7 +88,7 @@ describe("publish", () => {
     });
 
     expect(results[0]?.error).toBeUndefined();
-    expect(results[0]?.tags).toEqual([
+    expect(results[0]?.tags).toMatchObject([
       { tag: "1", state: "created" },
       { tag: "latest", state: "created" },
     ]);
@@ -192,7 +192,7 @@ describe("publish", () => {
     const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [target] });
 
     expect(results[0]?.error).toMatchObject({ code: "digest_mismatch" });
-    expect(results[0]?.tags).toEqual([{ tag: "1", state: "not-attempted" }]);
+    expect(results[0]?.tags).toEqual([{ tag: "1", state: "not-attempted", before: "absent" }]);
     expect(target.shelf.tags.size).toBe(0);
   });
 
@@ -273,7 +273,7 @@ describe("publish", () => {
 
     const { results } = await publishTo(image, [{ at: target.location, tags: ["1"] }], { source, stores: [lossy] });
 
-    expect(results[0]?.tags).toEqual([{ tag: "1", state: "created" }]);
+    expect(results[0]?.tags).toMatchObject([{ tag: "1", state: "created", before: "absent" }]);
     expect(results[0]?.error).toMatchObject({ code: "connection_failed" });
   });
 

@@ -1,13 +1,17 @@
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
-import { sameLocation, type Location } from "../spec/reference.ts";
+import { hasCode } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
 import { Ledger, type TargetResult } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
 import { unclobbered, type Looked } from "./look.ts";
 import { performOn } from "./perform.ts";
+import { isComplete } from "./outcome.ts";
 import { planPublish } from "./plan.ts";
+import { tagName, type Ending, type Recording } from "./recording.ts";
 import { run, type RunOptions } from "./run.ts";
 import { sharedReads } from "./shared-reads.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
@@ -41,6 +45,8 @@ export interface PublishOptions {
   readonly report: Report;
   readonly signal?: AbortSignal;
   readonly blobsInFlight?: number;
+  /** Takes the publish down as it goes, and knows what earlier runs of it have done. The caller disposes of it. */
+  readonly recording?: Recording;
 }
 
 /**
@@ -53,22 +59,27 @@ export async function publish(
   looked: readonly Looked[],
   options: PublishOptions,
 ): Promise<readonly TargetResult[]> {
-  const { policy = { onError: "abort" } } = options;
+  const { policy = { onError: "abort" }, recording } = options;
   const judged = looked.map((entry) =>
     withinLimits(policy.noClobber ? unclobbered(entry, closure.root) : entry, closure),
   );
   const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
   const plan = isAborted ? { steps: [] } : planFor(closure, judged, policy);
-  const ledgers = judged.map((entry) => new Ledger(entry, closure.root, options));
+  const ledgers = judged.map((entry) => new Ledger(sinceFirst(entry, recording), closure.root, options));
   const ledgerAt = (at: Location) => ledgers.find((ledger) => sameLocation(ledger.at, at));
-  for (const ledger of ledgers) ledger.begin(plan, isAborted);
+  for (const [index, ledger] of ledgers.entries()) {
+    ledger.begin(plan, { isHeldBack: isAborted, written: writtenEarlier(judged[index], closure.root, recording) });
+  }
   await using reads = sharedReads(plan, options);
   const perform = performOn({
     ...options,
     closure,
     reads,
     lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
-    onTagged: (at, tag) => ledgerAt(at)?.tagged(tag),
+    onTagged: (at, tag) => {
+      ledgerAt(at)?.tagged(tag);
+      recording?.tagged(at, tag);
+    },
     onSent: (at, bytes) => {
       dog.touch();
       ledgerAt(at)?.sent(bytes);
@@ -91,7 +102,28 @@ export async function publish(
       policy.onError === "abort" || failed.some((step) => sameLocation(step.at, at));
     if (failed.length > 0) await Promise.all(ledgers.filter(isConcerned).map((ledger) => ledger.rollBack()));
   }
-  return Promise.all(ledgers.map((ledger) => ledger.result()));
+  const results = await Promise.all(ledgers.map((ledger) => ledger.result()));
+  await recording?.end({ state: stateOf(results, options.signal), results });
+  return results;
+}
+
+function stateOf(results: readonly TargetResult[], signal: AbortSignal | undefined): Ending["state"] {
+  if (results.every(isComplete)) return "done";
+  return signal?.aborted && hasCode(signal.reason, "cancelled") ? "interrupted" : "failed";
+}
+
+/** The entry with what its tags named before the first run of this publish. */
+function sinceFirst(entry: Looked, recording: Recording | undefined): Looked {
+  const name = formatLocation(entry.target.at);
+  const first = recording?.publication.targets.find(({ target }) => target === name);
+  return first && "before" in entry ? { ...entry, before: first.before } : entry;
+}
+
+/** The tags that name the root because an earlier run has written them. */
+function writtenEarlier(entry: Looked | undefined, root: Digest, recording: Recording | undefined): readonly string[] {
+  if (!entry || !recording || !("before" in entry)) return [];
+  const { at, tags } = entry.target;
+  return tags.filter((tag) => entry.before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
 }
 
 function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPolicy): Plan {

@@ -3,6 +3,7 @@ import type { Clock, Random } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import type { Location } from "../spec/reference.ts";
 import { openStores, type Stores, type StoresOptions } from "../stores.ts";
+import type { Recorder } from "../transfer/recording.ts";
 import { guarded, type Report } from "../telemetry/events.ts";
 
 /** What a verb needs of the world. */
@@ -16,6 +17,8 @@ export interface Context {
   readonly random: Random;
   /** Aborts the run. */
   readonly signal: AbortSignal;
+  /** Takes publishes down so that they can be resumed and undone; default: nobody does. */
+  readonly recorder?: Recorder;
 }
 
 /** The places that a run touches. */
@@ -27,6 +30,7 @@ export interface Access {
 export interface ContextOptions extends StoresOptions {
   /** Aborts whatever the context is used for. */
   readonly signal: AbortSignal;
+  readonly recorder?: Recorder;
 }
 
 /**
@@ -41,5 +45,5 @@ export async function openContext(
   const signal = crowded(options.signal);
   const report = guarded(options.report);
   const stores = await openStores({ ...options, report });
-  return { ...stores, report, clock, random, signal };
+  return { ...stores, report, clock, random, signal, ...(options.recorder && { recorder: options.recorder }) };
 }

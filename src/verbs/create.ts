@@ -1,20 +1,16 @@
-import { cached } from "../content/cached.ts";
-import type { Source } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
-import { gather, type Gathered, type SourceFile } from "../image/gather.ts";
+import { gather, type SourceFile } from "../image/gather.ts";
 import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
-import type { Digest } from "../spec/digest.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
-import { closureOf } from "../transfer/closure.ts";
-import { isUpToDate } from "../transfer/plan.ts";
 import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
-import { lookAt, type Looked, type PublishTarget } from "../transfer/look.ts";
-import { preflight } from "../transfer/preflight.ts";
-import { publish, type PublishOptions, type PublishPolicy } from "../transfer/publish.ts";
-import { parseReferrersPolicy, type ReferrersPolicy } from "../transfer/referrers.ts";
+import { lookAt, type PublishTarget } from "../transfer/look.ts";
+import type { PublishPolicy } from "../transfer/publish.ts";
+import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
+import { publishRoot } from "./publish-root.ts";
+import { rememberedSources } from "./remembered.ts";
 
 /** What `waybill create` was asked for, as text. */
 export interface CreateRequest {
@@ -64,7 +60,7 @@ export interface CreateResult {
  */
 export async function create(given: CreateRequest, context: Context): Promise<CreateResult> {
   const request = withDefaults(given);
-  const policy = parseReferrersPolicy(request.referrers);
+  const referrers = parseReferrersPolicy(request.referrers);
   if (request.sources.length + request.files.length === 0) {
     throw new WaybillError("invalid_argument", "no sources specified");
   }
@@ -78,16 +74,30 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   const expect = parseExpectations(request.expectDigests ?? [], references);
   const looking = request.dryRun ? Promise.resolve([]) : lookAt(targets, { ...context, expect });
   const gathered = await allOf(
-    gather({ ...request, rescue: policy.lookUp }, { open, signal: context.signal }),
+    gather({ ...request, rescue: referrers.lookUp }, { open, signal: context.signal }),
     looking,
   );
   const looked = await looking;
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
+  const { root, origins, manifests } = gathered;
+  const published = await publishRoot(
+    {
+      root: { manifest: root, from: origins.get(root.descriptor.digest) ?? [], origins },
+      looked,
+      referrers: request.referrers,
+      policy: policyOf(request, expect.size > 0),
+      open,
+      known: manifests,
+    },
+    context,
+  );
+  return { root, ...published };
+}
+
+function policyOf(request: CreateRequest, compare: boolean): PublishPolicy {
   const { onError = "abort", onTagError = "finish", verify, noClobber = false } = request;
-  const compare = expect.size > 0;
-  const how: PublishPolicy = { onError, onTagError, noClobber, compare, ...(verify && { verify }) };
-  return publishGathered(gathered, { looked, referrers: policy, open, options: { ...context, policy: how } });
+  return { onError, onTagError, noClobber, compare, ...(verify && { verify }) };
 }
 
 function withDefaults(request: CreateRequest) {
@@ -101,38 +111,6 @@ function warnOfUnmatched(platforms: readonly string[], { report, clock }: Contex
     const message = `No image is for ${platform}: its annotations are not written (manifest-descriptor[${platform}])`;
     report({ type: "warning", message, at: clock.now() });
   }
-}
-
-interface Publishing {
-  readonly looked: readonly Looked[];
-  readonly referrers: ReferrersPolicy;
-  readonly open: (location: Location) => Promise<Source>;
-  readonly options: PublishOptions & { readonly policy: PublishPolicy };
-}
-
-async function publishGathered(gathered: Gathered, publishing: Publishing): Promise<CreateResult> {
-  const { looked, referrers, open, options } = publishing;
-  const { root, origins, manifests } = gathered;
-  const digest = root.descriptor.digest;
-  if (nothingToDo(looked, digest, publishing)) {
-    const closure = { root: digest, nodes: new Map(), referrers: [], leftBehind: {} };
-    return { root, targets: await publish(closure, looked, options), leftBehind: {} };
-  }
-  const probing = options.policy.onError === "abort" ? preflight(looked, digest, options) : looked;
-  const reading = closureOf(
-    { manifest: root, from: origins.get(digest) ?? [], origins },
-    { open, referrers, known: manifests, ...(options.signal && { signal: options.signal }) },
-  );
-  const closure = await allOf(reading, probing);
-  return { root, targets: await publish(closure, await probing, options), leftBehind: closure.leftBehind };
-}
-
-/** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
-function nothingToDo(looked: readonly Looked[], root: Digest, { referrers, options }: Publishing): boolean {
-  const isRefused = (entry: Looked) => "error" in entry;
-  if (looked.every(isRefused) || (options.policy.onError === "abort" && looked.some(isRefused))) return true;
-  if (referrers.lookUp) return false;
-  return looked.every((entry) => "error" in entry || isUpToDate({ ...entry.target, before: entry.before }, root));
 }
 
 /** One target for each place, its tags in the given order. */
@@ -158,16 +136,6 @@ function sourceLocations(request: ReturnType<typeof withDefaults>): readonly Loc
       return [];
     }
   });
-}
-
-function rememberedSources(context: Context): (location: Location) => Promise<Source> {
-  const sources = new Map<string, Promise<Source>>();
-  return (location) => {
-    const name = formatLocation(location);
-    const known = sources.get(name) ?? context.open(location).then(cached);
-    sources.set(name, known);
-    return known;
-  };
 }
 
 /** The first one's result, once both have ended. */

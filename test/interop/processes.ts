@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stateHome } from "../support/state-home.ts";
 
 /** The built program, as its users run it. */
 const waybillProgram = join(import.meta.dirname, "../../dist/cli/main.js");
@@ -24,7 +25,7 @@ export function runProgram(command: string, args: readonly string[], env: NodeJS
 }
 
 export function waybill(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
-  return runProgram(process.execPath, [waybillProgram, ...args], env);
+  return runProgram(process.execPath, [waybillProgram, ...args], { XDG_STATE_HOME: stateHome(), ...env });
 }
 
 export interface Server extends AsyncDisposable {

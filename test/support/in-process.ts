@@ -1,5 +1,6 @@
 import { systemClock } from "../../src/async/clock.ts";
 import { runProgram } from "../../src/cli/program.ts";
+import { stateHome } from "./state-home.ts";
 
 /** What one run of the command line came to. */
 export interface Ran {
@@ -30,13 +31,13 @@ export async function runInProcess(args: readonly string[], options: RanOptions 
     off: () => undefined,
   });
   const code = await runProgram(args, {
-    env: { HOME: "/nonexistent", ...env },
+    env: { HOME: "/nonexistent", XDG_STATE_HOME: stateHome(), ...env },
     platform: "linux",
     homeDirectory: "/nonexistent",
     program: "/nonexistent/waybill",
     version: "0.0.0",
     isPlugin: false,
-    stdin: one(input),
+    stdin: Object.assign(one(input), { isTTY }),
     stdout: output("stdout"),
     stderr: output("stderr"),
     clock: systemClock(),

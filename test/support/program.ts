@@ -2,6 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stateHome } from "./state-home.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -41,7 +42,8 @@ export function buildProgram(): Program {
 
 /** Runs `file` with nothing of the machine's own configuration, and waits for its end. */
 export function runCommand(file: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...options.env };
+  const own = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", XDG_STATE_HOME: stateHome() };
+  const env = { ...own, ...options.env };
   const child = spawn(file, args, { env, cwd: options.cwd ?? root, stdio: "pipe" });
   let stdout = "";
   let stderr = "";

@@ -11,6 +11,8 @@ import {
   asText,
   newCommand,
 } from "../options.ts";
+import { addRecordOptions } from "../recorder.ts";
+import { addProgressOptions } from "../run-publish.ts";
 import { publishImage, type CreateFlags } from "../publish-image.ts";
 
 /** `waybill create`, and `waybill imagetools create` with upstream's flags and defaults. */
@@ -22,6 +24,7 @@ export function createCommand(path: string, host: Host): Command {
   addImageOptions(command);
   addPublishOptions(command);
   addOutputOptions(command);
+  addRecordOptions(command);
   addRegistryOptions(command);
   addCommonOptions(command);
   addExamples(
@@ -109,11 +112,5 @@ function addOutputOptions(command: Command): void {
   command.optionsGroup("Output:");
   addSwitch(command, "--dry-run", "Show the final image instead of pushing it");
   addValue(command, "--metadata-file <path>", "Write the result as JSON to this file", asText);
-  addValue(
-    command,
-    "--progress <mode>",
-    "auto, none, quiet, plain, rawjson or tty (default: auto) [$BUILDKIT_PROGRESS]",
-    asText,
-  );
-  addSwitch(command, "-q, --quiet", "Show nothing but REPOSITORY@DIGEST for each target");
+  addProgressOptions(command);
 }

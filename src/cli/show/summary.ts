@@ -1,7 +1,7 @@
 import { display } from "../../spec/display.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import type { CreateResult } from "../../verbs/create.ts";
-import { isComplete } from "../outcome.ts";
+import { isComplete } from "../../transfer/outcome.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import { tableText } from "./table.ts";
 

@@ -1,0 +1,160 @@
+import type { Command } from "commander";
+import { WaybillError } from "../../errors.ts";
+import { shortDigest } from "../../spec/digest.ts";
+import { formatLocation } from "../../spec/reference.ts";
+import type { TargetResult } from "../../transfer/ledger.ts";
+import { tagName } from "../../transfer/recording.ts";
+import { planRollback, rollback, type RollbackTag, type RollbackTarget } from "../../verbs/rollback.ts";
+import { askYes } from "../ask.ts";
+import { openCommandContext } from "../context.ts";
+import type { Host } from "../host.ts";
+import {
+  addCommonOptions,
+  addExamples,
+  addReachOptions,
+  addSwitch,
+  addValue,
+  asText,
+  newCommand,
+  type RegistryFlags,
+} from "../options.ts";
+import { recordedAs, type Recorded } from "../recorded.ts";
+import { openRecorder } from "../recorder.ts";
+import { inShow } from "../run-publish.ts";
+import { tableText } from "../show/table.ts";
+import { stateFolder } from "../state-folder.ts";
+
+interface RollbackFlags extends RegistryFlags {
+  readonly yes?: boolean;
+  readonly state?: string;
+}
+
+/** `waybill rollback`: puts the tags of a publish back. */
+export function rollbackCommand(path: string, host: Host): Command {
+  const command = newCommand(path, host)
+    .usage("[OPTIONS] [ID|FILE]")
+    .description(
+      "Make the tags that a publish has moved name again what they named before. Tags that were new stay, and tags that somebody has moved since are left alone",
+    )
+    .argument(
+      "[run]",
+      "ID of a run (see `waybill history`) or a report file; without it, the only run that is remembered",
+    );
+  command.optionsGroup("Rolling back:");
+  addSwitch(command, "-y, --yes", "Do not ask; needed where nobody can be asked");
+  addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)", asText);
+  addReachOptions(command);
+  addCommonOptions(command);
+  addExamples(
+    command,
+    ["See what would be moved, and be asked", `${path} waybill-report.json`],
+    ["In a job", `${path} --yes waybill-report.json`],
+  );
+  return command.action((name: string | undefined, flags: RollbackFlags) => run(name, flags, host));
+}
+
+async function run(name: string | undefined, flags: RollbackFlags, host: Host): Promise<void> {
+  const folder = stateFolder(flags.state, host);
+  const recorded = await recordedAs(name, folder, { command: "rollback", counts: () => true });
+  await inShow({ ...flags, quiet: true }, host, async (show) => {
+    const { recorder } = await openRecorder(recordFlags(flags, recorded), host, { ...recorded, news: show.report });
+    await using context = await openCommandContext(flags, host, show.report, recorder);
+    const plan = await planRollback(recorded.publication, recorded.earlier, context);
+    host.stderr.write(planText(plan));
+    if (!plan.some(hasMoves)) return requireNothingLeft(plan);
+    await requireYes(flags, host);
+    await using recording = await recorder.begin(recorded.publication);
+    const results = await rollback(plan, recorded.publication.root.digest, context);
+    await recording.end({ state: "rolled-back", results });
+    host.stderr.write(resultText(results));
+    requireBack(results);
+  });
+}
+
+function recordFlags({ state }: RollbackFlags, { report }: Recorded) {
+  return { ...(state !== undefined && { state }), ...(report !== undefined && { report }) };
+}
+
+function hasMoves({ tags }: RollbackTarget): boolean {
+  return tags.some(({ move }) => move === "put-back");
+}
+
+async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
+  if (yes) return;
+  if (host.stderr.isTTY !== true || host.stdin.isTTY !== true) {
+    throw new WaybillError("invalid_argument", "Cannot ask whether to roll back: there is no terminal", {
+      advice: "add --yes",
+    });
+  }
+  if (!(await askYes("Put these tags back?", host))) {
+    throw new WaybillError("cancelled", "Nothing was moved: the answer was no");
+  }
+}
+
+const moves: Readonly<Record<RollbackTag["move"], string>> = {
+  "put-back": "put back to",
+  left: "stays: it was new",
+  untouched: "not ours any more: stays",
+};
+
+function planText(plan: readonly RollbackTarget[]): string {
+  const rows = plan.flatMap(({ at, tags, error }) => [
+    ...tags.map(({ tag, move, before, now }) => [
+      `${formatLocation(at)}:${tag}`,
+      moves[move],
+      move === "put-back"
+        ? shortDigest(before)
+        : move === "untouched"
+          ? `names ${now === undefined ? "?" : shortDigest(now)}`
+          : "",
+    ]),
+    ...(error === undefined ? [] : [[formatLocation(at), "cannot be looked at:", messageOf(error)]]),
+  ]);
+  return rows.length === 0 ? "There is nothing to put back: the run has moved no tag\n" : tableText(rows);
+}
+
+function resultText(results: readonly TargetResult[]): string {
+  const rows = results.flatMap(({ at, tags }) =>
+    tags.map(({ tag, state, before }) => [
+      `${formatLocation(at)}:${tag}`,
+      state.replace("-", " "),
+      before === undefined ? "" : before === "absent" ? "(was absent)" : before,
+    ]),
+  );
+  return tableText(rows);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "no reason given";
+}
+
+/** There is nothing that could be put back. @throws the reason why a target could not be looked at; `partial` for new tags. */
+function requireNothingLeft(plan: readonly RollbackTarget[]): void {
+  const failed = plan.find(({ error }) => error !== undefined);
+  if (failed) throw failed.error;
+  requireNone(
+    plan.flatMap(({ at, tags }) => tags.filter(({ move }) => move === "left").map(({ tag }) => tagName(at, tag))),
+  );
+}
+
+/** @throws what kept a tag from being put back; `partial` for new tags, which stay. */
+function requireBack(results: readonly TargetResult[]): void {
+  const failed = results.find(({ error }) => error !== undefined);
+  if (failed) throw failed.error;
+  requireNone(
+    results.flatMap(({ at, tags }) =>
+      tags.filter(({ state }) => state === "left-behind").map(({ tag }) => tagName(at, tag)),
+    ),
+  );
+}
+
+function requireNone(left: readonly string[]): void {
+  if (left.length === 0) return;
+  throw new WaybillError(
+    "partial",
+    `Cannot put everything back: ${left.join(", ")} ${left.length === 1 ? "stays" : "stay"}`,
+    {
+      advice: "delete tags that were new in the registry's web page, if they must go",
+    },
+  );
+}

@@ -1,0 +1,77 @@
+import { WaybillError } from "../errors.ts";
+import { shortDigest } from "../spec/digest.ts";
+import type { Publication } from "../transfer/publication.ts";
+import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
+import type { Earlier } from "../transfer/recording.ts";
+import { listRuns } from "../transfer/runs.ts";
+import { readReportFile } from "./report-file.ts";
+import { tableText } from "./show/table.ts";
+
+/** A publish of the past, from a journal or from a report file. */
+export interface Recorded {
+  readonly publication: Publication;
+  readonly earlier: Earlier;
+  readonly startedAt: number;
+  /** The report file that it was read from. */
+  readonly report?: string;
+}
+
+/** What `recordedAs` says where nothing is named and the choice is not clear. */
+export interface Choice {
+  /** `resume`, for the advice. */
+  readonly command: string;
+  /** Which runs count when none is named. */
+  readonly counts: (run: RecordedRun) => boolean;
+}
+
+/**
+ * The publish that `name` stands for: a run's id or the beginning of one, or else the path of a report. Without a name: the only one
+ * that counts.
+ *
+ * @throws WaybillError `invalid_argument` where none or several would do; what reading a report throws.
+ */
+export async function recordedAs(name: string | undefined, folder: string, choice: Choice): Promise<Recorded> {
+  const runs = await listRuns(folder);
+  if (name === undefined) return theOnly(runs.filter(choice.counts), choice);
+  const named = /^[0-9a-f]{4,16}$/.test(name) ? runs.filter(({ id }) => id.startsWith(name)) : [];
+  if (named.length === 1 && named[0]) return named[0];
+  if (named.length > 1) throw ambiguous(named, choice);
+  return { ...(await readReportFile(name)), report: name };
+}
+
+function theOnly(runs: readonly RecordedRun[], choice: Choice): RecordedRun {
+  const [run, ...others] = runs;
+  if (run && others.length === 0) return run;
+  if (run) throw ambiguous(runs, choice);
+  const advice = `name a run of \`waybill history\`, or a report: waybill ${choice.command} waybill-report.json`;
+  throw new WaybillError("invalid_argument", `Cannot ${choice.command}: no journal tells of an unfinished run`, {
+    advice,
+  });
+}
+
+function ambiguous(runs: readonly RecordedRun[], { command }: Choice): WaybillError {
+  const listed = runs.map(
+    ({ id, publication }) => `${id} (${publication.targets.map(({ target }) => target).join(", ")})`,
+  );
+  return new WaybillError("invalid_argument", `Cannot ${command}: several runs would do: ${listed.join("; ")}`, {
+    advice: `name one: waybill ${command} ${runs[0]?.id ?? "ID"}`,
+  });
+}
+
+/** Runs as a table for people. */
+export function runsText(runs: readonly RecordedRun[]): string {
+  const head = ["run", "began", "state", "digest", "targets"];
+  const rows = runs.map((run) => [
+    run.id,
+    `${new Date(run.startedAt).toISOString().slice(0, 19)}Z`,
+    run.state,
+    shortDigest(run.publication.root.digest),
+    run.publication.targets.map(({ target, tags }) => `${target}:${tags.join(",")}`).join(" "),
+  ]);
+  return tableText([head, ...rows], "");
+}
+
+/** True for a run that can be gone on with. */
+export function isUnfinished(run: RecordedRun): boolean {
+  return !isOver(run);
+}

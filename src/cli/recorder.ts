@@ -1,0 +1,97 @@
+import type { Command } from "commander";
+import { journalRecorder } from "../transfer/journal.ts";
+import type { Publication } from "../transfer/publication.ts";
+import {
+  allWitnesses,
+  nothingEarlier,
+  unrecorded,
+  type Earlier,
+  type Recorder,
+  type Recording,
+} from "../transfer/recording.ts";
+import type { Report } from "../telemetry/events.ts";
+import type { Host } from "./host.ts";
+import { addSwitch, addValue, asText } from "./options.ts";
+import { openReportFile, type ReportFile } from "./report-file.ts";
+import { stateFolder, thisProcess } from "./state-folder.ts";
+
+/** What `addRecordOptions` leaves in a command's options. */
+export interface RecordFlags {
+  readonly state?: string;
+  readonly journal?: boolean;
+  readonly report?: string;
+}
+
+export function addRecordOptions(command: Command): Command {
+  command.optionsGroup("Resuming:");
+  addValue(
+    command,
+    "--report <path>",
+    "Write an account as JSON, kept up to date; `waybill resume` and `rollback` take it",
+    asText,
+  );
+  addValue(command, "--state <folder>", "Where the journal is kept (default: $XDG_STATE_HOME/waybill)", asText);
+  return addSwitch(
+    command,
+    "--journal",
+    "Keep a journal, from which `waybill resume` goes on; =false keeps none",
+    true,
+  );
+}
+
+/** Where a command takes down what it publishes: the journal, the report, both or neither. */
+export interface CommandRecorder {
+  readonly recorder: Recorder;
+  /** What to type to go on, once something was taken down that can be gone on with. */
+  readonly resumeCommand: () => string | undefined;
+  /** Tells the report of a run that failed before it came to a plan. */
+  readonly fail: (error: unknown) => Promise<void>;
+}
+
+export interface RecorderOptions {
+  readonly news: Report;
+  /** What a report from elsewhere told of the same publication. */
+  readonly earlier?: Earlier;
+  /** When its first run began. */
+  readonly startedAt?: number;
+}
+
+/** @throws WaybillError `io_failed` where the report cannot be written. */
+export async function openRecorder(flags: RecordFlags, host: Host, options: RecorderOptions): Promise<CommandRecorder> {
+  const { news, startedAt, earlier = nothingEarlier } = options;
+  const { clock } = host;
+  const warn = (message: string) => news({ type: "warning", message, at: clock.now() });
+  const file =
+    flags.report === undefined
+      ? undefined
+      : await openReportFile(flags.report, { clock, warn, ...(startedAt !== undefined && { startedAt }) });
+  const owner = thisProcess();
+  const journal =
+    flags.journal === false
+      ? undefined
+      : journalRecorder({ folder: stateFolder(flags.state, host), owner, clock, report: news, earlier });
+  let begun: string | undefined;
+  const wrap = (publication: Publication, inner: Recording | undefined) => {
+    begun = flags.report ?? inner?.id;
+    return withReport(inner ?? unrecorded(publication, earlier), file);
+  };
+  return {
+    recorder: {
+      begin: async (publication) => wrap(publication, await journal?.begin(publication)),
+      goOn: async (publication) => {
+        const inner = await journal?.goOn(publication);
+        return inner || file ? wrap(publication, inner) : undefined;
+      },
+    },
+    resumeCommand: () => (begun === undefined ? undefined : `waybill resume ${begun}`),
+    fail: async (error) => file?.fail(error),
+  };
+}
+
+function withReport(inner: Recording, file: ReportFile | undefined): Recording {
+  if (!file) return inner;
+  const { id, publication, earlier } = inner;
+  const told = allWitnesses([inner, file.witness(publication)]);
+  const close = () => inner[Symbol.asyncDispose]();
+  return { ...told, publication, earlier, ...(id !== undefined && { id }), [Symbol.asyncDispose]: close };
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Clock } from "../async/clock.ts";
+import { removeFile, writeDurably } from "../disk/durable.ts";
+import { WaybillError } from "../errors.ts";
+import { formatLocation } from "../spec/reference.ts";
+import type { Publication } from "../transfer/publication.ts";
+import { tagName, type Witness } from "../transfer/recording.ts";
+import { interimReport, reportOf, type PublishReport } from "../transfer/report.ts";
+import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
+
+/** The report of one run, written whole or not at all each time that something is certain. */
+export interface ReportFile {
+  /** Hears of a publication: from its first tag on the file tells how far it is. */
+  witness(publication: Publication): Witness;
+  /** Writes the account of a run that never came to a plan. Never rejects. */
+  fail(error: unknown): Promise<void>;
+}
+
+export interface ReportFileOptions {
+  readonly clock: Clock;
+  /** Told when the file cannot be written, once. */
+  readonly warn: (message: string) => void;
+  /** Begins here where the report is of a run that goes on; default now. */
+  readonly startedAt?: number;
+}
+
+/**
+ * Prepares to write `path`.
+ *
+ * @throws WaybillError `io_failed` where it cannot be written: then nothing has happened yet.
+ */
+export async function openReportFile(path: string, options: ReportFileOptions): Promise<ReportFile> {
+  const { clock, startedAt = clock.now() } = options;
+  await requireWritable(path);
+  const write = latestWins((report: PublishReport) => replace(path, report), options);
+  let isTold = false;
+  return {
+    witness(publication) {
+      const begun = new Set<string>();
+      const tagged = new Set<string>();
+      const has = (names: ReadonlySet<string>) => (target: string, tag: string) => names.has(tagName(target, tag));
+      const tell = () => write(interimReport(publication, startedAt, { begun: has(begun), tagged: has(tagged) }));
+      return {
+        tagging(at, tags) {
+          for (const tag of tags) begun.add(tagName(at, tag));
+          return tell();
+        },
+        tagged(at, tag) {
+          tagged.add(tagName(formatLocation(at), tag));
+          void tell();
+        },
+        end(ending) {
+          isTold = true;
+          return write(reportOf(ending, { startedAt, endedAt: clock.now() }, publication));
+        },
+      };
+    },
+    async fail(error) {
+      if (isTold) return;
+      await write(reportOf({ state: "failed", results: [], error }, { startedAt, endedAt: clock.now() }));
+    },
+  };
+}
+
+/** Reads a report that was written so. @throws WaybillError `io_failed`, `invalid_argument` */
+export async function readReportFile(path: string): Promise<KeptReport> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw failed("read", path, error);
+  }
+  return parseReport(bytes, `report "${path}"`);
+}
+
+async function requireWritable(path: string): Promise<void> {
+  const present = await stat(path).catch(() => undefined);
+  if (present?.isDirectory()) throw new WaybillError("io_failed", `Cannot write report "${path}": it is a folder`);
+  const temporary = temporaryFor(path);
+  try {
+    await writeDurably(temporary, `${temporary}.new`, Buffer.alloc(0));
+    await removeFile(temporary);
+  } catch (error) {
+    throw failed("write", path, error);
+  }
+}
+
+async function replace(path: string, report: PublishReport): Promise<void> {
+  await writeDurably(path, temporaryFor(path), Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0o644);
+}
+
+function temporaryFor(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Writes one after another; of those that wait for the same turn only the latest is written. Never rejects. */
+function latestWins(
+  write: (report: PublishReport) => Promise<void>,
+  { warn }: Pick<ReportFileOptions, "warn">,
+): (report: PublishReport) => Promise<void> {
+  let next: PublishReport | undefined;
+  let running: Promise<void> | undefined;
+  let isBroken = false;
+  const drain = async () => {
+    while (next) {
+      const report = next;
+      next = undefined;
+      await write(report).catch((error: unknown) => {
+        if (!isBroken) warn(`The report is not up to date: ${failed("write", "it", error).message}`);
+        isBroken = true;
+      });
+    }
+    running = undefined;
+  };
+  return (report) => {
+    next = report;
+    return (running ??= drain());
+  };
+}
+
+function failed(what: "read" | "write", path: string, error: unknown): WaybillError {
+  if (error instanceof WaybillError) return error;
+  const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+  const seen = reason === "ENOENT" ? "there is no such file or folder" : reason;
+  const code = reason === "ENOSPC" || reason === "EDQUOT" ? "disk_full" : "io_failed";
+  return new WaybillError(code, `Cannot ${what} report "${path}": ${seen}`, {}, { cause: error });
+}

@@ -1,0 +1,199 @@
+import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { bytesOf, pushImage } from "../../test/support/images.ts";
+import { createMemoryStore } from "../content/memory.ts";
+import { digestOf, type Digest } from "../spec/digest.ts";
+import { parseReference } from "../spec/reference.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { journalRecorder } from "./journal.ts";
+import { publicationOf, type Publication, type SeenTarget } from "./publication.ts";
+import { listRuns, readRun } from "./runs.ts";
+
+let folder = "";
+let events: WaybillEvent[] = [];
+const clock = fakeClock();
+const place = parseReference("b.example/app").location;
+const old = digestOf(bytesOf("old"));
+const blob = digestOf(bytesOf("blob"));
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "waybill-runs-"));
+  events = [];
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const recorder = (name = "1", running: readonly string[] = []) =>
+  journalRecorder({
+    folder,
+    owner: { name, isRunning: (other) => running.includes(other) },
+    clock,
+    report: (event) => void events.push(event),
+  });
+
+async function publication(
+  before: Readonly<Record<string, Digest | "absent">> = { "1": old },
+  seed = "layer",
+): Promise<Publication> {
+  const store = createMemoryStore("source");
+  const image = await pushImage(store, { layers: [bytesOf(seed)] });
+  const looked: SeenTarget = { target: { at: place, tags: Object.keys(before) }, before };
+  return publicationOf({ manifest: image, origins: new Map() }, [looked], {
+    referrers: "none",
+    policy: { onError: "abort" },
+  });
+}
+
+describe("journalRecorder", () => {
+  test("journalRecorder tells the next run what one that died had done", async () => {
+    const asked = await publication();
+    {
+      await using first = await recorder().begin(asked);
+      first.session?.(place, blob, "https://b.example/upload/1");
+      await first.tagging(place, ["1"]);
+    }
+
+    const now = await publication({ "1": asked.root.digest });
+    await using second = await recorder("2").begin(now);
+
+    expect(second.publication.targets[0]?.before).toEqual({ "1": old });
+    expect([...second.earlier.written]).toEqual(["b.example/app:1"]);
+    expect([...second.earlier.sessions]).toEqual([[`${blob} b.example/app`, "https://b.example/upload/1"]]);
+  });
+
+  test("journalRecorder believes in what a tag names now where no run has written it", async () => {
+    {
+      await using _ = await recorder().begin(await publication({ "1": "absent" }));
+    }
+    await using second = await recorder().begin(await publication({ "1": old }));
+    expect(second.publication.targets[0]?.before).toEqual({ "1": old });
+  });
+
+  test("journalRecorder forgets an upload that is over", async () => {
+    {
+      await using first = await recorder().begin(await publication());
+      first.session?.(place, blob, "https://b.example/upload/1");
+      first.session?.(place, blob, undefined);
+      await first.tagging(place, []);
+    }
+    await using second = await recorder().begin(await publication());
+    expect(second.earlier.sessions.size).toBe(0);
+  });
+
+  test.each(["done", "rolled-back"] as const)("journalRecorder begins anew after a run that is %s", async (state) => {
+    {
+      await using first = await recorder().begin(await publication());
+      await first.tagging(place, ["1"]);
+      await first.end({ state, results: [] });
+    }
+    expect(await recorder().goOn(await publication())).toBeUndefined();
+    await using second = await recorder().begin(await publication());
+    expect(second.earlier.written.size).toBe(0);
+  });
+
+  test.each(["failed", "interrupted"] as const)("journalRecorder goes on with a run that %s", async (state) => {
+    {
+      await using first = await recorder().begin(await publication());
+      await first.tagging(place, ["1"]);
+      await first.end({ state, results: [] });
+    }
+    await using second = await recorder().goOn(await publication());
+    expect([...(second?.earlier.written ?? [])]).toEqual(["b.example/app:1"]);
+  });
+
+  test("journalRecorder refuses a publication that another process is at, and takes over from one that is gone", async () => {
+    await using _ = await recorder("1").begin(await publication());
+    await expect(recorder("2", ["1"]).begin(await publication())).rejects.toMatchObject({ code: "busy" });
+    await using other = await recorder("2", ["1"]).begin(await publication({ "2": "absent" }));
+    expect(other.id).toBeDefined();
+    await using after = await recorder("3").begin(await publication());
+    expect(after.id).toBeDefined();
+  });
+
+  test("journalRecorder reads what stands before a torn end", async () => {
+    const asked = await publication();
+    {
+      await using first = await recorder().begin(asked);
+      await first.tagging(place, ["1"]);
+      await first.tagging(place, ["never whole"]);
+    }
+    const path = join(folder, "runs", (await readdir(join(folder, "runs")))[0]!, "journal");
+    const whole = await readFile(path);
+    await writeFile(path, whole.subarray(0, -3));
+    await using second = await recorder().begin(asked);
+    expect([...second.earlier.written]).toEqual(["b.example/app:1"]);
+  });
+
+  test("journalRecorder warns once and records nothing where the folder cannot be used", async () => {
+    await writeFile(join(folder, "runs"), "a file");
+    await using recording = await recorder().begin(await publication());
+    await recording.tagging(place, ["1"]);
+    await recording.end({ state: "failed", results: [] });
+
+    expect(recording.id).toBeUndefined();
+    expect(events.map((event) => event.type)).toEqual(["warning"]);
+  });
+
+  test("journalRecorder keeps folder and file to their owner", async () => {
+    await using recording = await recorder().begin(await publication());
+    const own = join(folder, "runs", recording.id!);
+    expect((await stat(own)).mode & 0o077).toBe(0);
+    expect((await stat(join(own, "journal"))).mode & 0o077).toBe(0);
+  });
+
+  test("journalRecorder passes over entries that are none", async () => {
+    const asked = await publication();
+    {
+      await using _ = await recorder().begin(asked);
+    }
+    const own = join(folder, "runs", (await readdir(join(folder, "runs")))[0]!);
+    await appendFile(join(own, "journal"), 'deadbeef {"type":"tagging","target":"b.example/app","tags":["1"]}\n');
+    await using second = await recorder().begin(asked);
+    expect(second.earlier.written.size).toBe(0);
+  });
+});
+
+describe("runs", () => {
+  test("listRuns gives every run, the latest first, with its state", async () => {
+    for (const [seed, state] of [
+      ["a", "done"],
+      ["b", "failed"],
+    ] as const) {
+      await using recording = await recorder().begin(await publication({ "1": old }, seed));
+      clock.advance(1000);
+      await recording.end({ state, results: [] });
+    }
+    expect((await listRuns(folder)).map(({ state }) => state)).toEqual(["failed", "done"]);
+    expect(await readRun(folder, "0000000000000000")).toBeUndefined();
+  });
+
+  test("a run that ends takes those away that are older than 30 days, and leaves what others work on", async () => {
+    const day = 24 * 60 * 60 * 1000;
+    const ids: string[] = [];
+    for (const seed of ["old", "held", "young"]) {
+      await using recording = await recorder().begin(await publication({ "1": old }, seed));
+      ids.push(recording.id!);
+    }
+    const [gone, held] = ids;
+    for (const id of [gone!, held!]) {
+      const long = new Date(clock.now() - 31 * day);
+      await utimes(join(folder, "runs", id, "journal"), long, long);
+    }
+    await writeFile(join(folder, "runs", held!, "lock"), "9");
+    await using last = await recorder("1", ["9"]).begin(await publication({ "1": old }, "last"));
+    await utimes(join(folder, "runs", ids[2]!, "journal"), new Date(clock.now()), new Date(clock.now()));
+    await last.end({ state: "done", results: [] });
+
+    expect((await readdir(join(folder, "runs"))).toSorted()).toEqual([held!, ids[2]!, last.id!].toSorted());
+  });
+
+  test("a folder that belongs to nobody's run is not touched", async () => {
+    await mkdir(join(folder, "runs", "notes"), { recursive: true });
+    await chmod(join(folder, "runs", "notes"), 0o700);
+    await using recording = await recorder().begin(await publication());
+    await recording.end({ state: "done", results: [] });
+    expect(await readdir(join(folder, "runs"))).toContain("notes");
+  });
+});

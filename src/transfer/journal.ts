@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import type { Clock } from "../async/clock.ts";
+import { makeFolder } from "../disk/durable.ts";
+import { Journal } from "../disk/journal.ts";
+import { lockFolder, type FolderOwner } from "../disk/lock.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import { formatLocation } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+import { publicationId, type Publication } from "./publication.ts";
+import { isOver, replayRun, type JournalEntry, type RecordedRun } from "./recorded-run.ts";
+import { continued, nothingEarlier, unrecorded, type Earlier, type Recorder, type Recording } from "./recording.ts";
+import { targetReports } from "./report.ts";
+import { pruneRuns, readRun, runFolder } from "./runs.ts";
+
+export interface JournalOptions {
+  /** The state folder. Made where it is missing, for its owner alone. */
+  readonly folder: string;
+  /** This process: two of them do not work on one publication. */
+  readonly owner: FolderOwner;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** What is known from elsewhere, such as a report file, where the journal knows nothing. */
+  readonly earlier?: Earlier;
+}
+
+/**
+ * Takes publications down in journals in a state folder. A journal is a hint for whoever goes on, never the truth: without
+ * it a rerun is as right, only slower. So a folder that cannot be written is one warning, and nothing else.
+ */
+export function journalRecorder(options: JournalOptions): Recorder {
+  return {
+    begin: (publication) => openRecording(publication, options),
+    async goOn(publication) {
+      const run = await readRun(options.folder, publicationId(publication));
+      return run && !isOver(run) ? openRecording(publication, options) : undefined;
+    },
+  };
+}
+
+async function openRecording(publication: Publication, options: JournalOptions): Promise<Recording> {
+  const { folder, owner, earlier: elsewhere = nothingEarlier } = options;
+  const place = runFolder(folder, publicationId(publication));
+  try {
+    await makeFolder(place);
+    const unlock = await lockFolder(place, owner);
+    if (!unlock) throw atWork(place);
+    try {
+      const { journal, run } = await openJournal(join(place, "journal"));
+      const earlier = run?.earlier ?? elsewhere;
+      const recording = new JournalRecording(continued(publication, earlier), earlier, { ...options, journal, unlock });
+      await recording.begin();
+      return recording;
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  } catch (error) {
+    if (hasCode(error, "busy")) throw error;
+    warn(error, options);
+    return unrecorded(publication, elsewhere);
+  }
+}
+
+/** Opens the journal. One whose publication has come to its end is begun anew. */
+async function openJournal(path: string): Promise<{ journal: Journal; run: RecordedRun | undefined }> {
+  const replay = replayRun();
+  const journal = await Journal.open(path, (entry) => replay.add(entry));
+  const run = replay.run();
+  if (!run || !isOver(run)) return { journal, run };
+  await journal[Symbol.asyncDispose]();
+  await Journal.rewrite(path, []);
+  return { journal: await Journal.open(path, () => undefined), run: undefined };
+}
+
+function atWork(place: string): WaybillError {
+  const advice = `wait for it, or delete "${join(place, "lock")}" if it is no waybill`;
+  return new WaybillError("busy", "Cannot publish: another process is publishing the same image to the same tags", {
+    advice,
+  });
+}
+
+function warn(error: unknown, { report, clock }: Pick<JournalOptions, "report" | "clock">): void {
+  const seen = error instanceof Error ? error.message : String(error);
+  report({
+    type: "warning",
+    message: `No journal is kept, so that an interrupted publish cannot be resumed but only run again: ${seen}`,
+    at: clock.now(),
+  });
+}
+
+interface Parts extends JournalOptions {
+  readonly journal: Journal;
+  readonly unlock: () => Promise<void>;
+}
+
+class JournalRecording implements Recording {
+  readonly id: string;
+  readonly publication: Publication;
+  readonly earlier: Earlier;
+  readonly #parts: Parts;
+  #isBroken = false;
+
+  constructor(publication: Publication, earlier: Earlier, parts: Parts) {
+    this.id = publicationId(publication);
+    this.publication = publication;
+    this.earlier = earlier;
+    this.#parts = parts;
+  }
+
+  /** @throws WaybillError `disk_full`, `io_failed` */
+  async begin(): Promise<void> {
+    const { journal, clock } = this.#parts;
+    await journal.append({ type: "begin", at: clock.now(), publication: this.publication } satisfies JournalEntry);
+  }
+
+  session: NonNullable<Recording["session"]> = (at, blob, session) => {
+    const place = { target: formatLocation(at), blob };
+    void this.#write({ type: "session", ...place, ...(session !== undefined && { session }) }, "note");
+  };
+
+  tagging: Recording["tagging"] = (at, tags) =>
+    this.#write({ type: "tagging", target: formatLocation(at), tags }, "append");
+
+  tagged: Recording["tagged"] = (at, tag) => {
+    void this.#write({ type: "tagged", target: formatLocation(at), tag }, "note");
+  };
+
+  end: Recording["end"] = async ({ state, results }) => {
+    const { clock, folder, owner } = this.#parts;
+    const targets = targetReports(results, this.publication.root.digest);
+    await this.#write({ type: "end", at: clock.now(), state, targets }, "append");
+    await pruneRuns(folder, { now: clock.now(), owner }).catch(() => undefined);
+  };
+
+  async #write(entry: JournalEntry, how: "append" | "note"): Promise<void> {
+    if (this.#isBroken) return;
+    try {
+      await this.#parts.journal[how](entry);
+    } catch (error) {
+      if (!this.#isBroken) warn(error, this.#parts);
+      this.#isBroken = true;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { journal, unlock } = this.#parts;
+    await journal[Symbol.asyncDispose]();
+    await unlock().catch(() => undefined);
+  }
+}

@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import { WaybillError } from "../errors.ts";
+import { issueOf, mediaTypeSchema, sizeSchema } from "../spec/descriptor.ts";
+import { digestOf, algorithmOf, isDigest, type Digest } from "../spec/digest.ts";
+import { parseManifest } from "../spec/manifest.ts";
+import { formatLocation, isTag, parseReference, type Location } from "../spec/reference.ts";
+import type { ClosureRoot } from "./closure.ts";
+import type { PublishTarget } from "./look.ts";
+import type { PublishPolicy } from "./publish.ts";
+
+/**
+ * What a publish is to do: plain JSON, enough for another process on another machine to finish it or to undo it. Content is
+ * named by digest, so that nothing but the same image can come of it. Holds no secret.
+ */
+export interface Publication {
+  /** What the tags shall name; `bytes` in base64. */
+  readonly root: {
+    readonly mediaType: string;
+    readonly digest: Digest;
+    readonly size: number;
+    readonly bytes: string;
+  };
+  /** Where the root and what it lists can be read, by digest, best first; the root is not there where it was assembled. */
+  readonly origins: Readonly<Record<string, readonly string[]>>;
+  /** Which referrers travel along, as `--referrers` takes it. */
+  readonly referrers: string;
+  readonly policy: PublishPolicy;
+  readonly targets: readonly PublicationTarget[];
+}
+
+/** One repository or layout, its tags in the order in which they are written, and what each named before. */
+export interface PublicationTarget {
+  readonly target: string;
+  readonly tags: readonly string[];
+  /** A tag that could not be looked at is not in it. */
+  readonly before: Readonly<Record<string, Digest | "absent">>;
+}
+
+/** A target and what its tags name, where that is known. */
+export interface SeenTarget {
+  readonly target: PublishTarget;
+  readonly before?: PublicationTarget["before"];
+}
+
+export interface PublicationOptions {
+  readonly referrers: string;
+  readonly policy: PublishPolicy;
+}
+
+/** Describes what is about to be published. */
+export function publicationOf(
+  { manifest, origins }: Pick<ClosureRoot, "manifest" | "origins">,
+  looked: readonly SeenTarget[],
+  { referrers, policy }: PublicationOptions,
+): Publication {
+  const { mediaType, digest, size } = manifest.descriptor;
+  return {
+    root: { mediaType, digest, size, bytes: Buffer.from(manifest.bytes).toString("base64") },
+    origins: Object.fromEntries([...origins].map(([child, places]) => [child, places.map(formatLocation)])),
+    referrers,
+    policy,
+    targets: looked.map((entry) => ({
+      target: formatLocation(entry.target.at),
+      tags: entry.target.tags,
+      before: entry.before ?? {},
+    })),
+  };
+}
+
+/** Sixteen hex digits that are the same for the same root, targets and tags: a rerun finds what an earlier run left. */
+export function publicationId({ root, targets }: Pick<Publication, "root" | "targets">): string {
+  const told = [root.digest, ...targets.map(({ target, tags }) => [target, ...tags])];
+  return createHash("sha256").update(JSON.stringify(told)).digest("hex").slice(0, 16);
+}
+
+/** Where a publication's content comes from. @throws WaybillError `invalid_manifest`, `digest_mismatch` */
+export function closureRootOf(publication: Publication): ClosureRoot {
+  const { digest, mediaType, bytes } = publication.root;
+  const raw = Buffer.from(bytes, "base64");
+  const seen = digestOf(raw, algorithmOf(digest));
+  if (seen !== digest) {
+    throw new WaybillError(
+      "digest_mismatch",
+      `Cannot go on: the record holds another root: expected ${digest}, got ${seen}`,
+    );
+  }
+  const places = Object.entries(publication.origins).map(
+    ([child, texts]) => [child as Digest, texts.map(locationOf)] as const,
+  );
+  const origins = new Map(places);
+  return { manifest: parseManifest(raw, { mediaType, digest }), from: origins.get(digest) ?? [], origins };
+}
+
+/** Where a publication goes, in the order that was given. */
+export function targetsOf({ targets }: Publication): readonly PublishTarget[] {
+  return targets.map(({ target, tags }) => ({ at: locationOf(target), tags }));
+}
+
+/** The place that `formatLocation` has written. @throws WaybillError `invalid_reference` */
+export function locationOf(text: string): Location {
+  return parseReference(`${text}:latest`).location;
+}
+
+const digest = v.custom<Digest>(isDigest, "not a digest");
+const place = v.pipe(v.string(), v.maxLength(4096), v.check(isLocation, "not a repository or layout"));
+const tag = v.pipe(v.string(), v.check(isTag, "not a tag"));
+const maxRootBytes = 8 * 1024 * 1024;
+
+export const publicationSchema = v.object({
+  root: v.object({
+    mediaType: mediaTypeSchema,
+    digest,
+    size: sizeSchema,
+    bytes: v.pipe(v.string(), v.maxLength(maxRootBytes), v.base64()),
+  }),
+  origins: v.pipe(v.record(digest, v.pipe(v.array(place), v.maxLength(100)))),
+  referrers: v.pipe(v.string(), v.maxLength(4096)),
+  policy: v.object({
+    onError: v.picklist(["abort", "keep-going"]),
+    onTagError: v.optional(v.picklist(["finish", "rollback"])),
+    verify: v.optional(v.picklist(["ack", "manifests", "full"])),
+    noClobber: v.optional(v.boolean()),
+    compare: v.optional(v.boolean()),
+  }),
+  targets: v.pipe(
+    v.array(
+      v.object({ target: place, tags: v.array(tag), before: v.record(tag, v.union([digest, v.literal("absent")])) }),
+    ),
+    v.maxLength(1000),
+  ),
+});
+
+/** Reads a publication that was written down. @throws WaybillError `invalid_argument` */
+export function parsePublication(raw: unknown, what: string): Publication {
+  const result = v.safeParse(publicationSchema, raw);
+  if (result.success) return result.output as Publication;
+  throw new WaybillError("invalid_argument", `Cannot read ${what}: ${issueOf(result.issues)}`);
+}
+
+function isLocation(text: string): boolean {
+  try {
+    return formatLocation(locationOf(text)) === text;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,120 @@
+import * as v from "valibot";
+import { isDigest, type Digest } from "../spec/digest.ts";
+import { publicationId, publicationSchema, type Publication } from "./publication.ts";
+import { blobName, tagName, type Earlier, type Ending } from "./recording.ts";
+import type { TargetReport } from "./report.ts";
+
+const digest = v.custom<Digest>(isDigest, "not a digest");
+const place = v.pipe(v.string(), v.maxLength(4096));
+const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** One line of a journal. Hints for whoever goes on: registries are asked before anything is believed. */
+const entrySchema = v.variant("type", [
+  v.object({ type: v.literal("begin"), at, publication: publicationSchema }),
+  v.object({
+    type: v.literal("session"),
+    target: place,
+    blob: digest,
+    session: v.optional(v.pipe(v.string(), v.maxLength(16_384))),
+  }),
+  v.object({ type: v.literal("tagging"), target: place, tags: v.array(v.string()) }),
+  v.object({ type: v.literal("tagged"), target: place, tag: v.string() }),
+  v.object({
+    type: v.literal("end"),
+    at,
+    state: v.picklist(["done", "failed", "interrupted", "rolled-back"]),
+    targets: v.array(v.looseObject({})),
+  }),
+]);
+
+export type JournalEntry =
+  | { readonly type: "begin"; readonly at: number; readonly publication: Publication }
+  | { readonly type: "session"; readonly target: string; readonly blob: Digest; readonly session?: string }
+  | { readonly type: "tagging"; readonly target: string; readonly tags: readonly string[] }
+  | { readonly type: "tagged"; readonly target: string; readonly tag: string }
+  | {
+      readonly type: "end";
+      readonly at: number;
+      readonly state: Ending["state"];
+      readonly targets: readonly TargetReport[];
+    };
+
+/** A publication and what became of it, as its journal tells. */
+export interface RecordedRun {
+  readonly id: string;
+  readonly publication: Publication;
+  /** Milliseconds since the epoch: the first run's beginning, and the last thing that is dated. */
+  readonly startedAt: number;
+  readonly changedAt: number;
+  /** `unfinished`: it is still running, or its process ended without a word. */
+  readonly state: "unfinished" | Ending["state"];
+  readonly earlier: Earlier;
+  /** What the last run that came to an end told of each target. */
+  readonly targets: readonly TargetReport[];
+}
+
+/** True where there is nothing to go on with. */
+export function isOver({ state }: RecordedRun): boolean {
+  return state === "done" || state === "rolled-back";
+}
+
+interface Replay {
+  run: Omit<RecordedRun, "earlier"> | undefined;
+  readonly before: Map<string, Digest | "absent">;
+  readonly written: Set<string>;
+  readonly sessions: Map<string, string>;
+}
+
+/** Adds entries up to what is known of a run. What is no entry, or comes before the first beginning, is passed over. */
+export function replayRun(): { add(raw: unknown): void; run(): RecordedRun | undefined } {
+  const replay: Replay = { run: undefined, before: new Map(), written: new Set(), sessions: new Map() };
+  return {
+    add(raw) {
+      const parsed = v.safeParse(entrySchema, raw);
+      if (parsed.success) apply(replay, parsed.output as unknown as JournalEntry);
+    },
+    run: () => replay.run && { ...replay.run, earlier: replay },
+  };
+}
+
+function apply(replay: Replay, entry: JournalEntry): void {
+  if (entry.type === "begin") return begin(replay, entry);
+  if (!replay.run) return;
+  switch (entry.type) {
+    case "session":
+      return noteSession(replay.sessions, entry);
+    case "tagging":
+      for (const tag of entry.tags) replay.written.add(tagName(entry.target, tag));
+      return;
+    case "tagged":
+      replay.written.add(tagName(entry.target, entry.tag));
+      return;
+    default:
+      replay.run = { ...replay.run, state: entry.state, changedAt: entry.at, targets: entry.targets };
+  }
+}
+
+function begin(replay: Replay, { at: begunAt, publication }: Extract<JournalEntry, { type: "begin" }>): void {
+  const startedAt = replay.run?.startedAt ?? begunAt;
+  const id = publicationId(publication);
+  replay.run = {
+    id,
+    publication,
+    startedAt,
+    changedAt: begunAt,
+    state: "unfinished",
+    targets: replay.run?.targets ?? [],
+  };
+  for (const { target, before } of publication.targets) {
+    for (const [tag, named] of Object.entries(before)) replay.before.set(tagName(target, tag), named);
+  }
+}
+
+function noteSession(
+  sessions: Map<string, string>,
+  { target, blob, session }: Extract<JournalEntry, { type: "session" }>,
+): void {
+  const name = blobName(target, blob);
+  if (session === undefined) sessions.delete(name);
+  else sessions.set(name, session);
+}

@@ -1,0 +1,112 @@
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
+import type { TargetResult } from "./ledger.ts";
+import type { Publication } from "./publication.ts";
+
+/**
+ * Hears what a publish does, in time for whoever has to go on with it after a crash. No method rejects or throws: what
+ * cannot be written down is told as news, and the publish goes on.
+ */
+export interface Witness {
+  /** An upload has another place, or is over. */
+  session?(at: Location, blob: Digest, session: string | undefined): void;
+  /** Tags are about to be written: resolves when that is known to survive. */
+  tagging(at: Location, tags: readonly string[]): Promise<void>;
+  tagged(at: Location, tag: string): void;
+  /** All has come to an end. Resolves when that is written. */
+  end(ending: Ending): Promise<void>;
+}
+
+/** How a publish ended. */
+export interface Ending {
+  readonly state: "done" | "failed" | "interrupted" | "rolled-back";
+  readonly results: readonly TargetResult[];
+  /** What came before any target could fail, such as a source that is not there. */
+  readonly error?: unknown;
+}
+
+/** What the runs before this one have left of the same publication. */
+export interface Earlier {
+  /** What tags named before the first of those runs; by `tagName`. */
+  readonly before: ReadonlyMap<string, Digest | "absent">;
+  /** Tags that one of them wrote, or was about to write; by `tagName`. */
+  readonly written: ReadonlySet<string>;
+  /** Uploads that are still open; by `blobName`. */
+  readonly sessions: ReadonlyMap<string, string>;
+}
+
+/** A publication that is being taken down. Disposing lets others have it. */
+export interface Recording extends Witness, AsyncDisposable {
+  /** What `waybill resume` takes to go on; absent where nothing is kept that could be gone on with. */
+  readonly id?: string;
+  readonly publication: Publication;
+  readonly earlier: Earlier;
+}
+
+/** Takes publications down. */
+export interface Recorder {
+  /**
+   * Goes on with what an earlier run of the same publication has left, else begins.
+   *
+   * @throws WaybillError `busy` where another process is at it.
+   */
+  begin(publication: Publication): Promise<Recording>;
+  /** The same for an earlier run that has not ended well; `undefined`, and nothing is written, where there is none. */
+  goOn(publication: Publication): Promise<Recording | undefined>;
+}
+
+export const nothingEarlier: Earlier = { before: new Map(), written: new Set(), sessions: new Map() };
+
+/** `docker.io/acme/app:1.4.2`. */
+export function tagName(at: Location | string, tag: string): string {
+  return `${typeof at === "string" ? at : formatLocation(at)}:${tag}`;
+}
+
+/** Names a blob at a target. */
+export function blobName(at: Location | string, blob: Digest): string {
+  return `${blob} ${typeof at === "string" ? at : formatLocation(at)}`;
+}
+
+/**
+ * The publication with what each tag named before the first of all its runs: a tag that names the root now because an
+ * earlier run has moved it is not told as unchanged.
+ */
+export function continued(publication: Publication, { before, written }: Earlier): Publication {
+  const { root, targets } = publication;
+  return {
+    ...publication,
+    targets: targets.map(({ target, tags, before: now }) => ({
+      target,
+      tags,
+      before: Object.fromEntries(
+        Object.entries(now).map(([tag, digest]) => {
+          const name = tagName(target, tag);
+          const isOurs = digest === root.digest && written.has(name);
+          return [tag, isOurs ? (before.get(name) ?? digest) : digest];
+        }),
+      ),
+    })),
+  };
+}
+
+/** One that tells all of `witnesses`. */
+export function allWitnesses(witnesses: readonly Witness[]): Witness {
+  return {
+    session: (at, blob, session) => witnesses.forEach((witness) => witness.session?.(at, blob, session)),
+    tagging: async (at, tags) => void (await Promise.all(witnesses.map((witness) => witness.tagging(at, tags)))),
+    tagged: (at, tag) => witnesses.forEach((witness) => witness.tagged(at, tag)),
+    end: async (ending) => void (await Promise.all(witnesses.map((witness) => witness.end(ending)))),
+  };
+}
+
+/** A recording that knows what was and takes nothing down. */
+export function unrecorded(publication: Publication, earlier: Earlier): Recording {
+  return {
+    publication: continued(publication, earlier),
+    earlier,
+    tagging: async () => undefined,
+    tagged: () => undefined,
+    end: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}

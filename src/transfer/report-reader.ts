@@ -1,0 +1,70 @@
+import * as v from "valibot";
+import { WaybillError } from "../errors.ts";
+import { issueOf } from "../spec/descriptor.ts";
+import { parseJson } from "../spec/json.ts";
+import { publicationSchema, type Publication } from "./publication.ts";
+import { tagName, type Earlier } from "./recording.ts";
+
+const maxBytes = 64 * 1024 * 1024;
+
+/** What a report holds for whoever goes on with its run, or undoes it. */
+export interface KeptReport {
+  readonly publication: Publication;
+  readonly earlier: Earlier;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+const tagSchema = v.object({
+  tag: v.string(),
+  state: v.string(),
+  isBeingWritten: v.optional(v.boolean(), false),
+});
+const reportSchema = v.object({
+  schemaVersion: v.literal(1),
+  startedAt: v.pipe(v.string(), v.isoTimestamp()),
+  targets: v.array(v.object({ target: v.string(), tags: v.array(tagSchema) })),
+  plan: v.optional(publicationSchema),
+});
+
+/** A tag in these states was written by the run, or may have been. */
+const written: ReadonlySet<string> = new Set(["created", "moved", "left-behind", "failed"]);
+
+/**
+ * Reads the report of an earlier run. Its account is believed as far as it narrows what may be undone; what tags name now is
+ * asked of the registries.
+ *
+ * @throws WaybillError `invalid_argument` where it is no report, or one of a run that never came to a plan.
+ */
+export function parseReport(bytes: Uint8Array, what: string): KeptReport {
+  const parsed = v.safeParse(reportSchema, parsedJson(bytes, what));
+  if (!parsed.success) throw unreadable(what, issueOf(parsed.issues));
+  const { plan, targets, startedAt } = parsed.output;
+  if (!plan) throw unreadable(what, "its run never came to a plan, so that there is nothing to go on with");
+  const publication = plan as Publication;
+  const before = publication.targets.flatMap(({ target, before }) =>
+    Object.entries(before).map(([tag, digest]) => [tagName(target, tag), digest] as const),
+  );
+  const ours = targets.flatMap(({ target, tags }) =>
+    tags
+      .filter(({ state, isBeingWritten }) => isBeingWritten || written.has(state))
+      .map(({ tag }) => tagName(target, tag)),
+  );
+  return {
+    publication,
+    earlier: { before: new Map(before), written: new Set(ours), sessions: new Map() },
+    startedAt: Date.parse(startedAt),
+  };
+}
+
+function parsedJson(bytes: Uint8Array, what: string): unknown {
+  try {
+    return parseJson(bytes, { maxBytes, what });
+  } catch (error) {
+    throw unreadable(what, error instanceof Error ? error.message : "it is not JSON");
+  }
+}
+
+function unreadable(what: string, seen: string): WaybillError {
+  return new WaybillError("invalid_argument", `Cannot use ${what}: ${seen}`);
+}

@@ -1,0 +1,159 @@
+import { readFileSync } from "node:fs";
+import { Ajv } from "ajv";
+import { assert, json, oneof, property, string } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bytesOf, pushImage } from "../../test/support/images.ts";
+import { createMemoryStore } from "../content/memory.ts";
+import { WaybillError } from "../errors.ts";
+import { digestOf } from "../spec/digest.ts";
+import { parseReference } from "../spec/reference.ts";
+import type { TagResult, TargetResult } from "./ledger.ts";
+import { publicationOf } from "./publication.ts";
+import { interimReport, reportOf } from "./report.ts";
+import { parseReport } from "./report-reader.ts";
+
+const at = parseReference("b.example/app").location;
+const old = digestOf(bytesOf("old"));
+const times = { startedAt: 1_700_000_000_000, endedAt: 1_700_000_060_000 };
+const validate = new Ajv({ strict: false, validateFormats: false }).compile(
+  JSON.parse(readFileSync(new URL("../../schema/report-1.json", import.meta.url), "utf8")) as object,
+);
+
+async function publication() {
+  const image = await pushImage(createMemoryStore("source"));
+  const before = { "1": old, latest: "absent" } as const;
+  const looked = { target: { at, tags: ["1", "latest"] }, before };
+  return publicationOf({ manifest: image, origins: new Map([[image.descriptor.digest, [at]]]) }, [looked], {
+    referrers: "none",
+    policy: { onError: "abort" },
+  });
+}
+
+function result(tags: readonly TagResult[], change: Partial<TargetResult> = {}): TargetResult {
+  const bytes = { sentBytes: 1, mountedBytes: 2, skippedBytes: 3 };
+  return { at, tags, ...bytes, durationMs: 4, heldBack: false, ...change };
+}
+
+describe("reportOf", () => {
+  test("reportOf says what each tag named and names, and how far apart they moved", async () => {
+    const told = await publication();
+    const root = told.root.digest;
+    const report = reportOf(
+      {
+        state: "done",
+        results: [
+          result([
+            { tag: "1", state: "moved", before: old, writtenAt: 1000 },
+            { tag: "latest", state: "created", before: "absent", writtenAt: 1640 },
+          ]),
+        ],
+      },
+      times,
+      told,
+    );
+
+    expect(report.targets[0]?.tags).toEqual([
+      { tag: "1", state: "moved", before: old, after: root },
+      { tag: "latest", state: "created", before: null, after: root },
+    ]);
+    expect(report.tagSkewMs).toBe(640);
+    expect(validate(JSON.parse(JSON.stringify(report))), JSON.stringify(validate.errors)).toBe(true);
+  });
+
+  test.each([
+    ["rolled-back", old, { before: old, after: old }],
+    ["left-behind", "absent", { before: null, after: "root" }],
+    ["not-attempted", "absent", { before: null, after: null }],
+    ["not-attempted", undefined, {}],
+    ["failed", old, { before: old }],
+  ] as const)("reportOf of a tag that is %s and named %s", async (state, before, expected) => {
+    const told = await publication();
+    const tag = { tag: "1", state, ...(before !== undefined && { before }) };
+    const [seen] = reportOf({ state: "failed", results: [result([tag])] }, times, told).targets[0]!.tags;
+    const after = "after" in expected && expected.after === "root" ? told.root.digest : undefined;
+    expect(seen).toEqual({ tag: "1", state, ...expected, ...(after && { after }) });
+  });
+
+  test("reportOf quotes the registry's words and the error's class, and keeps what is no fact out", async () => {
+    const context = {
+      registry: "b.example",
+      status: 403,
+      registryCode: "DENIED",
+      detail: "no \u001b[31m",
+      retryAfterMs: 1,
+    };
+    const error = new WaybillError("auth_denied", "Cannot push", context, { cause: new Error("secret") });
+    const report = reportOf({ state: "failed", results: [result([], { error })] }, times, await publication());
+
+    expect(report.targets[0]?.error).toEqual({
+      class: "auth_denied",
+      message: "Cannot push",
+      registry: "b.example",
+      status: 403,
+      registryCode: "DENIED",
+      detail: "no \u001b[31m",
+    });
+    expect(validate(JSON.parse(JSON.stringify(report))), JSON.stringify(validate.errors)).toBe(true);
+  });
+});
+
+describe("interimReport", () => {
+  test("interimReport claims a tag only when it was acknowledged, and tells which is being written", async () => {
+    const told = await publication();
+    const seen = { begun: () => true, tagged: (_target: string, tag: string) => tag === "1" };
+    const report = interimReport(told, times.startedAt, seen);
+    expect(report.state).toBe("unfinished");
+    expect(report.targets[0]?.tags).toEqual([
+      { tag: "1", state: "moved", before: old },
+      { tag: "latest", state: "not-attempted", before: null, isBeingWritten: true },
+    ]);
+    expect(validate(JSON.parse(JSON.stringify(report))), JSON.stringify(validate.errors)).toBe(true);
+  });
+});
+
+describe("parseReport", () => {
+  test("parseReport gives back the plan, and which tags its run may have written", async () => {
+    const told = await publication();
+    const report = interimReport(told, times.startedAt, { begun: () => true, tagged: (_, tag) => tag === "1" });
+    const kept = parseReport(Buffer.from(JSON.stringify(report)), "report");
+    expect(kept.publication).toEqual(told);
+    expect(kept.startedAt).toBe(times.startedAt);
+    expect([...kept.earlier.written]).toEqual(["b.example/app:1", "b.example/app:latest"]);
+    expect([...kept.earlier.before]).toEqual([
+      ["b.example/app:1", old],
+      ["b.example/app:latest", "absent"],
+    ]);
+  });
+
+  test("parseReport does not take a tag for ours that was never written", async () => {
+    const results = [
+      result([
+        { tag: "1", state: "unchanged" },
+        { tag: "latest", state: "not-attempted" },
+      ]),
+    ];
+    const report = reportOf({ state: "failed", results }, times, await publication());
+    expect(parseReport(Buffer.from(JSON.stringify(report)), "report").earlier.written.size).toBe(0);
+  });
+
+  test("parseReport says that there is nothing to go on with when its run had no plan", () => {
+    const report = reportOf({ state: "failed", results: [], error: new Error("gone") }, times);
+    expect(() => parseReport(Buffer.from(JSON.stringify(report)), 'report "r.json"')).toThrow(
+      'Cannot use report "r.json": its run never came to a plan, so that there is nothing to go on with',
+    );
+    expect(validate(JSON.parse(JSON.stringify(report)))).toBe(true);
+  });
+
+  test("parseReport throws nothing but typed errors, whatever it is given", () => {
+    assert(
+      property(oneof(string(), json()), (text) => {
+        try {
+          parseReport(Buffer.from(text), "report");
+          return false;
+        } catch (error) {
+          return error instanceof WaybillError && error.code === "invalid_argument";
+        }
+      }),
+    );
+  });
+});

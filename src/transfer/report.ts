@@ -1,0 +1,177 @@
+import { WaybillError } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation } from "../spec/reference.ts";
+import type { TagState, TargetResult } from "./ledger.ts";
+import { publicationId, type Publication } from "./publication.ts";
+import type { Ending } from "./recording.ts";
+
+/**
+ * The account of a publish, as `--report` writes it and `schema/report-1.json` describes it. It holds the plan, so that
+ * `resume` and `rollback` can work from it on another machine, and no secret. Strings may come from registries.
+ */
+export interface PublishReport {
+  readonly schemaVersion: 1;
+  readonly id?: string;
+  /** `unfinished`: it is still running, or its process ended without a word. */
+  readonly state: "unfinished" | Ending["state"];
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly root?: { readonly mediaType: string; readonly digest: Digest; readonly size: number };
+  /** In the order of the command line. */
+  readonly targets: readonly TargetReport[];
+  /** Milliseconds between the first and the last move of a tag, over all targets; absent below two moves. */
+  readonly tagSkewMs?: number;
+  /** Why nothing was published, where no target is to blame. */
+  readonly error?: ErrorReport;
+  readonly plan?: Publication;
+}
+
+/** What was done at one repository or layout. Bytes are bytes of blobs. */
+export interface TargetReport {
+  readonly target: string;
+  readonly tags: readonly TagReport[];
+  readonly sentBytes: number;
+  readonly mountedBytes: number;
+  readonly skippedBytes: number;
+  readonly durationMs: number;
+  /** Not tagged, or given up, because another target failed. */
+  readonly heldBack?: true;
+  readonly error?: ErrorReport;
+}
+
+export interface TagReport {
+  readonly tag: string;
+  readonly state: TagState;
+  /** What it named before; null: nothing. Absent: it was not looked at. */
+  readonly before?: Digest | null;
+  /** What it names now; null: nothing. Absent: nobody can know. */
+  readonly after?: Digest | null;
+  /** The write of this tag had begun when this was written. */
+  readonly isBeingWritten?: true;
+}
+
+export interface ErrorReport {
+  /** One of Waybill's error codes. */
+  readonly class: string;
+  readonly message: string;
+  readonly registry?: string;
+  readonly repository?: string;
+  /** The HTTP status and the registry's own code and words. */
+  readonly status?: number;
+  readonly registryCode?: string;
+  readonly detail?: string;
+  readonly advice?: string;
+}
+
+export interface ReportTimes {
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+/** The final account. `publication` is absent where it never came to a plan. */
+export function reportOf(ending: Ending, times: ReportTimes, publication?: Publication): PublishReport {
+  const skew = tagSkewMs(ending.results);
+  return {
+    ...headOf(publication, ending.state, times.startedAt),
+    endedAt: timeText(times.endedAt),
+    targets: targetReports(ending.results, publication?.root.digest),
+    ...(skew !== undefined && { tagSkewMs: skew }),
+    ...(ending.error !== undefined && { error: errorReport(ending.error) }),
+    ...(publication && { plan: publication }),
+  };
+}
+
+/** The account while it runs: nothing is claimed but tags that were acknowledged, and those whose write has begun. */
+export function interimReport(
+  publication: Publication,
+  startedAt: number,
+  seen: {
+    readonly begun: (target: string, tag: string) => boolean;
+    readonly tagged: (target: string, tag: string) => boolean;
+  },
+): PublishReport {
+  const { root, targets } = publication;
+  return {
+    ...headOf(publication, "unfinished", startedAt),
+    targets: targets.map(({ target, tags, before }) => ({
+      target,
+      tags: tags.map((tag) => {
+        const was = before[tag];
+        const isTagged = seen.tagged(target, tag);
+        const state = isTagged ? writtenState(was) : was === root.digest ? "unchanged" : "not-attempted";
+        const isBeingWritten = !isTagged && seen.begun(target, tag);
+        return { tag, state, ...beforeOf(was), ...(isBeingWritten && { isBeingWritten }) };
+      }),
+      sentBytes: 0,
+      mountedBytes: 0,
+      skippedBytes: 0,
+      durationMs: 0,
+    })),
+    plan: publication,
+  };
+}
+
+function headOf(publication: Publication | undefined, state: PublishReport["state"], startedAt: number) {
+  const head = { schemaVersion: 1, state, startedAt: timeText(startedAt) } as const;
+  if (!publication) return head;
+  const { mediaType, digest, size } = publication.root;
+  return { ...head, id: publicationId(publication), root: { mediaType, digest, size } };
+}
+
+/** What happened at each target, as data. */
+export function targetReports(results: readonly TargetResult[], root: Digest | undefined): readonly TargetReport[] {
+  return results.map((result) => ({
+    target: formatLocation(result.at),
+    tags: result.tags.map(({ tag, state, before }) => ({
+      tag,
+      state,
+      ...beforeOf(before),
+      ...afterOf(state, { before, root }),
+    })),
+    sentBytes: result.sentBytes,
+    mountedBytes: result.mountedBytes,
+    skippedBytes: result.skippedBytes,
+    durationMs: result.durationMs,
+    ...(result.heldBack && { heldBack: true as const }),
+    ...(result.error !== undefined && { error: errorReport(result.error) }),
+  }));
+}
+
+function writtenState(before: Digest | "absent" | undefined): TagState {
+  return before === "absent" ? "created" : "moved";
+}
+
+function beforeOf(before: Digest | "absent" | undefined): Pick<TagReport, "before"> {
+  return before === undefined ? {} : { before: before === "absent" ? null : before };
+}
+
+const namesRoot: ReadonlySet<TagState> = new Set(["created", "moved", "unchanged", "left-behind"]);
+const namesOld: ReadonlySet<TagState> = new Set(["rolled-back", "not-attempted"]);
+
+function afterOf(
+  state: TagState,
+  { before, root }: { readonly before: Digest | "absent" | undefined; readonly root: Digest | undefined },
+): Pick<TagReport, "after"> {
+  if (namesRoot.has(state)) return root === undefined ? {} : { after: root };
+  if (!namesOld.has(state) || before === undefined) return {};
+  return { after: before === "absent" ? null : before };
+}
+
+/** Milliseconds between the first and the last move of a tag; `undefined` below two moves. */
+function tagSkewMs(results: readonly TargetResult[]): number | undefined {
+  const times = results.flatMap(({ tags }) => tags.flatMap(({ writtenAt }) => writtenAt ?? []));
+  return times.length < 2 ? undefined : Math.max(...times) - Math.min(...times);
+}
+
+function errorReport(error: unknown): ErrorReport {
+  if (!(error instanceof WaybillError))
+    return { class: "internal", message: error instanceof Error ? error.message : String(error) };
+  const { registry, repository, status, registryCode, detail, advice } = error.context;
+  const facts = { registry, repository, status, registryCode, detail, advice };
+  const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+  return { class: error.code, message: error.message, ...known };
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString();
+}

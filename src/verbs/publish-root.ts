@@ -1,0 +1,93 @@
+import type { Source } from "../content/store.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Manifest } from "../spec/manifest.ts";
+import type { Location } from "../spec/reference.ts";
+import { closureOf, type ClosureRoot } from "../transfer/closure.ts";
+import type { TargetResult } from "../transfer/ledger.ts";
+import type { Looked } from "../transfer/look.ts";
+import { isUpToDate } from "../transfer/plan.ts";
+import { preflight } from "../transfer/preflight.ts";
+import { publicationOf } from "../transfer/publication.ts";
+import { publish, type PublishPolicy } from "../transfer/publish.ts";
+import type { Recording } from "../transfer/recording.ts";
+import { parseReferrersPolicy } from "../transfer/referrers.ts";
+import type { Context } from "./context.ts";
+
+export interface RootToPublish {
+  readonly root: ClosureRoot;
+  readonly looked: readonly Looked[];
+  /** As `--referrers` takes it. */
+  readonly referrers: string;
+  readonly policy: PublishPolicy;
+  /** Opens a place to read from; what was read is remembered behind it. */
+  readonly open: (location: Location) => Promise<Source>;
+  /** Manifests that are here already. */
+  readonly known?: ReadonlyMap<Digest, Manifest>;
+}
+
+export interface Published {
+  readonly targets: readonly TargetResult[];
+  readonly leftBehind: Readonly<Record<string, number>>;
+}
+
+/** Publishes a root with all it needs to the targets that were looked at, recorded where the context records. */
+export async function publishRoot(request: RootToPublish, context: Context): Promise<Published> {
+  const { root, looked, policy } = request;
+  const { digest } = root.manifest.descriptor;
+  const writesTags = !isRefused(request) && !looked.every((entry) => isRight(entry, digest));
+  // The disk and the registries that hold the children are asked at the same time.
+  const recorded = recordingOf(request, context, writesTags ? "begin" : "goOn");
+  const closure = readsChildren(request) ? closureAt(request, context) : Promise.resolve(nothingBelow(digest));
+  const probing = probed(request, context);
+  const [recording, children] = await Promise.allSettled([recorded, closure, probing]);
+  await using taken = recording.status === "fulfilled" ? recording.value : undefined;
+  if (recording.status === "rejected") throw recording.reason;
+  if (children.status === "rejected") {
+    await taken?.end({ state: "failed", results: [], error: children.reason });
+    throw children.reason;
+  }
+  const options = { ...context, policy, ...(taken && { recording: taken }) };
+  const targets = await publish(children.value, await probing, options);
+  return { targets, leftBehind: children.value.leftBehind };
+}
+
+/** The targets, also asked whether they may be written to where one that refuses ends them all. */
+async function probed(request: RootToPublish, context: Context): Promise<readonly Looked[]> {
+  const { root, looked, policy } = request;
+  if (isRefused(request) || policy.onError !== "abort" || !readsChildren(request)) return looked;
+  return preflight(looked, root.manifest.descriptor.digest, context);
+}
+
+function recordingOf(
+  { root, looked, referrers, policy }: RootToPublish,
+  { recorder }: Context,
+  how: "begin" | "goOn",
+): Promise<Recording | undefined> {
+  if (!recorder) return Promise.resolve(undefined);
+  return recorder[how](publicationOf(root, looked, { referrers, policy }));
+}
+
+function closureAt({ root, referrers, open, known }: RootToPublish, { signal }: Context) {
+  return closureOf(root, { open, referrers: parseReferrersPolicy(referrers), signal, ...(known && { known }) });
+}
+
+function nothingBelow(root: Digest) {
+  return { root, nodes: new Map(), referrers: [], leftBehind: {} };
+}
+
+/** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
+function readsChildren(request: RootToPublish): boolean {
+  if (isRefused(request)) return false;
+  const { digest } = request.root.manifest.descriptor;
+  return parseReferrersPolicy(request.referrers).lookUp || !request.looked.every((entry) => isRight(entry, digest));
+}
+
+/** No target can be written to, or one cannot and the policy gives up all. */
+function isRefused({ looked, policy }: RootToPublish): boolean {
+  const isWrong = (entry: Looked) => "error" in entry;
+  return looked.every(isWrong) || (policy.onError === "abort" && looked.some(isWrong));
+}
+
+function isRight(entry: Looked, root: Digest): boolean {
+  return "error" in entry || isUpToDate({ ...entry.target, before: entry.before }, root);
+}

@@ -1,0 +1,64 @@
+import { WaybillError } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation } from "../spec/reference.ts";
+import { lookAt, type Looked } from "../transfer/look.ts";
+import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
+import { tagName } from "../transfer/recording.ts";
+import type { Context } from "./context.ts";
+import type { CreateResult } from "./create.ts";
+import { publishRoot } from "./publish-root.ts";
+import { rememberedSources } from "./remembered.ts";
+
+/**
+ * Finishes a publish that was interrupted, from what was written down of it: its sources are read by digest, so that nothing
+ * but the same image can come of it; what is there is not sent again; uploads go on where they stand.
+ *
+ * @returns also when targets failed: each result says what happened there since the first run.
+ * @throws WaybillError `digest_mismatch` where the record is not what it says; for what cannot be read from the sources.
+ *   `busy` where another process is at it. A tag that names neither what it named before nor the new content fails its target
+ *   with `precondition_failed`.
+ */
+export async function resume(publication: Publication, context: Context): Promise<CreateResult> {
+  const root = closureRootOf(publication);
+  const targets = targetsOf(publication);
+  const pull = [...new Set(Object.values(publication.origins).flat())].map(locationOf);
+  context.announce({ pull, push: targets.map(({ at }) => at) });
+  const looked = await lookAt(targets, context);
+  const { referrers, policy } = publication;
+  const { descriptor, bytes } = root.manifest;
+  const published = await publishRoot(
+    {
+      root,
+      looked: looked.map((entry) => unmoved(entry, publication)),
+      referrers,
+      policy,
+      open: rememberedSources(context),
+    },
+    context,
+  );
+  return { root: { descriptor, bytes }, ...published };
+}
+
+/** The entry, refused where somebody else has moved one of its tags since the first run looked at it. */
+function unmoved(entry: Looked, { root, targets }: Publication): Looked {
+  if ("error" in entry) return entry;
+  const { target, before, startedAt } = entry;
+  const first = targets.find((told) => told.target === formatLocation(target.at))?.before ?? {};
+  const moved = target.tags.find((tag) => isElsewhere(before[tag], { first: first[tag], root: root.digest }));
+  if (moved === undefined) return entry;
+  const name = tagName(target.at, moved);
+  const message = `Cannot move tag "${name}": it named ${first[moved]} when the publish began, now ${before[moved] ?? "nothing"}`;
+  const advice = "look at what it names; to move it all the same, run the original command again";
+  return {
+    target,
+    startedAt,
+    error: new WaybillError("precondition_failed", message, { subject: name, side: "target", advice }),
+  };
+}
+
+function isElsewhere(
+  now: Digest | "absent" | undefined,
+  { first, root }: { readonly first: Digest | "absent" | undefined; readonly root: Digest },
+): boolean {
+  return first !== undefined && now !== root && now !== first;
+}

@@ -1,0 +1,100 @@
+import type { Digest } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+import type { TagResult, TargetResult } from "../transfer/ledger.ts";
+import { lookAt } from "../transfer/look.ts";
+import { targetsOf, type Publication } from "../transfer/publication.ts";
+import { tagName, type Earlier } from "../transfer/recording.ts";
+import { undo, type Move } from "../transfer/rollback.ts";
+import type { Context } from "./context.ts";
+
+/** What undoing a publish would do at one target, from what its tags name now. */
+export interface RollbackTarget {
+  readonly at: Location;
+  readonly tags: readonly RollbackTag[];
+  /** Why its tags could not be looked at. */
+  readonly error?: unknown;
+}
+
+/**
+ * One tag: `put-back` names what it named before again; `left` was new, and is not taken away; `untouched` does not name what was
+ * published, so that it is not ours to move.
+ */
+export interface RollbackTag {
+  readonly tag: string;
+  readonly move: "put-back" | "left" | "untouched";
+  readonly before: Digest | "absent";
+  readonly now?: Digest | "absent";
+}
+
+/** What undoing would do. Asks every registry what the tags name now; changes nothing. */
+export async function planRollback(
+  publication: Publication,
+  { written }: Pick<Earlier, "written">,
+  context: Context,
+): Promise<readonly RollbackTarget[]> {
+  const targets = targetsOf(publication);
+  context.announce({ pull: [], push: targets.map(({ at }) => at) });
+  const looked = await lookAt(targets, context);
+  return looked.map((entry, index) => {
+    const { at } = entry.target;
+    if ("error" in entry) return { at, tags: [], error: entry.error };
+    const before = publication.targets[index]?.before ?? {};
+    const ours = entry.target.tags.filter(
+      (tag) => written.has(tagName(at, tag)) && before[tag] !== publication.root.digest,
+    );
+    return {
+      at,
+      tags: ours.flatMap((tag) =>
+        moveOf(tag, { before: before[tag], now: entry.before[tag], root: publication.root.digest }),
+      ),
+    };
+  });
+}
+
+function moveOf(
+  tag: string,
+  {
+    before,
+    now,
+    root,
+  }: {
+    readonly before: Digest | "absent" | undefined;
+    readonly now: Digest | "absent" | undefined;
+    readonly root: Digest;
+  },
+): RollbackTag[] {
+  if (before === undefined) return [];
+  const move = now !== root ? "untouched" : before === "absent" ? "left" : "put-back";
+  return [{ tag, move, before, ...(now !== undefined && { now }) }];
+}
+
+/** Does what was planned, all targets at the same time. A tag that somebody has moved since then stays. Never rejects. */
+export function rollback(
+  plan: readonly RollbackTarget[],
+  root: Digest,
+  context: Context,
+): Promise<readonly TargetResult[]> {
+  return Promise.all(plan.map((target) => rollBackTarget(target, root, context)));
+}
+
+async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {
+  const startedAt = context.clock.now();
+  const moves = target.tags.map(({ tag, before }): Move => ({ tag, before, ours: root }));
+  const undone = "error" in target ? [] : await undo(target.at, moves, context);
+  const states = undone.map((one): TagResult & { error?: unknown } => {
+    const before = target.tags.find(({ tag }) => tag === one.tag)?.before;
+    const known = { tag: one.tag, ...(before !== undefined && { before }) };
+    return one.state === "kept" ? { ...known, state: "failed", error: one.error } : { ...known, state: one.state };
+  });
+  const error = target.error ?? states.find((state) => state.error !== undefined)?.error;
+  return {
+    at: target.at,
+    tags: states.map(({ error: _error, ...state }) => state),
+    sentBytes: 0,
+    mountedBytes: 0,
+    skippedBytes: 0,
+    durationMs: context.clock.now() - startedAt,
+    heldBack: false,
+    ...(error !== undefined && { error }),
+  };
+}

@@ -1,0 +1,160 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { intercept, type Interceptor } from "../../src/http/send.ts";
+import { faulty } from "../../src/server/faults.ts";
+import type { PublishReport } from "../../src/transfer/report.ts";
+import { runInProcess } from "../support/in-process.ts";
+import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
+
+let folder = "";
+let registries: RunningRegistry[] = [];
+/** What stands before the second registry now. */
+let hurdle: Interceptor | undefined;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "waybill-record-"));
+  hurdle = undefined;
+  const wrap: Interceptor = (next) => (request) => (hurdle ? intercept(next, hurdle) : next)(request);
+  registries = [await startRegistry(), await startRegistry({ wrap })];
+  for (const architecture of ["amd64", "arm64"])
+    await pushSmallImage(`${registries[0]!.host}/app:${architecture}`, architecture);
+});
+afterEach(async () => {
+  for (const registry of registries) await registry[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const waybill = (...args: readonly string[]) => runInProcess(args, { env: { XDG_STATE_HOME: join(folder, "state") } });
+const report = () => JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as PublishReport;
+const targets = () => registries.flatMap(({ host }) => ["-t", `${host}/out:1`]);
+const source = (architecture: string) => `${registries[0]!.host}/app:${architecture}`;
+const create = (...more: readonly string[]) =>
+  waybill("create", ...targets(), "--report", join(folder, "report.json"), ...more);
+
+/** The second registry takes content and refuses the tag. */
+function refuseTag(): void {
+  hurdle = (next) =>
+    faulty(next, [
+      { method: "PUT", path: "/out/manifests/1", fault: { kind: "status", status: 403 }, times: Infinity },
+    ]);
+}
+
+async function digestAt(registry: number): Promise<string> {
+  return (await waybill("inspect", "--format", "{{.Manifest.Digest}}", `${registries[registry]!.host}/out:1`)).stdout;
+}
+
+describe("waybill resume", () => {
+  test("waybill resume finishes a publish from its report, on a machine that knows nothing else of it", async () => {
+    refuseTag();
+    const failed = await create(source("amd64"), source("arm64"));
+    expect(failed.code).toBe(3);
+    expect(failed.stderr).toContain(`waybill resume ${join(folder, "report.json")}`);
+    expect(report()).toMatchObject({
+      state: "failed",
+      targets: [
+        { tags: [{ tag: "1", state: "created", before: null }] },
+        { tags: [{ tag: "1", state: "failed", before: null }], error: { class: "auth_denied", status: 403 } },
+      ],
+    });
+
+    hurdle = undefined;
+    const elsewhere = { env: { XDG_STATE_HOME: join(folder, "other") } };
+    const resumed = await runInProcess(["resume", join(folder, "report.json")], elsewhere);
+    expect([resumed.code, resumed.stdout]).toEqual([0, ""]);
+    expect(await digestAt(1)).toBe(await digestAt(0));
+    expect(report()).toMatchObject({
+      state: "done",
+      targets: [{ tags: [{ state: "created", before: null }] }, { tags: [{ state: "created" }], sentBytes: 0 }],
+    });
+  });
+
+  test("waybill resume takes the only unfinished run, and waybill history tells of it", async () => {
+    refuseTag();
+    await create(source("amd64"), source("arm64"));
+    const listed = await waybill("history");
+    expect(listed.stdout).toMatch(/^run +began +state +digest +targets\n[0-9a-f]{16} .* failed /);
+    hurdle = undefined;
+    expect((await waybill("resume")).code).toBe(0);
+    const [run] = JSON.parse((await waybill("history", "--json")).stdout) as { id: string; state: string }[];
+    expect(run).toMatchObject({ state: "done" });
+    expect((await waybill("history", run!.id.slice(0, 6))).stdout).toContain("/out:1  created  before: nothing\n");
+  });
+
+  test("waybill resume says what to do when there is nothing to resume, or several runs would do", async () => {
+    expect(await waybill("resume")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no journal tells of an unfinished run"),
+    });
+    refuseTag();
+    for (const architecture of ["amd64", "arm64"]) await create(source(architecture));
+    expect(await waybill("resume")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("several runs would do"),
+    });
+    expect(await waybill("resume", join(folder, "none.json"))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("there is no such file or folder"),
+    });
+    writeFileSync(join(folder, "bad.json"), "{}");
+    expect(await waybill("resume", join(folder, "bad.json"))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Cannot use report"),
+    });
+  });
+});
+
+describe("waybill rollback", () => {
+  test("waybill rollback puts tags back, says what stays, and needs --yes where nobody can be asked", async () => {
+    await create(source("amd64"));
+    const old = await digestAt(0);
+    expect((await create(source("amd64"), source("arm64"))).code).toBe(0);
+    expect(await digestAt(0)).not.toBe(old);
+
+    const refused = await waybill("rollback", join(folder, "report.json"));
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("add --yes") });
+    expect(await digestAt(0)).not.toBe(old);
+
+    const done = await waybill("rollback", "--yes", join(folder, "report.json"));
+    expect([done.code, done.stderr]).toEqual([0, expect.stringContaining("rolled back")]);
+    expect([await digestAt(0), await digestAt(1)]).toEqual([old, old]);
+    expect(report().state).toBe("rolled-back");
+  });
+
+  test("waybill rollback of tags that were new ends with 3, for they stay", async () => {
+    await create(source("amd64"));
+    const stayed = await waybill("rollback", "--yes", join(folder, "report.json"));
+    expect(stayed).toMatchObject({ code: 3, stderr: expect.stringContaining("stays: it was new") });
+  });
+});
+
+describe("--report", () => {
+  test("--report tells of a run that never came to a plan", async () => {
+    expect((await create(`${registries[0]!.host}/app:none`)).code).toBe(6);
+    expect(report()).toMatchObject({ state: "failed", targets: [], error: { class: "not_found" } });
+  });
+
+  test("--report that cannot be written is said before anything is published", async () => {
+    const path = join(folder, "none", "report.json");
+    const refused = await waybill("create", ...targets(), "--report", path, source("amd64"));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("Cannot write report") });
+    expect((await waybill("inspect", `${registries[0]!.host}/out:1`)).code).toBe(6);
+  });
+
+  test("--no-journal leaves nothing behind and still publishes", async () => {
+    expect((await waybill("create", ...targets(), "--no-journal", source("amd64"))).code).toBe(0);
+    expect((await waybill("history")).stdout).toBe("No publish is remembered here\n");
+  });
+});
+
+test("--metadata-file names with --on-error keep-going what succeeded, and else nothing", async () => {
+  hurdle = (next) => faulty(next, [{ method: "POST", fault: { kind: "status", status: 403 }, times: Infinity }]);
+  const path = join(folder, "metadata.json");
+  const publish = (...more: readonly string[]) => create("--metadata-file", path, ...more, source("amd64"));
+
+  expect((await publish()).code).toBe(4);
+  expect(existsSync(path)).toBe(false);
+  expect((await publish("--on-error", "keep-going")).code).toBe(3);
+  expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ "image.name": `${registries[0]!.host}/out` });
+});

@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { HttpRequest } from "../src/http/send.ts";
+import { journalRecorder } from "../src/transfer/journal.ts";
+import type { Recorder, Recording } from "../src/transfer/recording.ts";
+import { isComplete } from "../src/transfer/outcome.ts";
+import { listRuns } from "../src/transfer/runs.ts";
+import type { CreateRequest, CreateResult } from "../src/verbs/create.ts";
+import type { Context } from "../src/verbs/context.ts";
+import { planRollback, rollback } from "../src/verbs/rollback.ts";
+import { resume } from "../src/verbs/resume.ts";
+import {
+  hosts,
+  lacking,
+  makeCase,
+  publishIn,
+  registries,
+  targets,
+  untouched,
+  untruths,
+  type PublishCase,
+} from "./support/publish-case.ts";
+import { simulate, type Simulation } from "./support/simulation.ts";
+
+/** Deaths at every request are tried only on demand, `WAYBILL_TORTURE=all`; else at every seventh. */
+const stride = process.env["WAYBILL_TORTURE"] === "all" ? 3 : 21;
+
+let folder = "";
+/** What the dead have left open in this process, which lives on. */
+const open = new Set<Recording>();
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "waybill-resume-"))));
+afterEach(async () => {
+  await buryTheDead();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function buryTheDead(): Promise<void> {
+  for (const recording of open) await recording[Symbol.asyncDispose]();
+  open.clear();
+}
+
+interface ProcessOptions {
+  readonly name?: string;
+  /** The number of the request at which it dies; default never. */
+  readonly dieAt?: number;
+  /** Hears of every request. */
+  readonly asked?: (request: HttpRequest) => void;
+}
+
+/** A process of its own: it has the journals that those before it have left, and knows that they are gone. */
+async function newProcess(at: PublishCase, options: ProcessOptions = {}) {
+  const { name = "a process", dieAt = Number.POSITIVE_INFINITY, asked } = options;
+  let die: (how: "died") => void = () => undefined;
+  const died = new Promise<"died">((resolve) => (die = resolve));
+  const simulation = await simulate({
+    storages: at.storages,
+    roots: [at.root, at.old],
+    registries,
+    faults: () => (next) => {
+      let count = 0;
+      return (request) => {
+        asked?.(request);
+        if (++count < dieAt) return next(request);
+        die("died");
+        // A dead process hears of nothing any more.
+        return new Promise(() => undefined);
+      };
+    },
+  });
+  const owner = { name, isRunning: () => false };
+  const journals = journalRecorder({ folder, owner, clock: simulation.clock, report: simulation.context.report });
+  const recorder = onDisk(journals, simulation);
+  return { simulation, context: { ...simulation.context, recorder } satisfies Context, died };
+}
+
+/** The same, on a disk that takes its own time. */
+function onDisk(recorder: Recorder, simulation: Simulation): Recorder {
+  const outside = <T>(work: PromiseLike<T>) => simulation.outside(Promise.resolve(work));
+  const wrap = (recording: Recording): Recording => {
+    open.add(recording);
+    return {
+      ...recording,
+      tagging: (at, tags) => outside(recording.tagging(at, tags)),
+      end: (ending) => outside(recording.end(ending)),
+      async [Symbol.asyncDispose]() {
+        await outside(recording[Symbol.asyncDispose]());
+        open.delete(recording);
+      },
+    };
+  };
+  return {
+    begin: async (publication) => wrap(await outside(recorder.begin(publication))),
+    goOn: async (publication) => {
+      const recording = await outside(recorder.goOn(publication));
+      return recording && wrap(recording);
+    },
+  };
+}
+
+function publishWith(simulation: Simulation, context: Context, options: Partial<CreateRequest> = {}) {
+  return publishIn({ ...simulation, context }, options);
+}
+
+/** Lets a publish begin and dies at its request number `dieAt`; false where it was over before. */
+async function dieIn(at: PublishCase, dieAt: number): Promise<boolean> {
+  const { simulation, context, died } = await newProcess(at, { name: "dead", dieAt });
+  const working = publishWith(simulation, context).then(() => "over" as const);
+  working.catch(() => undefined);
+  return (await simulation.settle(Promise.race([working, died]))) === "died";
+}
+
+async function wrongAfter(result: CreateResult, at: PublishCase, simulation: Simulation): Promise<readonly string[]> {
+  return [
+    ...result.targets.filter((target) => !isComplete(target)).map(({ error }) => `incomplete: ${String(error)}`),
+    ...result.targets.flatMap(({ tags }) =>
+      tags.filter(({ state }) => state === "unchanged").map(({ tag }) => `${tag} is said to be unchanged`),
+    ),
+    ...(await lacking(at, 0)),
+    ...(await lacking(at, 1)),
+    ...untruths(result, at),
+    ...simulation.violations,
+  ];
+}
+
+describe("after a crash at any request", () => {
+  test.each([0, 1, 2])(
+    "the same command finishes the job and tells what all its runs did (%i of 3)",
+    async (first) => {
+      for (let dieAt = 1 + first * (stride / 3); ; dieAt += stride) {
+        const at = await makeCase();
+        if (!(await dieIn(at, dieAt))) return;
+        const { simulation, context } = await newProcess(at);
+        const result = await simulation.settle(publishWith(simulation, context));
+        expect(await wrongAfter(result, at, simulation), `died at ${dieAt}`).toEqual([]);
+        await buryTheDead();
+        await rm(folder, { recursive: true });
+      }
+    },
+    60_000,
+  );
+
+  test.each([0, 1, 2])(
+    "resume finishes what its journal knows of (%i of 3)",
+    async (first) => {
+      for (let dieAt = 1 + first * (stride / 3); ; dieAt += stride) {
+        const at = await makeCase();
+        if (!(await dieIn(at, dieAt))) return;
+        const [run] = await listRuns(folder);
+        // It died before there was a plan.
+        if (!run) continue;
+        const read: string[] = [];
+        const { simulation, context } = await newProcess(at, { asked: ({ url }) => void read.push(url) });
+        const result = await simulation.settle(resume(run.publication, context));
+        expect(await wrongAfter(result, at, simulation), `died at ${dieAt}`).toEqual([]);
+        // Whatever the source's tag names by now, the image is the same.
+        expect(read).not.toContain(`https://${hosts.source}/v2/app/manifests/1`);
+        await buryTheDead();
+        await rm(folder, { recursive: true });
+      }
+    },
+    60_000,
+  );
+});
+
+test("resume leaves a tag alone that somebody else has moved since", async () => {
+  const at = await makeCase();
+  await dieIn(at, 25);
+  const [run] = await listRuns(folder);
+  const { host, repository } = targets[0];
+  at.storages[host]!.catalogue.apply({ kind: "no-tag", repository, tag: "1" });
+
+  const { simulation, context } = await newProcess(at);
+  const result = await simulation.settle(resume(run!.publication, context));
+
+  expect(result.targets[0]?.error).toMatchObject({ code: "precondition_failed" });
+  expect(at.storages[host]!.catalogue.tagged(repository, "1")).toBeUndefined();
+  expect(result.targets[1]?.heldBack).toBe(true);
+});
+
+test("rollback puts back what a publish has moved, leaves what was new, and says so", async () => {
+  const at = await makeCase();
+  const first = await newProcess(at);
+  await first.simulation.settle(publishWith(first.simulation, first.context));
+  const [run] = await listRuns(folder);
+
+  const { simulation, context } = await newProcess(at);
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
+  expect(plan.map(({ tags }) => tags.map(({ tag, move }) => `${tag} ${move}`))).toEqual([
+    ["1 put-back", "latest left"],
+    ["1 left", "latest left"],
+  ]);
+  const results = await simulation.settle(rollback(plan, at.root, context));
+
+  expect(results.map(({ tags }) => tags.map(({ state }) => state))).toEqual([
+    ["rolled-back", "left-behind"],
+    ["left-behind", "left-behind"],
+  ]);
+  const { host, repository } = targets[0];
+  expect(at.storages[host]!.catalogue.tagged(repository, "1")).toBe(at.old);
+  expect(untruths({ targets: results } as CreateResult, at)).toEqual([]);
+});
+
+test("rollback does not touch a tag that names something else by now, nor one that no run has written", async () => {
+  const at = await makeCase();
+  await dieIn(at, 25);
+  const [run] = await listRuns(folder);
+  const { simulation, context } = await newProcess(at);
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
+  expect(plan.flatMap(({ tags }) => tags)).toEqual([]);
+
+  const all = new Set(
+    targets.flatMap(({ host, repository }) => ["1", "latest"].map((tag) => `${host}/${repository}:${tag}`)),
+  );
+  const looked = await simulation.settle(planRollback(run!.publication, { written: all }, context));
+  expect(looked.flatMap(({ tags }) => tags.map(({ move }) => move))).toEqual([
+    "untouched",
+    "untouched",
+    "untouched",
+    "untouched",
+  ]);
+  await simulation.settle(rollback(looked, at.root, context));
+  expect(untouched(at, 0) && untouched(at, 1)).toBe(true);
+});
