@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runInProcess } from "../../test/support/in-process.ts";
+import type { Send } from "../http/send.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../../test/support/running-registry.ts";
 
 let registry: RunningRegistry;
@@ -76,5 +77,30 @@ describe("create", () => {
 
     expect([code, stderr, existsSync(path)]).toEqual([0, "WARNING: --dry-run writes no --metadata-file\n", false]);
     expect(JSON.parse(stdout)).toHaveProperty("manifests");
+  });
+
+  test("create --strategy serial stages one registry after the other, then tags in the same order", async () => {
+    const written: string[] = [];
+    const noted = (name: string) => ({
+      wrap: (next: Send): Send => {
+        return (request) => {
+          const [, tag] = /\/manifests\/(1)$/.exec(request.url) ?? [];
+          if (request.method === "PUT") written.push(`${name} ${tag === undefined ? "content" : "tag"}`);
+          return next(request);
+        };
+      },
+    });
+    await using left = await startRegistry(noted("left"));
+    await using right = await startRegistry(noted("right"));
+    const tags = [left, right].flatMap(({ host }) => ["-t", `${host}/app:1`]);
+
+    expect(await create("--strategy", "serial", ...tags)).toMatchObject({ code: 0 });
+
+    expect(written.filter((line, at) => line !== written[at - 1])).toEqual([
+      "left content",
+      "right content",
+      "left tag",
+      "right tag",
+    ]);
   });
 });

@@ -23,6 +23,7 @@ export interface CreateFlags extends PublishFlags {
   /** False for `--no-clobber`. */
   readonly clobber?: boolean;
   readonly expectDigest?: readonly string[];
+  readonly strategy?: "parallel" | "serial";
   readonly dryRun?: boolean;
   readonly metadataFile?: string;
 }
@@ -78,6 +79,7 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
     ...(flags.onError && { onError: flags.onError }),
     ...(flags.onTagError && { onTagError: flags.onTagError }),
     ...(flags.verify && { verify: flags.verify }),
+    ...(flags.strategy && { strategy: flags.strategy }),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   targetsOf,
   type SeenTarget,
 } from "./publication.ts";
+import type { PublishPolicy } from "./publish.ts";
 
 const at = (text: string) => parseReference(text).location;
 const options = { referrers: "default", policy: { onError: "abort" } } as const;
@@ -77,6 +78,19 @@ describe("parsePublication", () => {
   ])("parsePublication refuses %s", async (_name, change) => {
     const { publication } = await sample();
     expect(() => parsePublication({ ...publication, ...change }, "record")).toThrow(/^Cannot read record: /);
+  });
+
+  test("parsePublication keeps every part of the policy", async () => {
+    const { publication } = await sample();
+    const policy: Required<PublishPolicy> = {
+      onError: "keep-going",
+      onTagError: "rollback",
+      verify: "full",
+      noClobber: true,
+      compare: true,
+      strategy: "serial",
+    };
+    expect(parsePublication({ ...publication, policy }, "record").policy).toEqual(policy);
   });
 
   test("parsePublication throws nothing but typed errors, whatever it is given", () => {

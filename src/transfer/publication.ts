@@ -122,6 +122,7 @@ export const publicationSchema = v.object({
     verify: v.optional(v.picklist(["ack", "manifests", "full"])),
     noClobber: v.optional(v.boolean()),
     compare: v.optional(v.boolean()),
+    strategy: v.optional(v.picklist(["parallel", "serial"])),
   }),
   targets: v.pipe(
     v.array(

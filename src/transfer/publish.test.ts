@@ -575,3 +575,56 @@ describe("publish to several targets as one", () => {
     expect(results[0]?.tags).toMatchObject([{ state: "failed" }]);
   });
 });
+
+describe("publish in series", () => {
+  /** Writes to `store` are noted under `name`, as they begin and end. */
+  function timed(store: MemoryStore, name: string, log: string[]): Store {
+    const noted = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+      log.push(`${name} begins ${what}`);
+      const result = await work();
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push(`${name} ends ${what}`);
+      return result;
+    };
+    return {
+      ...store,
+      pushBlob: (blob, body, options) => noted("blob", () => store.pushBlob(blob, body, options)),
+      pushManifest: (manifest, options) =>
+        noted(options?.tags?.length ? "tag" : "manifest", () => store.pushManifest(manifest, options)),
+    };
+  }
+
+  async function inSeries(onError: "abort" | "keep-going") {
+    const [source, left, right] = ["source", "left", "right"].map((name) => createMemoryStore(name));
+    const log: string[] = [];
+    const { index } = await twoPlatforms(source!);
+    const stores = [timed(left!, "left", log), timed(right!, "right", log)];
+    const targets = stores.map(({ location }) => ({ at: location, tags: ["1"] }));
+    const { results } = await publishTo(index, targets, {
+      source: source!,
+      stores,
+      policy: { strategy: "serial", onError },
+    });
+    expect(results.map(({ error }) => error)).toEqual([undefined, undefined]);
+    return log;
+  }
+
+  test("writes one thing at a time, stages the targets in their order and tags them in their order", async () => {
+    const log = await inSeries("abort");
+    const begun = log.filter((_, at) => at % 2 === 0);
+    expect(log).toEqual(begun.flatMap((line) => [line, line.replace("begins", "ends")]));
+    const withoutRepeats = begun.map((line) => line.replace(/blob|manifest/, "content"));
+    expect(withoutRepeats.filter((line, at) => line !== withoutRepeats[at - 1])).toEqual([
+      "left begins content",
+      "right begins content",
+      "left begins tag",
+      "right begins tag",
+    ]);
+  });
+
+  test("brings one target to its end before the next where each is for itself", async () => {
+    const log = await inSeries("keep-going");
+    expect(log.findLastIndex((line) => line.startsWith("left"))).toBe(log.indexOf("left ends tag"));
+    expect(log.findIndex((line) => line.startsWith("right"))).toBe(log.indexOf("left ends tag") + 1);
+  });
+});

@@ -13,6 +13,7 @@ import { isComplete } from "./outcome.ts";
 import { planPublish } from "./plan.ts";
 import { tagName, type Ending, type Recording } from "./recording.ts";
 import { run, type RunOptions } from "./run.ts";
+import { inSeries } from "./serial.ts";
 import { sharedReads } from "./shared-reads.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
@@ -35,6 +36,8 @@ export interface PublishPolicy {
   readonly noClobber?: boolean;
   /** Something was demanded of what tags name: each is asked for once more before it is written. Implied by `noClobber`. */
   readonly compare?: boolean;
+  /** `parallel` (default): all at the same time. `serial`: one target after the other, in the given order, one blob at a time. */
+  readonly strategy?: "parallel" | "serial";
 }
 
 export interface PublishOptions {
@@ -128,12 +131,13 @@ function writtenEarlier(entry: Looked | undefined, root: Digest, recording: Reco
 
 function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPolicy): Plan {
   const targets = looked.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
-  return planPublish(closure, targets, {
+  const plan = planPublish(closure, targets, {
     barrier: policy.onError === "abort" && targets.length > 1,
     verify: policy.verify ?? (looked.length > 1 ? "manifests" : "ack"),
     newTagsLast: policy.onTagError === "rollback",
     compare: policy.compare === true || policy.noClobber === true,
   });
+  return policy.strategy === "serial" ? inSeries(plan) : plan;
 }
 
 /** What one target's failure means for the others: before the barrier the end, after it what the policy says. */

@@ -67,13 +67,17 @@ function waitFor(
   step: Step,
   running: ReadonlyMap<string, Promise<StepOutcome>>,
 ): Promise<ReadonlyMap<string, StepOutcome>> {
-  const ids = [...step.after, ...(step.kind === "stage" ? (step.unless ?? []) : [])];
+  const ids = [...step.after, ...orderOf(step), ...(step.kind === "stage" ? (step.unless ?? []) : [])];
   const waits = ids.map(async (id): Promise<[string, StepOutcome]> => {
     const outcome = running.get(id);
     if (!outcome) throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
     return [id, await outcome];
   });
   return Promise.all(waits).then((entries) => new Map(entries));
+}
+
+function orderOf(step: Step): readonly string[] {
+  return step.kind === "barrier" || step.behind === undefined ? [] : [step.behind];
 }
 
 async function runStep(

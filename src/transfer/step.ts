@@ -9,6 +9,8 @@ interface Common {
   readonly at: Location;
   /** Steps that must have succeeded before. */
   readonly after: readonly string[];
+  /** A step that must have come to an end before, whatever became of it: an order without a need. */
+  readonly behind?: string;
 }
 
 /** Asks whether a manifest is at the target already, with all that belongs to it. */

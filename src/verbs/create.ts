@@ -39,6 +39,8 @@ export interface CreateRequest {
   readonly verify?: PublishPolicy["verify"];
   /** Never move a tag that names something else. */
   readonly noClobber?: boolean;
+  /** Default `parallel`; `serial`: one target after the other, in the order of `tags`, one blob at a time. */
+  readonly strategy?: PublishPolicy["strategy"];
   /** `REFERENCE=DIGEST`, or `REFERENCE=absent`: what a tag must name before it is moved. */
   readonly expectDigests?: readonly string[];
 }
@@ -96,8 +98,8 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
 }
 
 function policyOf(request: CreateRequest, compare: boolean): PublishPolicy {
-  const { onError = "abort", onTagError = "finish", verify, noClobber = false } = request;
-  return { onError, onTagError, noClobber, compare, ...(verify && { verify }) };
+  const { onError = "abort", onTagError = "finish", verify, noClobber = false, strategy = "parallel" } = request;
+  return { onError, onTagError, noClobber, compare, strategy, ...(verify && { verify }) };
 }
 
 function withDefaults(request: CreateRequest) {

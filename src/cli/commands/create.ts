@@ -99,6 +99,12 @@ function addPublishOptions(command: Command): void {
     "When a tag cannot be written: finish (the other targets get theirs) or rollback (tags that were moved are put back) (default: finish)",
     ["finish", "rollback"],
   );
+  addChoice(
+    command,
+    "--strategy <order>",
+    "parallel, or serial: one target after the other, in the given order, one blob at a time (default: parallel)",
+    ["parallel", "serial"],
+  );
   command.option("-n, --no-clobber", "Never move a tag that names something else");
   addList(
     command,
