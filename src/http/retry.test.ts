@@ -58,6 +58,11 @@ async function run(request: HttpRequest, answers: Answer[], options: { maxRetryA
 }
 
 describe("retry", () => {
+  test("names the registry as users write it when a request is for one", async () => {
+    const { events } = await run({ ...manifest, registry: "docker.io" }, [502, 200]);
+    expect(events).toMatchObject([{ type: "retry", registry: "docker.io" }]);
+  });
+
   test.each([408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524])(
     "repeats a manifest request after %i",
     async (status) => {

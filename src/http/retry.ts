@@ -78,6 +78,7 @@ async function pause(
     type: "retry",
     method: request.method,
     url: withoutQuery(request.url),
+    ...(request.registry !== undefined && { registry: request.registry }),
     attempt,
     delayMs,
     why,

@@ -1,17 +1,36 @@
 /**
+ * How far the work towards one target is: content on its way, asked for, complete and held at the barrier until other
+ * targets are, names being written, read back, put back.
+ */
+export type Phase = "stage" | "verify" | "barrier" | "tag" | "confirm" | "rollback";
+
+/**
  * News: what happens during a run, as plain data. The screen, JSON lines and traces read the same events.
  * Strings may come from outside and are escaped where they are shown; no event ever holds a secret or a query string.
  */
 export type WaybillEvent =
-  /** A named piece of work towards one target (or the sources) began: one row on the screen. */
+  /**
+   * A named piece of work towards one target (or the sources) began: one row on the screen. `planned`: the blobs that are to
+   * be there at its end, all of them, and their bytes; which of them must be sent is not known yet.
+   */
   | {
       readonly type: "work-started";
       readonly id: string;
       readonly name: string;
       readonly target?: string;
+      readonly planned?: { readonly blobs: number; readonly bytes: number };
+      readonly at: number;
+    }
+  /** The work towards `target` has come to `phase`. `waitingFor`: how many other targets the barrier still waits for. */
+  | {
+      readonly type: "phase";
+      readonly target: string;
+      readonly phase: Phase;
+      readonly waitingFor?: number;
       readonly at: number;
     }
   | { readonly type: "work-log"; readonly id: string; readonly message: string; readonly at: number }
+  /** `error` begins with `Cancelled` where nothing is wrong with this work, but with another or with the whole run. */
   | { readonly type: "work-done"; readonly id: string; readonly at: number; readonly error?: string }
   /** A piece of content begins to go to a target. `sizeBytes` is the whole. */
   | {
@@ -25,6 +44,9 @@ export type WaybillEvent =
     }
   /** `bytes` more were acknowledged by the socket towards `target`. */
   | { readonly type: "content-progress"; readonly id: string; readonly bytes: number; readonly at: number }
+  /** An attempt to send it failed, now or in an earlier run: it goes on at `offsetBytes`, or begins anew where that is 0. */
+  | { readonly type: "content-again"; readonly id: string; readonly offsetBytes: number; readonly at: number }
+  /** It is over. Nothing need have begun: it is there because a manifest that needs it is. */
   | {
       readonly type: "content-done";
       readonly id: string;
@@ -61,6 +83,8 @@ export type WaybillEvent =
       readonly type: "retry";
       readonly method: string;
       readonly url: string;
+      /** `host[:port]` as users write it, where the request is for a registry. */
+      readonly registry?: string;
       readonly attempt: number;
       readonly delayMs: number;
       readonly why: string;

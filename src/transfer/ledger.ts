@@ -87,7 +87,8 @@ export class Ledger {
     const { report, clock } = this.#options;
     const name = formatLocation(this.at);
     this.#open = plan.steps.filter((step) => step.kind !== "barrier" && sameLocation(step.at, this.at)).length;
-    report({ type: "work-started", id: name, name: `pushing ${name}`, target: name, at: clock.now() });
+    const planned = plannedAt(this.at, plan);
+    report({ type: "work-started", id: name, name: `pushing ${name}`, target: name, planned, at: clock.now() });
     for (const tag of written) this.#tellTagged(tag, undefined);
     if (this.#open === 0) this.#end();
   }
@@ -137,8 +138,10 @@ export class Ledger {
     this.#endedAt = clock.now();
     // A run that is cancelled before its first step leaves no failed step behind.
     if (signal?.aborted) this.#error ??= signal.reason;
-    const error = this.#error === undefined ? {} : { error: messageOf(this.#error) };
-    report({ type: "work-done", id: formatLocation(this.at), at: this.#endedAt, ...error });
+    const held = this.#isHeldBack ? "Cancelled: another target failed" : undefined;
+    const error = this.#error === undefined ? held : messageOf(this.#error);
+    const news = { id: formatLocation(this.at), at: this.#endedAt, ...(error !== undefined && { error }) };
+    report({ type: "work-done", ...news });
   }
 
   /** Puts the tags back that this run has moved and that are still ours. New tags stay and are told as left behind. */
@@ -214,6 +217,13 @@ export class Ledger {
       return false;
     }
   }
+}
+
+function plannedAt(at: Location, plan: Plan): { readonly blobs: number; readonly bytes: number } {
+  const sizes = plan.steps.flatMap((step) =>
+    step.kind === "stage" && step.role === "blob" && sameLocation(step.at, at) ? [step.content.size] : [],
+  );
+  return { blobs: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
 function messageOf(error: unknown): string {

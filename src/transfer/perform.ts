@@ -180,9 +180,11 @@ async function sendBlob(
     settings.onSent(target.location, bytes);
     report({ type: "content-progress", id: news.id, bytes, at: clock.now() });
   };
+  const onAgain = (offsetBytes: number) => report({ type: "content-again", id: news.id, offsetBytes, at: clock.now() });
   try {
     const session = sessionOf(blob.digest, target, settings);
-    const outcome = await target.pushBlob(blob, body, { ...call, ...session, onProgress, mountFrom: from });
+    const watched = repeatsOf(body, onAgain);
+    const outcome = await target.pushBlob(blob, watched, { ...call, ...session, onProgress, mountFrom: from });
     report({ ...news, type: "content-done", outcome, at: clock.now() });
     return outcome;
   } catch (error) {
@@ -201,6 +203,16 @@ function sessionOf(
   const resume = recording.earlier.sessions.get(blobName(location, blob));
   const onSession = (session: string | undefined) => recording.session?.(location, blob, session);
   return { onSession, ...(resume !== undefined && { resume }) };
+}
+
+/** `body`, with news of every opening that is not the first at the beginning: an attempt had failed, now or in an earlier run. */
+function repeatsOf(body: Replayable, onAgain: (offsetBytes: number) => void): Replayable {
+  let isAgain = false;
+  return (offset, signal) => {
+    if (isAgain || offset > 0) onAgain(offset);
+    isAgain = true;
+    return body(offset, signal);
+  };
 }
 
 function log(step: TargetStep, message: string, { report, clock }: Settings): void {

@@ -15,6 +15,7 @@ import { tagName, type Ending, type Recording } from "./recording.ts";
 import { run, type RunOptions } from "./run.ts";
 import { inSeries } from "./serial.ts";
 import { sharedReads } from "./shared-reads.ts";
+import { stepNews, type StepNews } from "./step-news.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
 
@@ -74,6 +75,7 @@ export async function publish(
     ledger.begin(plan, { isHeldBack: isAborted, written: writtenEarlier(judged[index], closure.root, recording) });
   }
   await using reads = sharedReads(plan, options);
+  const news = stepNews(plan, options);
   const perform = performOn({
     ...options,
     closure,
@@ -90,10 +92,11 @@ export async function publish(
   });
   using dog = watch(bounded(perform, options.clock), options.clock, options.signal);
   const outcomes = await run(plan, {
-    perform: dog.perform,
+    perform: news.watched(dog.perform),
     signal: dog.signal,
     others: othersBy(policy),
     onSettled: (step, outcome) => {
+      news.settled(step, outcome);
       if (step.kind === "barrier") return;
       reads.settled(step);
       ledgerAt(step.at)?.settle(step, outcome);
@@ -103,7 +106,7 @@ export async function publish(
     const failed = plan.steps.filter(isTagging).filter((step) => outcomes.get(step.id)?.state === "failed");
     const isConcerned = ({ at }: Ledger) =>
       policy.onError === "abort" || failed.some((step) => sameLocation(step.at, at));
-    if (failed.length > 0) await Promise.all(ledgers.filter(isConcerned).map((ledger) => ledger.rollBack()));
+    if (failed.length > 0) await rollBack(ledgers.filter(isConcerned), news);
   }
   const results = await Promise.all(ledgers.map((ledger) => ledger.result()));
   await recording?.end({ state: stateOf(results, options.signal), results });
@@ -127,6 +130,11 @@ function writtenEarlier(entry: Looked | undefined, root: Digest, recording: Reco
   if (!entry || !recording || !("before" in entry)) return [];
   const { at, tags } = entry.target;
   return tags.filter((tag) => entry.before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
+}
+
+async function rollBack(ledgers: readonly Ledger[], news: StepNews): Promise<void> {
+  news.rollingBack(ledgers.map(({ at }) => at));
+  await Promise.all(ledgers.map((ledger) => ledger.rollBack()));
 }
 
 function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPolicy): Plan {

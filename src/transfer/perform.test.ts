@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { bytesOf } from "../../test/support/images.ts";
+import { createMemoryStore } from "../content/memory.ts";
+import type { Store } from "../content/store.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { performOn } from "./perform.ts";
+import type { StageStep } from "./step.ts";
+
+test("performOn tells where content goes on when a store opens its body again", async () => {
+  const source = createMemoryStore("source");
+  const content = source.addBlob(bytesOf("content"));
+  const target = createMemoryStore("target");
+  const impatient: Store = {
+    ...target,
+    async pushBlob(blob, body) {
+      for (const offset of [0, 4, 0]) body(offset);
+      return target.pushBlob(blob, body);
+    },
+  };
+  const events: WaybillEvent[] = [];
+  const perform = performOn({
+    open: async ({ kind, ...at }) => (kind === "memory" && "name" in at && at.name === "target" ? impatient : source),
+    closure: { root: content.digest, nodes: new Map(), referrers: [], leftBehind: {} },
+    clock: fakeClock(),
+    report: (event) => events.push(event),
+    lookedAt: 0,
+    onTagged: () => undefined,
+    onSent: () => undefined,
+  });
+  const at = target.location;
+  const step: StageStep = { kind: "stage", id: "a", at, after: [], content, role: "blob", from: [source.location] };
+
+  await perform(step, { signal: new AbortController().signal });
+
+  expect(events.filter(({ type }) => type === "content-again")).toMatchObject([
+    { id: `${content.digest} memory://target`, offsetBytes: 4 },
+    { offsetBytes: 0 },
+    { offsetBytes: 0 },
+  ]);
+});
