@@ -1,31 +1,20 @@
-import type { ClientRequest, IncomingMessage } from "node:http";
-import { request as httpRequest } from "node:http";
 import { isUint8Array } from "node:util/types";
 import type { Sent } from "../errors.ts";
-import { openBody } from "./body.ts";
+import type { AnswerHead } from "./answer-head.ts";
+import { AnswerParser, type AnswerSink } from "./answer-parser.ts";
+import { destroyed, idleHintMs, type Connection, type ConnectionUser } from "./connection.ts";
 import type { AttemptContext, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
-import { headersFrom } from "./headers.ts";
-import { Outgoing } from "./outgoing.ts";
+import type { OutgoingStream } from "./outgoing.ts";
 import type { AttemptOutcome } from "./outcome.ts";
-import type { Connection } from "./pool.ts";
-import { destroyed, idleHintMs } from "./pool.ts";
+import { textOf, type RequestHead } from "./request-head.ts";
 import type { HttpRequest } from "./send.ts";
-
-/** The request as it goes on the wire. */
-export interface RequestHead {
-  /** What stands in the request line: path and query, or the whole URL for a proxy. */
-  readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-const maxHeaderBytes = 16 * 1024;
 
 /**
  * Sends `request` once over `connection`. Never rejects; the connection goes back to its pool when it is cleanly reusable
  * after the response's body, and is closed before any other outcome is told.
  *
- * Takes one look at a used connection before a streamed body is opened: a close that has already arrived is noticed while
+ * Takes one look at a used connection before a body is sent: a close that has already arrived is noticed while
  * the request can still be repeated for nothing.
  */
 export async function attempt(
@@ -36,81 +25,141 @@ export async function attempt(
 ): Promise<AttemptOutcome> {
   const { socket } = connection;
   if (connection.reused && request.body !== undefined) await new Promise((resolve) => setImmediate(resolve));
-  if (socket.destroyed)
-    return {
-      kind: "transport",
-      error: new Error("the connection was closed"),
-      sent: "nothing",
-      free: connection.reused,
-    };
+  if (!connection.isOpen) {
+    await destroyed(socket);
+    const error = new Error("the connection was closed");
+    return { kind: "transport", error, sent: "nothing", free: connection.reused };
+  }
   if (request.signal?.aborted) {
     await destroyed(socket);
     return { kind: "cancelled", sent: "nothing" };
   }
-  try {
-    return await exchangeOver(request, head, connection, context);
-  } catch (error) {
-    await destroyed(socket);
-    return { kind: "refused", error };
+  const use = new ConnectionUse(request, head, connection);
+  return use.begin(context);
+}
+
+/** One request's use of a connection: writes it, reads its answer, and tells its exchange of both. */
+class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire {
+  readonly #request: HttpRequest;
+  readonly #connection: Connection;
+  readonly #isReused: boolean;
+  readonly #sizeBytes: number;
+  readonly #parser: AnswerParser;
+  #exchange: Exchange | undefined;
+  /** Until it is written, with the first bytes of the body. */
+  #head: string | undefined;
+  #isEnded = false;
+  #hasAnswer = false;
+  #isFitForMore = false;
+
+  constructor(request: HttpRequest, head: RequestHead, connection: Connection) {
+    this.#request = request;
+    this.#connection = connection;
+    this.#isReused = connection.reused;
+    this.#sizeBytes = Number(head.headers["content-length"] ?? 0);
+    this.#parser = new AnswerParser(request.method, this);
+    this.#head = textOf(request.method, head);
   }
-}
 
-function exchangeOver(
-  request: HttpRequest,
-  head: RequestHead,
-  connection: Connection,
-  context: AttemptContext,
-): Promise<AttemptOutcome> {
-  const client = httpRequest({
-    method: request.method,
-    path: head.target,
-    headers: head.headers,
-    setHost: false,
-    agent: connection.agent,
-    maxHeaderSize: maxHeaderBytes,
-  });
-  const sizeBytes = Number(head.headers["content-length"] ?? 0);
-  const exchange = new Exchange(request, sizeBytes, wireOf(request, client, connection), context);
-  client.on("response", (message) => {
-    const head = headOf(message);
-    connection.idleMs = idleHintMs(head.headers.get("keep-alive")) ?? connection.idleMs;
-    exchange.respond(head, message);
-  });
-  client.on("error", (error) => exchange.fail(error));
-  client.on("close", () => exchange.closed());
-  if (sizeBytes === 0) client.end();
-  else sendBody(request, client, exchange);
-  return exchange.outcome;
-}
+  begin(context: AttemptContext): Promise<AttemptOutcome> {
+    const exchange = new Exchange(this.#request, this.#sizeBytes, this, context);
+    this.#exchange = exchange;
+    this.#connection.use(this);
+    if (this.#sizeBytes > 0) exchange.sendBody(this, this.#sizeBytes);
+    else this.end();
+    return exchange.outcome;
+  }
 
-function sendBody(request: HttpRequest, client: ClientRequest, exchange: Exchange): void {
-  const { body, sizeBytes } = openBody({ ...request, signal: exchange.signal });
-  const { onProgress } = request;
-  void exchange.pump(new Outgoing({ stream: client, body, sizeBytes, onProgress }));
-}
+  get writableLength(): number {
+    return this.#connection.socket.writableLength;
+  }
 
-function headOf(message: IncomingMessage) {
-  return {
-    status: message.statusCode ?? 0,
-    headers: headersFrom(message.rawHeaders),
-    protocol: `http/${message.httpVersion}`,
-  };
-}
+  write(chunk: Uint8Array): boolean {
+    const { socket } = this.#connection;
+    if (this.#head === undefined) return socket.write(chunk);
+    socket.cork();
+    this.#writeHead();
+    const hasRoom = socket.write(chunk);
+    socket.uncork();
+    return hasRoom;
+  }
 
-function wireOf(request: HttpRequest, client: ClientRequest, connection: Connection): Wire {
-  const { socket, reused } = connection;
-  const [written, read] = [socket.bytesWritten, socket.bytesRead];
-  return {
-    async destroy() {
-      client.destroy();
-      await destroyed(socket);
-    },
-    sent(): Sent {
-      if (client.writableFinished) return "all";
-      return socket.bytesWritten === written ? "nothing" : "some";
-    },
-    isFree(_error, consumed) {
-      return reused && socket.bytesRead === read && (!consumed || isUint8Array(request.body));
-    },
-  };
+  end(): void {
+    this.#writeHead();
+    this.#isEnded = true;
+  }
+
+  #writeHead(): void {
+    if (this.#head !== undefined) this.#connection.socket.write(this.#head, "latin1");
+    this.#head = undefined;
+  }
+
+  take(chunk: Buffer): void {
+    this.#hasAnswer = true;
+    try {
+      this.#parser.take(chunk);
+    } catch (error) {
+      this.#exchange?.fail(error as Error);
+    }
+  }
+
+  answered({ status, headers, version, keepsAlive }: AnswerHead): void {
+    const connection = this.#connection;
+    connection.idleMs = idleHintMs(headers.get("keep-alive")) ?? connection.idleMs;
+    this.#isFitForMore = keepsAlive;
+    this.#exchange?.respond({ status, headers, protocol: `http/${version}` });
+  }
+
+  received(chunk: Uint8Array): void {
+    this.#exchange?.receive(chunk);
+  }
+
+  receivedAll(isExact: boolean): void {
+    this.#isFitForMore &&= isExact;
+    this.#exchange?.receivedAll();
+  }
+
+  drained(): void {
+    this.#exchange?.outgoing?.drained();
+  }
+
+  ended(): void {
+    if (!this.#parser.finish()) this.#exchange?.closed();
+  }
+
+  failed(error: Error): void {
+    this.#exchange?.fail(error);
+  }
+
+  closed(): void {
+    this.#exchange?.closed();
+  }
+
+  pause(): void {
+    this.#connection.socket.pause();
+  }
+
+  resume(): void {
+    this.#connection.socket.resume();
+  }
+
+  release(): void {
+    this.#connection.release(this.#isFitForMore);
+  }
+
+  destroy(): Promise<void> {
+    return destroyed(this.#connection.socket);
+  }
+
+  sent(): Sent {
+    if (this.#head !== undefined) return "nothing";
+    return this.#isEnded && this.writableLength === 0 ? "all" : "some";
+  }
+
+  isFree(_error: Error, consumed: boolean): boolean {
+    const { body, operation } = this.#request;
+    // Of an upload the registry may hold a part, to which the same bytes sent again would be added.
+    const isSafe = !consumed || (isUint8Array(body) && operation !== "upload-body");
+    return this.#isReused && !this.#hasAnswer && isSafe;
+  }
 }

@@ -1,5 +1,3 @@
-import type { ClientRequest, IncomingMessage } from "node:http";
-import { Agent, request as httpRequest } from "node:http";
 import type { Socket } from "node:net";
 import { connect as connectTcp } from "node:net";
 import type { ConnectionOptions, SecureContext } from "node:tls";
@@ -7,10 +5,12 @@ import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import type { AddressClass } from "./address.ts";
 import { classOfAddress } from "./address.ts";
+import { AnswerParser } from "./answer-parser.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { PhaseLimits } from "./phase.ts";
 import { phase } from "./phase.ts";
 import { unescaped } from "./proxy.ts";
+import { textOf } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
 import { resolveHost } from "./resolve.ts";
 
@@ -171,58 +171,42 @@ function tunnel(socket: Socket, target: DialTarget, proxy: URL, context: DialCon
   const authority = `${target.url.hostname}:${portOf(target.url)}`;
   const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.connectMs, signal: target.signal };
   return phase<Socket>("connect", limits, (done, fail) => {
-    const request: ClientRequest = httpRequest({
-      method: "CONNECT",
-      path: authority,
-      headers: { host: authority, ...proxyAuthorization(proxy) },
-      setHost: false,
-      agent: new LineAgent(socket),
+    const parser = new AnswerParser("CONNECT", {
+      answered: ({ status }) => void (status !== 200 && fail(proxyRefusal(proxy, status))),
+      received: () => undefined,
+      receivedAll(isExact) {
+        stopListening();
+        // TLS begins with us.
+        if (isExact) done(socket);
+        else fail(new Error("the proxy said more than that the way is open"));
+      },
     });
-    const refuse = (response: IncomingMessage) => {
-      response.destroy();
-      fail(proxyRefusal(proxy, response.statusCode ?? 0));
-    };
-    request.on("error", fail);
-    request.once("response", refuse);
-    request.once("connect", (response, tunnelled, head) => {
-      if (response.statusCode !== 200) return refuse(response);
-      if (head.byteLength > 0) tunnelled.unshift(head);
-      done(socket);
-    });
-    request.end();
+    const stopListening = listen(socket, { take: (chunk) => parser.take(chunk), fail });
+    socket.write(textOf("CONNECT", { target: authority, headers: { host: authority, ...proxyAuthorization(proxy) } }));
     return () => socket.destroy();
   });
 }
 
-/**
- * Hands one given socket to each request, one at a time, and tells when a request has left it fit for the next.
- *
- * Takes part in Node's contract with agents at its narrowest: a request asks by `addRequest`, its socket says `free`. Node's
- * own pool behind it would name, count and time one socket anew for each request.
- */
-export class LineAgent extends Agent {
-  readonly #socket: Socket;
-  #used = false;
+interface Listener {
+  readonly take: (chunk: Buffer) => void;
+  readonly fail: (error: Error) => void;
+}
 
-  constructor(socket: Socket, onIdle: () => void = () => undefined) {
-    super({ keepAlive: true, maxSockets: 1 });
-    this.#socket = socket;
-    socket.on("free", () => {
-      if (!socket.writable) socket.destroy();
-      else {
-        socket.unref();
-        onIdle();
-      }
-    });
-  }
-
-  addRequest(request: ClientRequest): void {
-    const socket = this.#socket;
-    if (this.#used) socket.ref();
-    request.reusedSocket = this.#used;
-    this.#used = true;
-    request.onSocket(socket);
-  }
+/** Tells what comes on a socket, until the returned function is called. */
+function listen(socket: Socket, { take, fail }: Listener): () => void {
+  const onData = (chunk: Buffer) => {
+    try {
+      take(chunk);
+    } catch (error) {
+      fail(error as Error);
+    }
+  };
+  const onClose = () => fail(Object.assign(new Error("closed without an answer"), { code: "ECONNRESET" }));
+  socket.on("data", onData).on("error", fail).on("close", onClose);
+  return () => {
+    socket.off("data", onData).off("error", fail).off("close", onClose);
+    socket.pause();
+  };
 }
 
 /** What a proxy's refusal means: 407 and other refusals stay as they are, its own trouble may pass. */

@@ -1,15 +1,16 @@
+import { isUint8Array } from "node:util/types";
 import type { Clock } from "../async/clock.ts";
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
 import type { Deadlines, FlowJudge, LookRegularly } from "./deadlines.ts";
 import { DeadlineExpired, flowJudge, headersDeadlineMs } from "./deadlines.ts";
-import type { IncomingStream } from "./incoming.ts";
 import { Incoming } from "./incoming.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { OutgoingStream } from "./outgoing.ts";
 import type { AttemptOutcome } from "./outcome.ts";
 import { cancelledError, timeoutError, transportError } from "./outcome.ts";
 import { Cancelled } from "./phase.ts";
-import type { HttpHeaders, HttpRequest, HttpResponse } from "./send.ts";
+import type { HttpHeaders, HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 
 /** What an attempt needs besides its request and its connection. */
 export interface AttemptContext {
@@ -25,6 +26,11 @@ export interface AttemptContext {
 export interface Wire {
   /** Ends the stream, and with it the connection where that cannot be used again; resolves when it is closed. */
   destroy(): Promise<void>;
+  /** Request and answer are whole: the connection may serve others. */
+  release(): void;
+  /** Stops and continues what comes. */
+  pause(): void;
+  resume(): void;
   sent(): Sent;
   /** True when nobody can have seen the request, so that it may be repeated at once. `consumed`: its body was begun. */
   isFree(error: Error, consumed: boolean): boolean;
@@ -41,7 +47,7 @@ const disposeMs = 500;
 
 /**
  * One request and what becomes of it, settled once: whatever comes later is counted and dropped. Protocols report what they
- * see through `respond` and `fail`; deadlines and the caller's signal do the same.
+ * see through `respond`, `receive`, `receivedAll`, `fail` and `closed`; deadlines and the caller's signal do the same.
  */
 export class Exchange {
   readonly outcome: Promise<AttemptOutcome>;
@@ -76,30 +82,38 @@ export class Exchange {
 
   readonly #onAbort = (): void => this.fail(new Cancelled());
 
-  /** Aborts when the attempt is over before its body was read to the end: what the request's body is read with. */
-  get signal(): AbortSignal {
+  /** Aborts when the attempt is over before its body was read to the end. */
+  #bodySignal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
 
-  /** Reads the request's body into the wire; a body that fails ends the attempt with its own error. */
-  async pump(outgoing: Outgoing): Promise<void> {
-    this.outgoing = outgoing;
+  /** Sends the request's body into `stream`; a body that fails ends the attempt with its own error. */
+  sendBody(stream: OutgoingStream, sizeBytes: number): void {
+    const { body, onProgress } = this.#request;
+    this.outgoing = new Outgoing({ stream, sizeBytes, onProgress });
+    if (isUint8Array(body)) this.outgoing.sendWhole(body);
+    else if (body) void this.#pump(this.outgoing, body);
+  }
+
+  async #pump(outgoing: Outgoing, body: RequestBody): Promise<void> {
     try {
-      await outgoing.pump();
+      await outgoing.pump(body.open(this.#bodySignal()));
     } catch (error) {
       this.#finishWith({ kind: "refused", error });
     }
   }
 
   /** The response's headers are here: it wins over everything that happens to the request from now on. */
-  respond(head: ResponseHead, stream: IncomingStream): void {
+  respond(head: ResponseHead): void {
     if (this.#state !== "open") return this.#context.onLate();
     this.#state = "answered";
     const early = this.outgoing !== undefined && !this.outgoing.complete;
     if (early) this.#stopSending();
+    else this.outgoing?.report();
     const incoming = new Incoming({
-      stream,
+      pause: () => this.#wire.pause(),
+      resume: () => this.#wire.resume(),
       abandon: () => void this.#wire.destroy(),
       onEnd: (complete) => this.#end(complete && !early),
       describe: (error) => bodyError(this.#request, error),
@@ -108,10 +122,20 @@ export class Exchange {
     this.#resolve({ kind: "response", response: this.#responseOf(head, incoming, early) });
   }
 
+  /** A piece of the answer's body is here. */
+  receive(chunk: Uint8Array): void {
+    this.#incoming?.push(chunk);
+  }
+
+  /** The answer is here to its end. */
+  receivedAll(): void {
+    this.#incoming?.complete();
+  }
+
   /** Something broke. Ends the attempt, or the body of its response. */
   fail(error: Error): void {
     if (this.#state === "over") return this.#context.onLate();
-    if (this.#state === "answered") return this.#failBody(error);
+    if (this.#state === "answered") return this.#incoming?.fail(error);
     const sent = this.#wire.sent();
     if (error instanceof Cancelled) this.#finishWith({ kind: "cancelled", sent });
     else if (error instanceof DeadlineExpired) this.#finishWith({ kind: "deadline", expired: error, sent });
@@ -124,18 +148,12 @@ export class Exchange {
       });
   }
 
-  /** The stream is closed: a failure, unless the exchange is over. */
+  /** Nothing more can come: a failure, unless the exchange is over. */
   closed(): void {
-    if (this.#state === "open")
-      this.fail(Object.assign(new Error("the connection was closed without an answer"), { code: "" }));
-  }
-
-  #failBody(error: Error): void {
-    // Without a verdict of our own, the body's stream tells by itself whether it ended early.
-    if (error instanceof Cancelled || error instanceof DeadlineExpired) {
-      this.#incoming?.fail(error);
-      void this.#wire.destroy();
-    } else this.#context.onLate();
+    if (this.#state === "over") return;
+    const unanswered = this.#state === "open";
+    const message = unanswered ? "the connection was closed without an answer" : "the body ended early";
+    this.fail(Object.assign(new Error(message), { code: unanswered ? "" : "ECONNRESET" }));
   }
 
   #finishWith(outcome: AttemptOutcome): void {
@@ -149,7 +167,8 @@ export class Exchange {
   #end(reusable: boolean): void {
     this.#leave();
     this.#stopSending();
-    if (!reusable) void this.#wire.destroy();
+    if (reusable) this.#wire.release();
+    else void this.#wire.destroy();
   }
 
   #leave(): void {

@@ -1,19 +1,12 @@
 import type { Bytes } from "../content/store.ts";
 
-/** What a stream of response bytes must be able to do: both `IncomingMessage` and an HTTP/2 stream can. */
-export interface IncomingStream {
-  pause(): unknown;
-  resume(): unknown;
-  on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
-  on(event: "end" | "close", listener: () => void): unknown;
-  on(event: "error", listener: (error: Error) => void): unknown;
-}
-
 export interface IncomingOptions {
-  readonly stream: IncomingStream;
+  /** Stops and continues the wire, so that it does not run ahead of the reader. */
+  readonly pause: () => void;
+  readonly resume: () => void;
   /** Destroys the connection: called when the reader leaves early. */
   readonly abandon: () => void;
-  /** Called once, when the last byte was read or nothing more can come. */
+  /** Called once, when the last byte has come or nothing more can come. */
   readonly onEnd: (complete: boolean) => void;
   /** What the reader gets when the body ends before its end. */
   readonly describe: (error: Error) => Error;
@@ -24,37 +17,30 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** Bytes held for a reader that is slower than the wire; beyond it the socket is paused. */
+/** Bytes held for a reader that is slower than the wire; beyond it the wire is stopped. */
 const heldBytes = 256 * 1024;
 /** What is worth reading for nothing, only to keep the connection. */
 const disposableBytes = 64 * 1024;
 
-/**
- * A response's body for its single reader. Built on `data` events and a queue, because the streams' own iterator costs several
- * microseconds a chunk; chunks are handed on as they came from the socket.
- */
+/** A response's body between the wire, which pushes into it, and its single reader. Chunks are handed on as they came. */
 export class Incoming implements AsyncIterator<Uint8Array, undefined>, Bytes {
-  /** Bytes that have come from the socket. */
+  /** Bytes that have come from the wire. */
   received = 0;
   readonly #options: IncomingOptions;
   readonly #queue: Uint8Array[] = [];
   #held = 0;
   #paused = false;
-  #flowing = false;
+  #begun = false;
   #taken = false;
+  /** Nobody reads: what comes is only counted. */
+  #dropping = false;
   #ended: "no" | "complete" | { readonly error: Error } = "no";
   #waiter: Waiter | undefined;
-  readonly #whenEnded: (() => void)[] = [];
+  #tellEnded: (() => void) | undefined;
+  #disposing: Promise<void> | undefined;
 
   constructor(options: IncomingOptions) {
     this.#options = options;
-    const { stream } = options;
-    // Registered at once and for good: the stream may fail before anybody reads.
-    stream.on("error", (error) => this.fail(error));
-    stream.on("end", () => this.#end("complete"));
-    stream.on("close", () => {
-      if (this.#ended === "no") this.fail(Object.assign(new Error("the body ended early"), { code: "ECONNRESET" }));
-    });
   }
 
   /** True while the reader waits for the wire, and not the other way round. */
@@ -69,7 +55,7 @@ export class Incoming implements AsyncIterator<Uint8Array, undefined>, Bytes {
   }
 
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#flow();
+    this.#begun = true;
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
       this.#held -= chunk.byteLength;
@@ -92,36 +78,8 @@ export class Incoming implements AsyncIterator<Uint8Array, undefined>, Bytes {
     return { done: true, value: undefined };
   }
 
-  /** Ends the body with `error`, unless it has ended. */
-  fail(error: Error): void {
-    this.#end({ error });
-  }
-
-  /** Reads a short unread rest so that the connection can be used again; destroys it when there is more, or none in time. */
-  async dispose(giveUpAfter: (callback: () => void) => () => void): Promise<void> {
-    if (this.#ended !== "no") return;
-    if (this.#flowing) return void (await this.return());
-    const cancel = giveUpAfter(() => void this.return());
-    const ended = new Promise<void>((resolve) => this.#whenEnded.push(resolve));
-    this.#taken = true;
-    this.#flow(() => {
-      this.#queue.length = 0;
-      if (this.received > disposableBytes) void this.return();
-    });
-    await ended;
-    cancel();
-  }
-
-  #flow(afterChunk?: () => void): void {
-    if (this.#flowing) return;
-    this.#flowing = true;
-    this.#options.stream.on("data", (chunk) => {
-      this.#take(chunk);
-      afterChunk?.();
-    });
-  }
-
-  #take(chunk: Uint8Array): void {
+  /** A piece of the body has come. */
+  push(chunk: Uint8Array): void {
     this.received += chunk.byteLength;
     if (this.#ended !== "no") return;
     const waiter = this.#waiter;
@@ -129,27 +87,64 @@ export class Incoming implements AsyncIterator<Uint8Array, undefined>, Bytes {
       this.#waiter = undefined;
       return waiter.resolve({ done: false, value: chunk });
     }
+    if (this.#dropping) return this.#giveUpIfLong();
     this.#queue.push(chunk);
     this.#held += chunk.byteLength;
     if (this.#held >= heldBytes && !this.#paused) {
       this.#paused = true;
-      this.#options.stream.pause();
+      this.#options.pause();
     }
+  }
+
+  /** All of it has come. */
+  complete(): void {
+    this.#end("complete");
+  }
+
+  /** Ends the body with `error`, unless it has ended. */
+  fail(error: Error): void {
+    this.#end({ error });
+  }
+
+  /** Lets a short unread rest pass so that the connection can be used again; destroys it when there is more, or none in time. */
+  dispose(giveUpAfter: (callback: () => void) => () => void): Promise<void> {
+    return (this.#disposing ??= this.#dispose(giveUpAfter));
+  }
+
+  async #dispose(giveUpAfter: (callback: () => void) => () => void): Promise<void> {
+    if (this.#ended !== "no") return;
+    if (this.#begun) return void (await this.return());
+    this.#taken = true;
+    this.#dropping = true;
+    this.#queue.length = 0;
+    this.#giveUpIfLong();
+    if (this.#ended !== "no") return;
+    const cancel = giveUpAfter(() => void this.return());
+    await new Promise<void>((resolve) => {
+      this.#tellEnded = resolve;
+    });
+    cancel();
+  }
+
+  #giveUpIfLong(): void {
+    if (this.received > disposableBytes) void this.return();
   }
 
   #resume(): void {
     this.#paused = false;
-    this.#options.stream.resume();
+    this.#options.resume();
   }
 
   #end(how: "complete" | { readonly error: Error }): void {
     if (this.#ended !== "no") return;
     this.#ended = how;
+    // The connection may serve the next request, or must be seen to close.
+    if (this.#paused) this.#resume();
     const waiter = this.#waiter;
     this.#waiter = undefined;
     if (how === "complete") waiter?.resolve({ done: true, value: undefined });
     else waiter?.reject(this.#options.describe(how.error));
     this.#options.onEnd(how === "complete");
-    for (const tell of this.#whenEnded.splice(0)) tell();
+    this.#tellEnded?.();
   }
 }

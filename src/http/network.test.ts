@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { createServer } from "node:http";
+import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { answering, listening, rawResponse, socketServer } from "../../test/support/socket-server.ts";
@@ -292,6 +293,68 @@ describe("send when the other side misbehaves", () => {
     expect(opened).toBe(1);
   });
 
+  test("does not repeat an upload's bytes that were sent on a used connection, though they could be sent again", async () => {
+    await using server = await socketServer((socket) => {
+      let requests = 0;
+      socket.on("data", () => (++requests === 1 ? socket.write(rawResponse("200 OK")) : socket.resetAndDestroy()));
+    });
+    await using net = network();
+    await text(await net.send(get(server.url)));
+    const upload: HttpRequest = { method: "PUT", url: server.url, operation: "upload-body", body: new Uint8Array(5) };
+    await expect(net.send(upload)).rejects.toMatchObject({ code: "connection_failed" });
+    expect(server.connections).toBe(1);
+  });
+
+  test.each([
+    ["something came behind the answer", `${rawResponse("200 OK", "a")}b`],
+    ["the server says that it closes", rawResponse("200 OK", "a", "connection: close\r\n")],
+    ["the server speaks HTTP/1.0", "HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\na"],
+  ])("does not use a connection again when %s", async (_name, answer) => {
+    await using server = await socketServer(answering(answer));
+    await using net = network();
+    for (let round = 0; round < 3; round += 1) expect(await text(await net.send(get(server.url)))).toBe("a");
+    expect(server.connections).toBe(3);
+  });
+
+  test("does not use a connection again whose request was answered before it had left", async () => {
+    await using server = await socketServer((socket) => {
+      socket.once("data", () => socket.pause().write(rawResponse("413 Too Large")));
+    });
+    await using net = network();
+    const large: HttpRequest = { method: "PUT", url: server.url, body: new Uint8Array(32 * 1024 * 1024) };
+    for (let round = 0; round < 2; round += 1) {
+      await using response = await net.send(large);
+      expect(response.status).toBe(413);
+    }
+    expect(server.connections).toBe(2);
+  });
+
+  test.each(["write", "end"] as const)("gives up an idle connection when the server moves first (%s)", async (move) => {
+    const idle: Socket[] = [];
+    await using server = await socketServer((socket) => {
+      idle.push(socket);
+      answering(rawResponse("200 OK", "a"))(socket);
+    });
+    await using net = network();
+    await text(await net.send(get(server.url)));
+    idle[0]?.[move](rawResponse("200 OK", "for the next one"));
+    await until(() => server.open === 0);
+    expect(await text(await net.send(get(server.url)))).toBe("a");
+    expect(server.connections).toBe(2);
+  });
+
+  test("reads an answer that comes byte by byte", async () => {
+    const answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    await using server = await socketServer((socket) => {
+      const bytes = answer.split("");
+      const writeNext = () =>
+        void (bytes.length > 0 && socket.write(bytes.shift() ?? "", () => setImmediate(writeNext)));
+      socket.once("data", writeNext);
+    });
+    await using net = network();
+    expect(await text(await net.send(get(server.url)))).toBe("hello");
+  });
+
   test("counts late events and lets them change nothing when answers are repeated and the connection breaks", async () => {
     const oneAnswer = rawResponse("200 OK", "ok");
     for (const rest of [oneAnswer, "garbage\r\n\r\n", oneAnswer + oneAnswer, "HTTP/1.1 100 Continue\r\n\r\n"]) {
@@ -518,6 +581,12 @@ describe("what send refuses to write", () => {
     for (const name of ["authorization", "Authorization", "COOKIE", "proxy-authorization"]) {
       await expect(net.send(get("http://r.example/", { headers: { [name]: "x" } }))).rejects.toThrow(TypeError);
     }
+  });
+
+  test("a header name that could break out of its line", async () => {
+    await using net = network();
+    const headers = { "x: y\r\nz": "a" };
+    await expect(net.send(get("http://127.0.0.1:1/", { headers }))).rejects.toThrow(TypeError);
   });
 
   test("a header value that could break out of its line", async () => {

@@ -2,15 +2,12 @@ import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { connect, constants } from "node:http2";
 import type { Sent } from "../errors.ts";
 import type { AddressClass } from "./address.ts";
-import type { RequestHead } from "./attempt.ts";
-import { openBody } from "./body.ts";
 import type { Line } from "./dial.ts";
 import type { AttemptContext, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { headersFrom } from "./headers.ts";
-import type { IncomingStream } from "./incoming.ts";
-import { Outgoing } from "./outgoing.ts";
 import type { AttemptOutcome } from "./outcome.ts";
+import type { RequestHead } from "./request-head.ts";
 import type { HttpRequest } from "./send.ts";
 
 /** Node's 64 KiB let a fast line idle between window updates. */
@@ -83,15 +80,23 @@ function exchangeOver(
   stream.on("response", (headers, _flags, ...rest: unknown[]) => {
     const raw = rest[0] as readonly string[] | undefined;
     const status = headers[":status"] ?? 0;
-    exchange.respond({ status, headers: headersFrom(raw ?? plain(headers)), protocol: "h2" }, honest(stream));
+    exchange.respond({ status, headers: headersFrom(raw ?? plain(headers)), protocol: "h2" });
+    stream.on("data", (chunk: Buffer) => exchange.receive(chunk));
+  });
+  stream.on("end", () => {
+    if (isWhole(stream)) exchange.receivedAll();
   });
   stream.on("error", (error) => exchange.fail(error));
   stream.on("close", () => exchange.closed());
-  if (sizeBytes > 0) {
-    const { body } = openBody({ ...request, signal: exchange.signal });
-    void exchange.pump(new Outgoing({ stream, body, sizeBytes, onProgress: request.onProgress }));
-  }
+  stream.on("drain", () => exchange.outgoing?.drained());
+  stream.on("finish", () => exchange.outgoing?.report());
+  if (sizeBytes > 0) exchange.sendBody(stream, sizeBytes);
   return exchange.outcome;
+}
+
+/** Node lets a stream that the peer cancelled end as if it were whole. */
+function isWhole(stream: ClientHttp2Stream): boolean {
+  return !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
 }
 
 function pseudoHeadersOf(request: HttpRequest, head: RequestHead): Record<string, string> {
@@ -116,6 +121,9 @@ function wireOf(stream: ClientHttp2Stream, context: StreamContext): Wire {
         // A stream that the peer does not acknowledge must not hold up the caller.
         stream.destroy();
       }),
+    release: () => undefined,
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
     sent(): Sent {
       if (stream.id === undefined) return "nothing";
       return stream.writableFinished ? "all" : "some";
@@ -128,20 +136,6 @@ function wireOf(stream: ClientHttp2Stream, context: StreamContext): Wire {
         stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ||
         (last !== undefined && stream.id > last)
       );
-    },
-  };
-}
-
-/** The stream with its end told truly: Node lets a stream that the peer cancelled end as if it were whole. */
-function honest(stream: ClientHttp2Stream): IncomingStream {
-  return {
-    pause: () => stream.pause(),
-    resume: () => stream.resume(),
-    on(event: string, listener: (...values: never[]) => void) {
-      if (event !== "end") return stream.on(event, listener as (...values: unknown[]) => void);
-      return stream.on("end", () => {
-        if (!stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR) listener();
-      });
     },
   };
 }

@@ -46,7 +46,7 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
       cause,
     );
   }
-  if (/^HPE_(?:INVALID_CONSTANT|INVALID_VERSION|INVALID_METHOD)$/.test(code)) {
+  if (code === "NOT_HTTP") {
     return new WaybillError("not_a_registry", `Cannot understand "${host}": its answer is not HTTP`, context, cause);
   }
   return new WaybillError("connection_failed", `Cannot reach "${host}": ${plainWords(error)}`, context, cause);
@@ -110,7 +110,7 @@ const words: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the connection timed out",
   EHOSTUNREACH: "there is no route to this host",
   ENETUNREACH: "there is no route to its network",
-  HPE_HEADER_OVERFLOW: "its response headers are longer than 16 KiB",
+  HEADERS_TOO_LONG: "its response headers are longer than 16 KiB",
   EPROTO: "its answer is not TLS, or of another version",
 };
 

@@ -1,23 +1,23 @@
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 
-/** What a stream of request bytes must be able to do: both `ClientRequest` and an HTTP/2 stream can. */
+/** Where a request's body goes: a socket's or an HTTP/2 stream's buffer. */
 export interface OutgoingStream {
+  /** False when the buffer is full: whoever owns it calls `drained` when it is empty again. */
   write(chunk: Uint8Array): boolean;
+  /** The last byte was written. */
   end(): unknown;
-  /** Bytes taken from us that have not reached the socket's other end of the buffer. */
+  /** Bytes taken from us that have not reached the other end of the buffer. */
   readonly writableLength: number;
-  on(event: "drain" | "finish", listener: () => void): unknown;
 }
 
 export interface OutgoingOptions {
   readonly stream: OutgoingStream;
-  readonly body: Bytes;
   readonly sizeBytes: number;
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/** Pulls a request's body into a stream, as fast as the stream takes it. */
+/** A request's body on its way into a stream, as fast as the stream takes it. */
 export class Outgoing {
   /** True once a chunk was taken from the body: it can then not be sent again as it is. */
   consumed = false;
@@ -32,8 +32,6 @@ export class Outgoing {
 
   constructor(options: OutgoingOptions) {
     this.#options = options;
-    options.stream.on("drain", () => this.#drained());
-    options.stream.on("finish", () => this.report());
   }
 
   /** Bytes of the body that have left. */
@@ -46,13 +44,21 @@ export class Outgoing {
     return this.#full || (this.complete && this.#options.stream.writableLength > 0);
   }
 
+  /** Sends a body that is here already and ends the stream. */
+  sendWhole(bytes: Uint8Array): void {
+    this.consumed = true;
+    this.#written = bytes.byteLength;
+    this.#options.stream.write(bytes);
+    this.#finish();
+  }
+
   /**
-   * Sends the whole body and ends the stream. Returns early when `stop` was called; the body is closed in every case.
+   * Sends the whole of `body` and ends the stream. Returns early when `stop` was called; the body is closed in every case.
    *
    * @throws what the body throws; WaybillError `size_mismatch` when it is longer or shorter than announced.
    */
-  async pump(): Promise<void> {
-    for await (const chunk of this.#options.body) {
+  async pump(body: Bytes): Promise<void> {
+    for await (const chunk of body) {
       this.consumed = true;
       if (this.#stopped) return;
       if (this.#written + chunk.byteLength > this.#options.sizeBytes) throw this.#mismatch("more");
@@ -61,14 +67,19 @@ export class Outgoing {
     }
     if (this.#stopped) return;
     if (this.#written < this.#options.sizeBytes) throw this.#mismatch(`${this.#written}`);
-    this.complete = true;
-    this.#options.stream.end();
+    this.#finish();
   }
 
   /** Takes no further chunk. */
   stop(): void {
     this.#stopped = true;
-    this.#drained();
+    this.#goOn();
+  }
+
+  /** The stream's buffer is empty again. */
+  drained(): void {
+    this.#goOn();
+    this.report();
   }
 
   /** Tells the progress since the last time. */
@@ -82,17 +93,21 @@ export class Outgoing {
 
   async #write(chunk: Uint8Array): Promise<void> {
     this.#written += chunk.byteLength;
-    const goOn = this.#options.stream.write(chunk);
-    if (goOn) return;
+    if (this.#options.stream.write(chunk)) return;
     this.report();
     this.#full = true;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+  }
+
+  #finish(): void {
+    this.complete = true;
+    this.#options.stream.end();
     this.report();
   }
 
-  #drained(): void {
+  #goOn(): void {
     this.#full = false;
     const wake = this.#wake;
     this.#wake = undefined;

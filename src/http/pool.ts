@@ -1,24 +1,7 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../async/clock.ts";
-import type { AddressClass } from "./address.ts";
+import { Connection, destroyed } from "./connection.ts";
 import type { Line } from "./dial.ts";
-import { LineAgent } from "./dial.ts";
-import { lingerOnWriteErrors } from "./linger.ts";
-
-/** How long an idle connection is kept where the server does not say: shorter than the usual servers and balancers do. */
-const defaultIdleMs = 30_000;
-
-/** A connection for HTTP/1.1, used by one request at a time. */
-export interface Connection {
-  readonly socket: Socket;
-  /** Hands exactly this socket to a request. */
-  readonly agent: LineAgent;
-  readonly reachedOn: AddressClass | undefined;
-  /** True when an earlier request has used it: the server may have closed it at this very moment. */
-  reused: boolean;
-  /** How long it may lie idle, in milliseconds. */
-  idleMs: number;
-}
 
 /** Idle connections by origin and proxy. The one used last is taken first: it is the least likely to be closed. */
 export interface Pool {
@@ -44,7 +27,6 @@ export function createPool(clock: Clock): Pool {
 
   function putBack(key: string, connection: Connection): void {
     if (closed) return void connection.socket.destroy();
-    connection.reused = true;
     const list = idle.get(key) ?? [];
     idle.set(key, list);
     while (list[0] && list[0].until <= clock.now()) list.shift()?.connection.socket.destroy();
@@ -52,23 +34,20 @@ export function createPool(clock: Clock): Pool {
   }
 
   function adopt(key: string, line: Line): Connection {
-    const { socket, reachedOn } = line;
+    const { socket } = line;
     open.add(socket);
     socket.once("close", () => open.delete(socket));
-    lingerOnWriteErrors(socket);
-    const agent = new LineAgent(socket, () => putBack(key, connection));
-    const connection: Connection = { socket, agent, reachedOn, reused: false, idleMs: defaultIdleMs };
     if (closed) socket.destroy();
-    return connection;
+    return new Connection(line, (connection) => putBack(key, connection));
   }
 
   return {
     adopt,
-    offer: (key, line) => putBack(key, adopt(key, line)),
+    offer: (key, line) => adopt(key, line).release(true),
     take(key) {
       const list = idle.get(key);
       for (let last = list?.pop(); last; last = list?.pop()) {
-        if (!last.connection.socket.destroyed && last.until > clock.now()) return last.connection;
+        if (last.connection.isOpen && last.until > clock.now()) return last.connection;
         last.connection.socket.destroy();
       }
       return undefined;
@@ -78,19 +57,4 @@ export function createPool(clock: Clock): Pool {
       await Promise.all([...open].map((socket) => destroyed(socket)));
     },
   };
-}
-
-/** Destroys a socket and waits until it is closed. */
-export function destroyed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) return resolve();
-    socket.once("close", () => resolve());
-    socket.destroy();
-  });
-}
-
-/** For how long a server says it keeps an idle connection, less a second for the way there; `undefined` where it does not say. */
-export function idleHintMs(keepAlive: string | undefined): number | undefined {
-  const seconds = /(?:^|[\s,;])timeout=(\d{1,6})/i.exec(keepAlive ?? "")?.[1];
-  return seconds === undefined ? undefined : Math.max(0, Number(seconds) * 1000 - 1000);
 }

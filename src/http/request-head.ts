@@ -2,6 +2,21 @@ import { isUint8Array } from "node:util/types";
 import type { HttpRequest } from "./send.ts";
 import { originOf } from "./send.ts";
 
+/** The request as it goes on the wire. */
+export interface RequestHead {
+  /** What stands in the request line: path and query, or the whole URL for a proxy. */
+  readonly target: string;
+  /** As `headersOf` gives them. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Request line and headers of HTTP/1.1, latin-1. */
+export function textOf(method: string, { target, headers }: RequestHead): string {
+  let text = `${method} ${target} HTTP/1.1\r\n`;
+  for (const name in headers) text += `${name}: ${headers[name]}\r\n`;
+  return `${text}\r\n`;
+}
+
 const forbidden: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 
 /**
@@ -41,6 +56,7 @@ function authorizationOf(request: HttpRequest): string {
 }
 
 function assertOneLine(name: string, value: string): void {
+  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) throw new TypeError(`Header ${JSON.stringify(name)} has no header's name`);
   // Letters beyond latin-1 and control characters would be cut or smuggle a line.
   if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
     throw new TypeError(`Header "${name}" holds a character that no header may hold`);
