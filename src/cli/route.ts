@@ -51,6 +51,11 @@ export const groups: Readonly<Record<string, readonly Entry[]>> = {
       load: async (path, host) => (await import("./commands/logout.ts")).logoutCommand(path, host),
     },
     {
+      name: "explain",
+      summary: "Name known failures in the log of a failed publish",
+      load: async (path, host) => (await import("./commands/explain.ts")).explainCommand(path, host),
+    },
+    {
       name: "version",
       summary: "Show the version",
       load: async (path, host) => (await import("./commands/version.ts")).versionCommand(path, host),

@@ -51,6 +51,7 @@ describe("waybill", () => {
     ["inspect"],
     ["login"],
     ["logout"],
+    ["explain"],
     ["registry serve"],
     ["plugin install"],
     ["imagetools create"],
