@@ -2,7 +2,7 @@ import type { Clock, Random } from "./async/clock.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
 import { withoutEchoes } from "./http/echoes.ts";
-import { createNetwork, type Network } from "./http/network.ts";
+import { createNetwork, type Network, type SocketNetwork } from "./http/network.ts";
 import { eventLoopLoad } from "./http/own-load.ts";
 import { proxyFromEnv, proxyPasswords } from "./http/proxy.ts";
 import { followRedirects } from "./http/redirect.ts";
@@ -53,6 +53,8 @@ export interface StoresOptions {
   readonly http2?: "auto" | "on" | "off";
   /** Send blobs in chunks of this many bytes, always. */
   readonly chunkSizeBytes?: number;
+  /** How often a request is sent at most; default 12. */
+  readonly attempts?: number;
   /** The longest `Retry-After` that is followed; default 120,000. */
   readonly maxRetryAfterMs?: number;
   /** Most descriptors in one manifest; default 5,000. */
@@ -63,6 +65,8 @@ export interface StoresOptions {
   readonly environment?: CredentialEnvironment;
   /** In place of sockets, for tests and simulations; the options about TLS, proxies, HTTP/2 and private hosts are then its own affair. */
   readonly network?: Network;
+  /** Sees each attempt beside the network: as it goes out, and as it is answered. */
+  readonly observe?: Interceptor;
 }
 
 /** Every place that content can lie in, and the wire behind those that are registries. */
@@ -77,6 +81,8 @@ export interface Stores extends AsyncDisposable {
   /** The wire without credentials, scheme settling and repetition: what a login brings its own for. */
   readonly bareSend: Send;
   readonly endpoints: Endpoints;
+  /** Absent where `network` was handed in. */
+  readonly inspect?: SocketNetwork["inspect"];
 }
 
 /**
@@ -95,8 +101,9 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   });
   const scopes = new Map<string, string[]>();
   const granted = grantedByTokens();
-  const network = options.network ?? openNetwork(options, builder);
-  const wrapped = intercept(network.send, ...interceptors(options, { credentials, places, scopes, granted }));
+  const network: Network & Partial<SocketNetwork> = options.network ?? openNetwork(options, builder);
+  const wire = options.observe ? options.observe(network.send) : network.send;
+  const wrapped = intercept(wire, ...interceptors(options, { credentials, places, scopes, granted }));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
   const mayMount = oneAccount({ credentials, scopesFor });
@@ -119,13 +126,14 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     announce: (access) => noteScopes(scopes, access),
     registry: (host) => registries(host),
     send: wrapped,
-    bareSend: intercept(network.send, followRedirects(), throttle(options), trace(options)),
+    bareSend: intercept(wire, followRedirects(), throttle(options), trace(options)),
     endpoints: places,
+    ...(network.inspect && { inspect: network.inspect }),
     [Symbol.asyncDispose]: () => network.close(),
   };
 }
 
-function openNetwork(options: StoresOptions, builder: BuilderSettings): Network {
+function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNetwork {
   const { environment = nodeCredentialEnvironment(options.env) } = options;
   const { clock, userAgent = "waybill", allowPrivate } = options;
   return createNetwork({

@@ -59,13 +59,19 @@ const socketBufferBytes = 256 * 1024;
  * @throws DeadlineExpired, Cancelled, WaybillError (`address_forbidden`, a proxy's refusal) or Node's error.
  */
 export async function dial(target: DialTarget, context: DialContext): Promise<Line> {
-  const plain = target.proxy ? await dialProxy(target, target.proxy, context) : await dialStraight(target, context);
+  const plain = await dialPlain(target, context);
   if (target.url.protocol !== "https:") return { ...plain, alpn: "" };
   const socket = await secure(plain.socket, target, context);
   return { socket, reachedOn: plain.reachedOn, alpn: socket.alpn };
 }
 
-type PlainLine = Omit<Line, "alpn">;
+/** A connected socket before TLS, if there is to be any: straight, or through a proxy. */
+export type PlainLine = Omit<Line, "alpn">;
+
+/** As `dial`, without the last step: TLS with the host itself. */
+export function dialPlain(target: DialTarget, context: DialContext): Promise<PlainLine> {
+  return target.proxy ? dialProxy(target, target.proxy, context) : dialStraight(target, context);
+}
 
 async function dialStraight(target: DialTarget, context: DialContext): Promise<PlainLine> {
   const socket = await openTcp(target.url, target.signal, context, target.check);
@@ -146,7 +152,8 @@ async function secure(plain: Socket, target: SecureTarget, context: DialContext)
   });
 }
 
-async function tlsOptions(
+/** How TLS is begun over `socket`, as `tlsFor` says. */
+export async function tlsOptions(
   socket: Socket,
   url: URL,
   context: DialContext,

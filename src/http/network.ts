@@ -4,6 +4,7 @@ import type { AddressClass } from "./address.ts";
 import { assertAddressAllowed } from "./address.ts";
 import { attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
+import type { LineReport } from "./dial-inspect.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { DeadlineExpired, defaultDeadlines, regularLooks } from "./deadlines.ts";
 import type { DialContext, Line, TlsSettings } from "./dial.ts";
@@ -22,6 +23,7 @@ import { hostOf, originOf } from "./send.ts";
 import { createSessions } from "./sessions.ts";
 
 export type { TlsSettings } from "./dial.ts";
+export type { LineReport, TlsReport } from "./dial-inspect.ts";
 export type { Lookup } from "./resolve.ts";
 
 export interface NetworkOptions {
@@ -48,11 +50,21 @@ export interface Network {
   close(): Promise<void>;
 }
 
+/** A network of sockets. */
+export interface SocketNetwork extends Network {
+  /**
+   * Opens a connection to `url`'s origin as `send` would, looks at what it goes through, and closes it.
+   *
+   * @throws WaybillError `cancelled`. All other failures are part of the report.
+   */
+  inspect(url: string, options?: { readonly signal?: AbortSignal }): Promise<LineReport>;
+}
+
 /** A request is repeated at once, without being asked, so many times at most: when nobody can have seen it. */
 const freeRounds = 3;
 
 /** Makes a network without connections. */
-export function createNetwork(options: NetworkOptions): Network {
+export function createNetwork(options: NetworkOptions): SocketNetwork {
   const deadlines = { ...defaultDeadlines, ...options.deadlines };
   const { clock, userAgent, lookup = systemLookup, tlsFor = () => ({}), onLateEvent = () => undefined } = options;
   const dialing: DialContext = { clock, deadlines, lookup, tlsFor, secureContexts: new WeakMap() };
@@ -67,6 +79,11 @@ export function createNetwork(options: NetworkOptions): Network {
   });
   const reached = new Map<Origin, AddressClass>();
   const addressCheck = addressCheckOf(options.allowPrivate ?? [], reached);
+
+  function proxyOf(url: string): URL | undefined {
+    const proxy = options.proxyFor?.(url);
+    return proxy === undefined ? undefined : new URL(proxy);
+  }
 
   async function dialFor(route: Route, alpn: readonly string[], signal: AbortSignal | undefined): Promise<Line> {
     const { origin, proxy, check } = route;
@@ -91,8 +108,7 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   async function once(request: HttpRequest, headers: Headers, fresh: boolean): Promise<AttemptOutcome> {
-    const proxyUrl = options.proxyFor?.(request.url);
-    const proxy = proxyUrl === undefined ? undefined : new URL(proxyUrl);
+    const proxy = proxyOf(request.url);
     const origin = originOf(request.url);
     const route = { origin, proxy, key: `${origin} ${proxy?.href ?? ""}`, check: addressCheck(request) };
     try {
@@ -117,11 +133,17 @@ export function createNetwork(options: NetworkOptions): Network {
     }
   }
 
+  async function inspect(url: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<LineReport> {
+    const { inspectLine } = await import("./dial-inspect.ts");
+    const proxy = proxyOf(url);
+    return inspectLine({ url: new URL(originOf(url)), proxy, ...(signal && { signal }) }, dialing);
+  }
+
   async function close(): Promise<void> {
     await Promise.all([pool.close(), sessions.close()]);
   }
 
-  return { send, close };
+  return { send, inspect, close };
 }
 
 type Headers = Readonly<Record<string, string>>;

@@ -40,7 +40,7 @@ export interface ContextOptions extends StoresOptions {
  */
 export async function openContext(
   options: ContextOptions,
-): Promise<Context & Pick<Stores, "send" | "bareSend" | "endpoints" | "registry"> & AsyncDisposable> {
+): Promise<Context & Pick<Stores, "send" | "bareSend" | "endpoints" | "registry" | "inspect"> & AsyncDisposable> {
   const { clock, random } = options;
   const signal = crowded(options.signal);
   const report = guarded(options.report);
