@@ -44,6 +44,8 @@ export type ErrorCode =
   // The machine.
   | "io_failed"
   | "disk_full"
+  // What was asked to be looked at.
+  | "check_failed"
   // The run.
   | "cancelled"
   | "partial"

@@ -55,6 +55,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   rejected: exitCodes.failed,
   io_failed: exitCodes.failed,
   disk_full: exitCodes.failed,
+  check_failed: exitCodes.failed,
   cancelled: exitCodes.interrupted,
   partial: exitCodes.partial,
   internal: exitCodes.bug,

@@ -31,6 +31,9 @@ Examples:
   # Look at the result
   ${waybill} inspect docker.io/acme/app:1.4.2
 
+  # Find out beforehand what would go wrong
+  ${waybill} doctor ghcr.io/acme/app:1.4.2 docker.io/acme/app:1.4.2
+
 Exit codes:
   0  done                              5  rate limit or quota
   1  failed for another reason         6  not found

@@ -15,6 +15,8 @@ export interface Host {
   /** Absolute path of the running program, links resolved. */
   readonly program: string;
   readonly version: string;
+  /** Of Node, without a `v`. */
+  readonly nodeVersion: string;
   /** True when docker started us as a plugin of its own. */
   readonly isPlugin: boolean;
   readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };

@@ -13,6 +13,7 @@ export function processHost(options: {
   return {
     ...options,
     env: takeEnvironment(),
+    nodeVersion: process.versions.node,
     platform: process.platform,
     homeDirectory: homedir(),
     program: realpathSync(process.argv[1] ?? "."),

@@ -51,6 +51,11 @@ export const groups: Readonly<Record<string, readonly Entry[]>> = {
       load: async (path, host) => (await import("./commands/logout.ts")).logoutCommand(path, host),
     },
     {
+      name: "doctor",
+      summary: "Check this machine and registries before you publish",
+      load: async (path, host) => (await import("./commands/doctor.ts")).doctorCommand(path, host),
+    },
+    {
       name: "explain",
       summary: "Name known failures in the log of a failed publish",
       load: async (path, host) => (await import("./commands/explain.ts")).explainCommand(path, host),

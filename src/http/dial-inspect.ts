@@ -5,7 +5,7 @@ import { DeadlineExpired } from "./deadlines.ts";
 import { dialPlain, tlsOptions, type DialContext, type PlainLine } from "./dial.ts";
 import { cancelledError, codeOf, timeoutError, transportError } from "./outcome.ts";
 import { Cancelled, phase } from "./phase.ts";
-import { destroyed } from "./pool.ts";
+import { destroyed } from "./connection.ts";
 import type { ResolvedAddress } from "./resolve.ts";
 
 /** What a connection to an origin goes through, as far as it comes. Durations are in milliseconds. */

@@ -102,18 +102,47 @@ async function pairFromFlags({ files, certFile, keyFile }: TlsOptions): Promise<
 }
 
 async function commonAuthorities(options: TlsOptions): Promise<readonly string[]> {
-  const { files, caFiles = [], clock, report = silent, systemAuthorities = () => authoritiesOf(files) } = options;
-  const { rootCertificates } = await import("node:tls");
-  if (files.env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
+  const { files, clock, report = silent } = options;
+  if (isCheckSwitchedOff(files.env)) {
     const message =
       "NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored; for a registry without a valid certificate use --insecure HOST";
     report({ type: "warning", message, isUrgent: true, at: clock.now() });
   }
+  const sources = await authoritySources(options);
+  return [...new Set(sources.flatMap(({ certificates }) => certificates))];
+}
+
+/** Whether the environment has Node's switch against certificates, which has no effect here. */
+export function isCheckSwitchedOff(env: Places["env"]): boolean {
+  return env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0";
+}
+
+/** Certificate authorities that every registry may use, by where they come from. */
+export interface AuthoritySource {
+  readonly from: string;
+  /** PEM, one each. Two sources may have the same ones. */
+  readonly certificates: readonly string[];
+}
+
+/** @throws WaybillError `invalid_config` for a file without a certificate, or none; `io_failed`. */
+export async function authoritySources(
+  options: Pick<TlsOptions, "files" | "caFiles" | "systemAuthorities">,
+): Promise<readonly AuthoritySource[]> {
+  const { files, caFiles = [], systemAuthorities = () => authoritiesOf(files) } = options;
+  const { rootCertificates } = await import("node:tls");
   const extra = files.env["NODE_EXTRA_CA_CERTS"];
-  const named = [...caFiles, ...(extra ? [extra] : [])];
-  const read = await Promise.all(named.map((file) => pemFile(files, file, "CERTIFICATE")));
-  const all = [...rootCertificates, ...(await systemAuthorities()), ...read].flatMap(certificatesIn);
-  return [...new Set(all)];
+  const named = [
+    ...caFiles.map((file) => [`--ca-file ${file}`, file] as const),
+    ...(extra ? [[`NODE_EXTRA_CA_CERTS ${extra}`, extra] as const] : []),
+  ];
+  const texts: readonly (readonly [string, readonly string[]])[] = [
+    ["Node", rootCertificates],
+    ["the system", await systemAuthorities()],
+    ...(await Promise.all(
+      named.map(async ([from, file]) => [from, [await pemFile(files, file, "CERTIFICATE")]] as const),
+    )),
+  ];
+  return texts.map(([from, all]) => ({ from, certificates: all.flatMap(certificatesIn) }));
 }
 
 const bundles = [

@@ -51,6 +51,7 @@ describe("waybill", () => {
     ["inspect"],
     ["login"],
     ["logout"],
+    ["doctor"],
     ["explain"],
     ["registry serve"],
     ["plugin install"],

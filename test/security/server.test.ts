@@ -119,6 +119,7 @@ describe("S47 pages in the operator's browser", () => {
         platform: "linux",
         homeDirectory: "/nonexistent",
         program: "waybill",
+        nodeVersion: process.versions.node,
         version: "0.0.0",
         isPlugin: false,
         stdin: (async function* () {})(),

@@ -36,6 +36,7 @@ export async function runInProcess(args: readonly string[], options: RanOptions 
     homeDirectory: "/nonexistent",
     program: "/nonexistent/waybill",
     version: "0.0.0",
+    nodeVersion: process.versions.node,
     isPlugin: false,
     stdin: Object.assign(one(input), { isTTY }),
     stdout: output("stdout"),

@@ -1,7 +1,7 @@
 import { display, displayJson } from "../../spec/display.ts";
 import type { Explanation, Finding } from "../../verbs/explain.ts";
 import type { Kind } from "../../verbs/explain/failure.ts";
-import { wrapped } from "./wrap.ts";
+import { wrap } from "./wrap.ts";
 
 const labelWidth = 10;
 
@@ -18,24 +18,19 @@ export function explanationText(explanation: Explanation, columns: number): stri
 
 function findingText(finding: Finding, { buildxVersion }: Explanation, columns: number): string {
   const { failure, excerpts, count } = finding;
-  const textWidth = Math.max(30, columns - labelWidth - 4);
-  const places = excerpts.map(({ line, text }) => [`line ${line}`, wrapped(text.trim(), textWidth)] as const);
-  const more = count > 1 ? [["", [`seen ${count} times`]] as const] : [];
   const seen = buildxVersion === undefined ? "" : `; this log names ${buildxVersion}`;
-  const rows = [
-    ...places,
-    ...more,
-    ["cause", wrapped(failure.cause, textWidth)] as const,
-    ...(failure.versions ? [["versions", wrapped(failure.versions + seen, textWidth)] as const] : []),
-    ...(failure.issues ? [["known as", wrapped(failure.issues.join(", "), textWidth)] as const] : []),
-    ["instead", wrapped(failure.instead, textWidth)] as const,
+  const rows: readonly (readonly [label: string, text: string | undefined])[] = [
+    ...excerpts.map(({ line, text }) => [`line ${line}`, text.trim()] as const),
+    ["", count > 1 ? `seen ${count} times` : undefined],
+    ["cause", failure.cause],
+    ["versions", failure.versions && failure.versions + seen],
+    ["known as", failure.issues?.join(", ")],
+    ["instead", failure.instead],
   ];
-  return `${failure.about}\n${rows.map(([label, lines]) => rowText(label, lines)).join("")}`;
-}
-
-function rowText(label: string, lines: readonly string[]): string {
-  const indent = " ".repeat(labelWidth);
-  return lines.map((line, at) => `  ${at === 0 ? label.padEnd(labelWidth) : indent}${line}\n`).join("");
+  const lines = rows.flatMap(([label, text]) =>
+    text === undefined ? [] : wrap(text, { columns, first: `  ${label.padEnd(labelWidth)}` }),
+  );
+  return [failure.about, ...lines, ""].join("\n");
 }
 
 function rerunText(command: Explanation["command"]): string {

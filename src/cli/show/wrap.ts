@@ -1,27 +1,36 @@
 import { display, widthOf } from "../../spec/display.ts";
 
-/** `text` in lines of at most `columns`, broken at blanks and, where a word is longer, within it. Foreign text is made safe. */
-export function wrapped(text: string, columns: number): readonly string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of display(text)
-    .split(" ")
-    .flatMap((word) => pieces(word, columns))) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && widthOf(longer) > columns) {
-      lines.push(line);
-      line = word;
-    } else line = longer;
-  }
-  return [...lines, line];
+export interface WrapOptions {
+  /** Of the terminal; `Infinity` where there is none. */
+  readonly columns: number;
+  /** Before the first line. */
+  readonly first?: string;
+  /** Blanks before the others; default as wide as `first`. */
+  readonly indent?: number;
 }
 
-function pieces(word: string, columns: number): readonly string[] {
-  if (widthOf(word) <= columns) return [word];
-  const found = [""];
-  for (const char of word) {
-    if (widthOf(`${found.at(-1)}${char}`) > columns) found.push("");
-    found.push(`${found.pop()}${char}`);
+/**
+ * `text`, made safe for a terminal, as lines of at most `columns` columns, broken between words; a word that is longer than a
+ * line is broken where the line ends. Nothing is lost.
+ */
+export function wrap(text: string, options: WrapOptions): readonly string[] {
+  const { columns, first = "", indent = widthOf(first) } = options;
+  const lines: string[] = [];
+  let line = first;
+  let isEmpty = true;
+  const begin = () => {
+    lines.push(line.trimEnd());
+    line = " ".repeat(indent);
+    isEmpty = true;
+  };
+  for (const word of display(text).split(" ")) {
+    if (!isEmpty && widthOf(line) + 1 + widthOf(word) > columns) begin();
+    if (!isEmpty) line += " ";
+    for (const char of word) {
+      if (widthOf(line + char) > columns && !isEmpty) begin();
+      line += char;
+      isEmpty = false;
+    }
   }
-  return found;
+  return [...lines, line.trimEnd()];
 }

@@ -31,7 +31,7 @@ export const crashes: readonly Failure[] = [
     frames: ["pushwriter).setpipe", "docker.(*pushwriter)"],
     cause:
       "Reading the source failed and closed the upload's channel; then the target answered something that is retried (429, 408, an expired token), and the retry sent on that channel. The whole program ended, pushes to other registries with it.",
-    versions: "buildx 0.10 to 0.13 (containerd before 1.7.14)",
+    versions: "buildx 0.10 to 0.13",
     issues: ["docker/buildx#2232", "containerd/containerd#8379", "containerd/containerd#9921"],
     instead: `${byWaybill}; newer buildx hangs or fails there instead of crashing`,
     rerun: true,
