@@ -157,6 +157,21 @@ describe("preflight of several targets", () => {
   });
 });
 
+test("asks Docker Hub for what tags name by HEAD, which is not counted as a pull, and says what is left", async () => {
+  const set = { "ratelimit-remaining": "76;w=21600", "ratelimit-limit": "100;w=21600" };
+  const world = await worldWith([all("docker.io", { method: "HEAD", fault: { kind: "headers", set } })]);
+  const hub = { tags: ["docker.io/acme/app:1", "docker.io/acme/app:latest"] };
+  await publish(world, hub);
+
+  const { result } = await publish(world, { ...hub, verify: "manifests" });
+
+  expect(statesIn(result)).toEqual(["unchanged,unchanged"]);
+  const asked = world.requests.filter((line) => line.includes(" docker.io/") && line.includes("/manifests/"));
+  expect(asked.map((line) => line.split(" ")[0])).toEqual(["HEAD", "HEAD"]);
+  expect(result.targets[0]?.preflight?.pullQuota).toEqual({ remaining: 76, limit: 100, windowSeconds: 21600 });
+  expect(world.events.filter(({ type }) => type === "pull-quota")).toHaveLength(1);
+});
+
 describe("a fault that preflight finds before a byte is written", () => {
   const ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
   const missing = answer(404, "NAME_UNKNOWN", "The repository with name 'team/app' does not exist in the registry");

@@ -10,6 +10,7 @@ import { isTag } from "../spec/reference.ts";
 import { ask, askToDelete, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { codingOf, decodeBytes } from "./content-encoding.ts";
 import { problemOf } from "./problem.ts";
+import { notePullQuota } from "./pull-quota.ts";
 
 /** The largest manifest that is read or written. Spec: distribution-spec v1.1.1, "Pushing Manifests". */
 export const maxManifestBytes = 4 * 1024 * 1024;
@@ -51,14 +52,16 @@ export async function readManifest(
   return { manifest, ...(etag !== undefined && { etag }) };
 }
 
-function requestManifest(
+async function requestManifest(
   access: Access,
   method: "GET" | "HEAD",
   name: string,
   signal?: AbortSignal,
 ): Promise<HttpResponse> {
-  const path = `manifests/${name}`;
-  return ask(access, { method, path, operation: "manifest", headers: readHeaders, ...(signal && { signal }) });
+  const request = { method, path: `manifests/${name}`, operation: "manifest", headers: readHeaders } as const;
+  const response = await ask(access, { ...request, ...(signal && { signal }) });
+  notePullQuota(access, response.headers);
+  return response;
 }
 
 function claims(access: Access, headers: HttpHeaders, pinned: Descriptor | undefined) {

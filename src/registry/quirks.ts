@@ -1,3 +1,5 @@
+import type { PullQuota } from "../content/store.ts";
+
 /** What one registry was seen to do during this run. Shared by all repositories of the host; each fact is a hint that saves trips. */
 export interface Quirks {
   /**
@@ -10,6 +12,8 @@ export interface Quirks {
   referrersApi: "unknown" | "present" | "absent";
   /** Whether a manifest's PUT takes `?tag=` and answers `OCI-Tag`. */
   multiTag: "unknown" | "yes" | "no";
+  /** As its last answer told. */
+  pullQuota: PullQuota | undefined;
   /** `n` of list requests; 0 sends none. */
   pageSize: number;
   /** Warnings that were told already. */
@@ -23,6 +27,7 @@ export function unknownRegistry(): Quirks {
     maxChunkBytes: undefined,
     referrersApi: "unknown",
     multiTag: "unknown",
+    pullQuota: undefined,
     pageSize: 1000,
     told: new Set(),
   };

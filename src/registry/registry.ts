@@ -93,7 +93,11 @@ function openRepository(access: Access): Repository {
   const { maxManifestBytes, maxBlobBytes } = profileOf(access.host);
   return {
     location: locationOf(access),
-    facts: () => ({ maxManifestBytes, ...(maxBlobBytes !== undefined && { maxBlobBytes }) }),
+    facts: () => ({
+      maxManifestBytes,
+      ...(maxBlobBytes !== undefined && { maxBlobBytes }),
+      ...(access.quirks.pullQuota && { pullQuota: access.quirks.pullQuota }),
+    }),
     probe: (options) => probePush(access, options),
     resolve: (name, options) => resolveManifest(access, name, options),
     manifest: (target, options) => getManifest(access, target, options),

@@ -90,6 +90,15 @@ export type WaybillEvent =
       readonly why: string;
       readonly at: number;
     }
+  /** How many more manifests a registry lets this account read, told once for each registry that counts. */
+  | {
+      readonly type: "pull-quota";
+      readonly registry: string;
+      readonly remaining: number;
+      readonly limit?: number;
+      readonly windowSeconds?: number;
+      readonly at: number;
+    }
   /**
    * Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once.
    * `isUrgent`: also to whoever wants no news, because a safety that they count on, or off, is not so.

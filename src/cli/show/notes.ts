@@ -7,6 +7,8 @@ export function noteOf(event: WaybillEvent, debug: boolean): string | undefined 
   switch (event.type) {
     case "warning":
       return `WARNING: ${display(event.message)}${event.source === undefined ? "" : ` (${display(event.source)})`}`;
+    case "pull-quota":
+      return display(quotaText(event));
     case "debug":
       return debug ? `DEBUG: ${display(event.message)}` : undefined;
     case "http":
@@ -16,6 +18,17 @@ export function noteOf(event: WaybillEvent, debug: boolean): string | undefined 
     default:
       return undefined;
   }
+}
+
+function quotaText({ registry, remaining, limit, windowSeconds }: WaybillEvent & { type: "pull-quota" }): string {
+  const all = limit === undefined ? "" : ` of ${limit}`;
+  const window = windowSeconds === undefined ? "" : ` per ${spanText(windowSeconds)}`;
+  return `${registry}: ${remaining}${all} pulls left${window}`;
+}
+
+function spanText(seconds: number): string {
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
 function requestText(event: WaybillEvent & { type: "http" }): string {
