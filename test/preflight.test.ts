@@ -1,61 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { exitCodeOf } from "../src/cli/exit-code.ts";
-import { outcomeError } from "../src/cli/outcome.ts";
 import { hasCode, WaybillError } from "../src/errors.ts";
-import type { RegistryOptions } from "../src/server/registry.ts";
-import { faulty, type FaultRule } from "../src/server/faults.ts";
-import type { CreateRequest, CreateResult } from "../src/verbs/create.ts";
-import { bytesOf, pushImage, pushIndex } from "./support/images.ts";
+import { bytesOf, pushImage } from "./support/images.ts";
 import { makeCase, publishIn } from "./support/publish-case.ts";
 import { simulate } from "./support/simulation.ts";
+import { all, answer, hosts, publish, source, statesIn, tags, worldWith } from "./support/three-registries.ts";
 import { makeWorld, type World } from "./support/world.ts";
-
-const hosts = ["a.example", "b.example", "c.example"] as const;
-const source = "source.example/app:1";
-const tags = hosts.map((host) => `${host}/team/app:1`);
-const all = (host: string, rule: Omit<FaultRule, "when">): FaultRule => ({
-  times: Infinity,
-  when: ({ url }) => new URL(url).host === host,
-  ...rule,
-});
-const answer = (status: number, code: string, message: string) => ({
-  kind: "status" as const,
-  status,
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ errors: [{ code, message }] }),
-});
-
-/** A source with two platforms, and three registries to publish it to. */
-async function worldWith(
-  rules: readonly FaultRule[],
-  registries: Readonly<Record<string, RegistryOptions>> = {},
-): Promise<World & { readonly root: string }> {
-  const world = makeWorld({ registries, interceptors: [(next) => faulty(next, rules)] });
-  const store = await world.store(source);
-  const platforms = ["linux/amd64", "linux/arm64"];
-  const images = await Promise.all(platforms.map((platform) => pushImage(store, { platform })));
-  const index = await pushIndex(
-    store,
-    images.map(({ descriptor }) => descriptor),
-    { platforms, tags: ["1"] },
-  );
-  world.forget();
-  return { ...world, root: index.descriptor.digest };
-}
-
-async function publish(world: World, request: Partial<CreateRequest> = {}) {
-  world.forget();
-  const result = await world.create({ sources: [source], tags, ...request });
-  const error = outcomeError(result);
-  return { result, error, exitCode: error === undefined ? 0 : exitCodeOf(error) };
-}
 
 function adviceOf(error: unknown): string {
   return error instanceof WaybillError ? (error.context.advice ?? "") : "";
-}
-
-function statesIn({ targets }: CreateResult): readonly string[] {
-  return targets.map((target) => target.tags.map(({ state }) => state).join());
 }
 
 /** Requests that change something in a registry: those that carry bytes, and all but the probe's pair. */

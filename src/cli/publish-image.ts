@@ -19,6 +19,7 @@ export interface CreateFlags extends PublishFlags {
   readonly referrers?: string;
   readonly onError?: "abort" | "keep-going";
   readonly onTagError?: "finish" | "rollback";
+  readonly deleteCreatedTags?: boolean;
   readonly verify?: "ack" | "manifests" | "full";
   /** False for `--no-clobber`. */
   readonly clobber?: boolean;
@@ -74,6 +75,7 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
     preferIndex: flags.preferIndex !== false,
     platforms: (flags.platform ?? []).flatMap((list) => list.split(",")),
     referrers: flags.referrers ?? "default",
+    deleteCreatedTags: flags.deleteCreatedTags === true,
     noClobber: flags.clobber === false,
     expectDigests: flags.expectDigest ?? [],
     ...(flags.onError && { onError: flags.onError }),

@@ -75,7 +75,7 @@ function sourceOf(shelf: Shelf, location: Location): Pick<Store, "resolve" | "ma
 
 function targetOf(shelf: Shelf): Omit<Target, "location"> {
   return {
-    facts: () => ({ movesTags: true }),
+    facts: () => ({ movesTags: true, deletesTagsAlone: true }),
     async probe({ signal } = {}) {
       signal?.throwIfAborted();
       return "allowed";
@@ -110,6 +110,10 @@ function targetOf(shelf: Shelf): Omit<Target, "location"> {
         shelf.tags.set(tag, descriptor.digest);
         onTagged?.(tag);
       }
+    },
+    async deleteTag(tag, { signal } = {}) {
+      signal?.throwIfAborted();
+      shelf.tags.delete(tag);
     },
   };
 }

@@ -42,6 +42,22 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: "takes a tag away alone, where it says so",
+    async run(store) {
+      const { descriptor, bytes } = await pushImage(store, imageOf("one"), { tags: ["a", "b"] });
+      await store.resolve("a");
+      if (!store.deleteTag || !store.facts?.().deletesTagsAlone) return;
+      await store.deleteTag("a");
+      await store.deleteTag("never-there");
+      assert.equal(await store.tagged("a"), undefined);
+      assert.equal((await store.tagged("b"))?.digest, descriptor.digest);
+      assert.ok(await store.exists(descriptor));
+      await store.deleteTag("b");
+      assert.ok(await store.exists(descriptor));
+      assert.deepEqual(Buffer.from((await store.manifest(descriptor)).bytes), Buffer.from(bytes));
+    },
+  },
+  {
     name: "can be probed where it lets itself, and holds nothing afterwards",
     async run(store) {
       assert.ok(["allowed", "unknown", undefined].includes(await store.probe?.()));

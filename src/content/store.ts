@@ -94,6 +94,8 @@ export interface TargetFacts {
   readonly maxBlobBytes?: number;
   /** No rule of its own keeps a tag where it is. */
   readonly movesTags?: true;
+  /** Deleting a tag leaves the manifest and its other tags: somebody has tried. */
+  readonly deletesTagsAlone?: true;
   /** As its last answer told. */
   readonly pullQuota?: PullQuota;
 }
@@ -129,6 +131,13 @@ export interface Target {
    * @throws `blob_unknown` with `context.missing` where the store says that children are missing; `tag_immutable`.
    */
   pushManifest(manifest: ManifestToPush, options?: PushManifestOptions): Promise<void>;
+  /**
+   * Takes a tag away; one that is not there counts as taken away. What else goes is the store's affair: see
+   * `TargetFacts.deletesTagsAlone`.
+   *
+   * @throws WaybillError `unsupported` where tags cannot be deleted.
+   */
+  deleteTag?(tag: string, options?: CallOptions): Promise<void>;
 }
 
 /** The exact bytes and what they are; `descriptor.digest` is what the store must acknowledge. */

@@ -84,14 +84,23 @@ export function annotation({ descriptor }: Entry, name: string): string | undefi
   return annotations && Object.hasOwn(annotations, name) ? annotations[name] : undefined;
 }
 
+function isNamed(entry: Entry, tag: string): boolean {
+  return annotation(entry, names.image) === tag || annotation(entry, names.ref) === tag;
+}
+
 /** `tag` names `descriptor` and nothing else any more. The same listing where that is so already. */
 export function withTag(listing: Listing, descriptor: Descriptor, tag: string): Listing {
-  const named = listing.entries.filter(
-    (entry) => annotation(entry, names.image) === tag || annotation(entry, names.ref) === tag,
-  );
+  const named = listing.entries.filter((entry) => isNamed(entry, tag));
   const wanted = makeEntry(descriptor, [[names.ref, tag]]);
   if (named.length === 1 && named[0] && goJson(named[0].raw) === goJson(wanted.raw)) return listing;
   return { ...listing, entries: [...listing.entries.filter((entry) => !named.includes(entry)), wanted] };
+}
+
+/** Nothing is named `tag` any more; what was stays a root. The same listing where nothing is. */
+export function withoutTag(listing: Listing, tag: string): Listing {
+  const named = listing.entries.filter((entry) => isNamed(entry, tag));
+  const others: Listing = { ...listing, entries: listing.entries.filter((entry) => !named.includes(entry)) };
+  return named.length === 0 ? listing : named.reduce((left, { descriptor }) => withRoot(left, descriptor), others);
 }
 
 /** `descriptor` is a root; it gets an entry without a name unless it has one already. */

@@ -7,7 +7,7 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { folderOf } from "./blobs.ts";
-import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, type Listing } from "./entries.ts";
+import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, withoutTag, type Listing } from "./entries.ts";
 import { replaceFile, syncFolder } from "./files.ts";
 import { once } from "./index-file.ts";
 import { prepare, type Layout } from "./folder.ts";
@@ -28,7 +28,7 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
     await replaceFile(layout.files, layout.blobs.pathOf(digest), body, { ...options, mark: layout.mark });
   };
   return {
-    facts: () => ({ movesTags: true }),
+    facts: () => ({ movesTags: true, deletesTagsAlone: true }),
     probe: (options) => probeFolder(layout, options),
     async exists(target, { signal } = {}) {
       signal?.throwIfAborted();
@@ -52,6 +52,11 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       if (!(await holds(layout, manifest))) await write(descriptor.digest, once(bytes), {});
       await list(layout, { ...manifest, descriptor }, options);
       for (const tag of options.tags ?? []) options.onTagged?.(tag);
+    },
+    async deleteTag(tag, options = {}) {
+      // Nothing is made for it: neither a folder nor an index.
+      if (await lookUp(layout, tag, options))
+        await layout.index.update(async (listing) => withoutTag(listing, tag), options);
     },
   };
 }

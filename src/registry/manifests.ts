@@ -9,6 +9,7 @@ import { essence, isManifestType, manifestAccept } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
 import { ask, askToDelete, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { codingOf, decodeBytes } from "./content-encoding.ts";
+import { noteKind } from "./kinds.ts";
 import { problemOf } from "./problem.ts";
 import { notePullQuota } from "./pull-quota.ts";
 
@@ -61,6 +62,7 @@ async function requestManifest(
   const request = { method, path: `manifests/${name}`, operation: "manifest", headers: readHeaders } as const;
   const response = await ask(access, { ...request, ...(signal && { signal }) });
   notePullQuota(access, response.headers);
+  noteKind(access, response);
   return response;
 }
 

@@ -1,4 +1,5 @@
 import type { PullQuota } from "../content/store.ts";
+import type { Kind } from "./kinds.ts";
 
 /** What one registry was seen to do during this run. Shared by all repositories of the host; each fact is a hint that saves trips. */
 export interface Quirks {
@@ -12,6 +13,8 @@ export interface Quirks {
   referrersApi: "unknown" | "present" | "absent";
   /** Whether a manifest's PUT takes `?tag=` and answers `OCI-Tag`. */
   multiTag: "unknown" | "yes" | "no";
+  /** As its answers tell. */
+  kind: Kind | undefined;
   /** As its last answer told. */
   pullQuota: PullQuota | undefined;
   /** `n` of list requests; 0 sends none. */
@@ -27,6 +30,7 @@ export function unknownRegistry(): Quirks {
     maxChunkBytes: undefined,
     referrersApi: "unknown",
     multiTag: "unknown",
+    kind: undefined,
     pullQuota: undefined,
     pageSize: 1000,
     told: new Set(),

@@ -1,5 +1,5 @@
 import type { Clock, Random } from "../async/clock.ts";
-import type { CallOptions, Store } from "../content/store.ts";
+import type { CallOptions, Store, TargetFacts } from "../content/store.ts";
 import { drain } from "../http/body.ts";
 import type { Send } from "../http/send.ts";
 import type { Location } from "../spec/reference.ts";
@@ -90,14 +90,9 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
 function openRepository(access: Access): Repository {
   const uploads = openUploads(access);
   const fallback = fallbackTags(access);
-  const { maxManifestBytes, maxBlobBytes } = profileOf(access.host);
   return {
     location: locationOf(access),
-    facts: () => ({
-      maxManifestBytes,
-      ...(maxBlobBytes !== undefined && { maxBlobBytes }),
-      ...(access.quirks.pullQuota && { pullQuota: access.quirks.pullQuota }),
-    }),
+    facts: () => factsOf(access),
     probe: (options) => probePush(access, options),
     resolve: (name, options) => resolveManifest(access, name, options),
     manifest: (target, options) => getManifest(access, target, options),
@@ -119,6 +114,17 @@ function openRepository(access: Access): Repository {
     deleteBlob: (digest, options) => deleteBlob(access, digest, options),
     uploadStatus: (upload, options) => heldBy(access, upload, options),
     cancelUpload: (upload) => cancelSession({ access, place: upload }),
+  };
+}
+
+function factsOf({ host, quirks }: Access): TargetFacts {
+  const { maxManifestBytes, maxBlobBytes } = profileOf(host);
+  const { pullQuota, kind } = quirks;
+  return {
+    maxManifestBytes,
+    ...(maxBlobBytes !== undefined && { maxBlobBytes }),
+    ...(kind?.deletesTagsAlone && { deletesTagsAlone: true }),
+    ...(pullQuota && { pullQuota }),
   };
 }
 

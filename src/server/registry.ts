@@ -70,7 +70,7 @@ export function createRegistry(storage: Storage, options: RegistryOptions = {}):
     });
     return respond(request, {
       ...answer,
-      headers: { "docker-distribution-api-version": "registry/2.0", ...answer.headers },
+      headers: { "docker-distribution-api-version": "registry/2.0", server: "waybill", ...answer.headers },
     });
   };
 }

@@ -7,13 +7,14 @@ import { formatLocation, sameLocation, type Location } from "../spec/reference.t
 import type { Report } from "../telemetry/events.ts";
 import { afterwards } from "./afterwards.ts";
 import { preflightResult, type Looked, type PreflightResult } from "./look.ts";
-import { undo, type Move } from "./rollback.ts";
+import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { Plan, TargetStep } from "./step.ts";
 
 /**
  * What a tag came to. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
- * `rolled-back` names what it named before; `left-behind` is new, names the new content, and was not taken away.
+ * `rolled-back` names what it named before, also where that was nothing; `left-behind` is new, names the new content, and was
+ * not taken away.
  */
 export type TagState = "created" | "moved" | "unchanged" | "failed" | "rolled-back" | "left-behind" | "not-attempted";
 
@@ -24,6 +25,8 @@ export interface TagResult {
   readonly before?: Digest | "absent";
   /** When this run's write was acknowledged, in milliseconds since the epoch. */
   readonly writtenAt?: number;
+  /** What there is to say about a roll-back, such as why a new tag was left behind. May hold a registry's words. */
+  readonly why?: string;
 }
 
 /** What a publish did at one target; true also when it failed. */
@@ -64,7 +67,7 @@ export class Ledger {
   #error: unknown;
   /** Tags whose writing failed, or was cancelled while it was under way. */
   readonly #failed = new Set<string>();
-  readonly #putBack = new Map<string, TagState>();
+  readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
   constructor(looked: Looked, root: Digest, options: LedgerOptions) {
@@ -144,11 +147,12 @@ export class Ledger {
     report({ type: "work-done", ...news });
   }
 
-  /** Puts the tags back that this run has moved and that are still ours. New tags stay and are told as left behind. */
-  async rollBack(): Promise<void> {
-    for (const undone of await undo(this.at, await this.#moves(), this.#options)) {
+  /** Puts the tags back that this run has moved and that are still ours. New ones stay unless they may be deleted. */
+  async rollBack(options: Pick<UndoOptions, "deleteCreated"> = {}): Promise<void> {
+    const siblings = this.#looked.target.tags.filter((tag) => this.#before(tag) === this.#root);
+    for (const undone of await undo(this.at, await this.#moves(), { ...this.#options, ...options, siblings })) {
       if (undone.state === "kept") this.#error ??= undone.error;
-      else this.#putBack.set(undone.tag, undone.state);
+      else this.#undone.set(undone.tag, undone);
     }
   }
 
@@ -185,14 +189,19 @@ export class Ledger {
   async #tagResult(tag: string): Promise<TagResult> {
     const before = this.#before(tag);
     const writtenAt = this.#acknowledged.get(tag);
-    const known = { ...(before !== undefined && { before }), ...(writtenAt !== undefined && { writtenAt }) };
+    const why = this.#undone.get(tag)?.why;
+    const known = {
+      ...(before !== undefined && { before }),
+      ...(writtenAt !== undefined && { writtenAt }),
+      ...(why !== undefined && { why }),
+    };
     return { tag, state: await this.#stateOf(tag), ...known };
   }
 
   async #stateOf(tag: string): Promise<TagState> {
     if (this.#before(tag) === this.#root) return "unchanged";
-    const putBack = this.#putBack.get(tag);
-    if (putBack) return putBack;
+    const undone = this.#undone.get(tag);
+    if (undone) return undone.state;
     if (this.#acknowledged.has(tag)) return this.#writtenState(tag);
     if (!this.#failed.has(tag)) return "not-attempted";
     return (await this.#namesRootNow(tag)) ? this.#writtenState(tag) : "failed";

@@ -85,6 +85,7 @@ describe("parsePublication", () => {
     const policy: Required<PublishPolicy> = {
       onError: "keep-going",
       onTagError: "rollback",
+      deleteCreatedTags: true,
       verify: "full",
       noClobber: true,
       compare: true,

@@ -120,6 +120,7 @@ export const publicationSchema = v.object({
     onError: v.picklist(["abort", "keep-going"]),
     onTagError: v.optional(v.picklist(["finish", "rollback"])),
     verify: v.optional(v.picklist(["ack", "manifests", "full"])),
+    deleteCreatedTags: v.optional(v.boolean()),
     noClobber: v.optional(v.boolean()),
     compare: v.optional(v.boolean()),
     strategy: v.optional(v.picklist(["parallel", "serial"])),

@@ -33,6 +33,8 @@ export interface PublishPolicy {
   readonly onTagError?: "finish" | "rollback";
   /** What is asked for before tags are written. Default: `ack` for one target, `manifests` for several. */
   readonly verify?: "ack" | "manifests" | "full";
+  /** With `rollback`: take new tags away again where the target is known to take nothing else with them. Default: they stay. */
+  readonly deleteCreatedTags?: boolean;
   /** Never move a tag that names something else. */
   readonly noClobber?: boolean;
   /** Something was demanded of what tags name: each is asked for once more before it is written. Implied by `noClobber`. */
@@ -106,7 +108,8 @@ export async function publish(
     const failed = plan.steps.filter(isTagging).filter((step) => outcomes.get(step.id)?.state === "failed");
     const isConcerned = ({ at }: Ledger) =>
       policy.onError === "abort" || failed.some((step) => sameLocation(step.at, at));
-    if (failed.length > 0) await rollBack(ledgers.filter(isConcerned), news);
+    const how = { deleteCreated: policy.deleteCreatedTags === true };
+    if (failed.length > 0) await rollBack(ledgers.filter(isConcerned), how, news);
   }
   const results = await Promise.all(ledgers.map((ledger) => ledger.result()));
   await recording?.end({ state: stateOf(results, options.signal), results });
@@ -132,9 +135,9 @@ function writtenEarlier(entry: Looked | undefined, root: Digest, recording: Reco
   return tags.filter((tag) => entry.before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
 }
 
-async function rollBack(ledgers: readonly Ledger[], news: StepNews): Promise<void> {
+async function rollBack(ledgers: readonly Ledger[], how: { deleteCreated: boolean }, news: StepNews): Promise<void> {
   news.rollingBack(ledgers.map(({ at }) => at));
-  await Promise.all(ledgers.map((ledger) => ledger.rollBack()));
+  await Promise.all(ledgers.map((ledger) => ledger.rollBack(how)));
 }
 
 function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPolicy): Plan {

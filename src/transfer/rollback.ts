@@ -4,6 +4,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import { afterwards } from "./afterwards.ts";
 import { toPush } from "./closure.ts";
+import { deleteCreated } from "./delete-created.ts";
 
 /** A tag that a publish has moved, or may have. */
 export interface Move {
@@ -15,45 +16,69 @@ export interface Move {
 }
 
 /**
- * What taking a move back came to: it names again what it named before; it was new and names the new content still; somebody
- * else has moved it on, and it is theirs. `kept`: it could not be put back, for `error`.
+ * What taking a move back came to: it names again what it named before, also where that was nothing; it was new and names the
+ * new content still; somebody else has moved it on, and it is theirs. `kept`: it could not be put back, for `error`.
  */
 export type Undone =
-  | { readonly tag: string; readonly state: "rolled-back" | "left-behind" | "failed" }
+  | { readonly tag: string; readonly state: "rolled-back" | "left-behind" | "failed"; readonly why?: string }
   | { readonly tag: string; readonly state: "kept"; readonly error: unknown };
 
 export interface UndoOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
+  /** Take tags away that named nothing before, where the store is known to take nothing else with them. Default: they stay. */
+  readonly deleteCreated?: boolean;
+  /** Tags of the target beside `moves` that may name the same, and must do so afterwards; default none. */
+  readonly siblings?: readonly string[];
 }
 
-/** Puts the tags of one target back, one after another, where they are still ours. New tags stay. Never rejects. */
+/** Puts the tags of one target back, one after another, where they are still ours. Never rejects. */
 export async function undo(at: Location, moves: readonly Move[], options: UndoOptions): Promise<readonly Undone[]> {
+  const { siblings = [] } = options;
   const undone: Undone[] = [];
-  for (const move of moves) undone.push(await undoOne(at, move, options));
+  for (const move of moves) {
+    const others = [...siblings, ...moves.map(({ tag }) => tag)].filter((tag) => tag !== move.tag);
+    undone.push(await undoOne(at, move, { ...options, siblings: others }));
+  }
   return undone;
 }
 
-async function undoOne(at: Location, move: Move, { open, clock }: UndoOptions): Promise<Undone> {
+async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
+  const { open, clock } = options;
   const { tag, before } = move;
-  if (before === "absent") return { tag, state: "left-behind" };
+  if (before === "absent" && !options.deleteCreated) return { tag, state: "left-behind", why: notAsked };
   try {
-    const putBack = async (signal: AbortSignal) => restore(await open(at), { ...move, before }, { signal });
-    return { tag, state: await afterwards(clock, at, putBack) };
+    const putBack = async (signal: AbortSignal) => restore(await open(at), move, { ...options, signal });
+    return { tag, ...(await afterwards(clock, at, putBack)) };
   } catch (error) {
-    return { tag, state: "kept", error };
+    return before === "absent" ? { tag, state: "left-behind", why: messageOf(error) } : { tag, state: "kept", error };
   }
 }
 
+const notAsked = "it is new: see --delete-created-tags";
+
+type Restored = { readonly state: "rolled-back" | "left-behind" | "failed"; readonly why?: string };
+
 async function restore(
   store: Store,
-  { tag, before, ours }: Move & { readonly before: Digest },
-  call: CallOptions,
-): Promise<"rolled-back" | "failed"> {
+  { tag, before, ours }: Move,
+  { siblings = [], signal }: UndoOptions & CallOptions,
+): Promise<Restored> {
+  const call = signal ? { signal } : {};
   const now = (await store.tagged(tag, call))?.digest;
+  if (now === undefined && before === "absent")
+    return { state: "left-behind", why: "it is not seen there: it may be gone" };
   // Somebody else's move is not ours to undo.
-  if (now !== ours) return now === before ? "rolled-back" : "failed";
+  if (now !== ours) return { state: now === before ? "rolled-back" : "failed" };
+  if (before === "absent") {
+    const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, call);
+    return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
+  }
   const old = await store.manifest(before, call);
   await store.pushManifest(toPush(old), { ...call, tags: [tag] });
-  return "rolled-back";
+  return { state: "rolled-back" };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "no reason given";
 }

@@ -35,6 +35,8 @@ export interface CreateRequest {
   readonly onError?: PublishPolicy["onError"];
   /** When a tag cannot be written; default `finish`: the other targets get theirs. */
   readonly onTagError?: PublishPolicy["onTagError"];
+  /** With `rollback`: take tags away again that named nothing before, where the target takes nothing else with them. */
+  readonly deleteCreatedTags?: boolean;
   /** Default `ack` for one target, `manifests` for several. */
   readonly verify?: PublishPolicy["verify"];
   /** Never move a tag that names something else. */
@@ -63,12 +65,7 @@ export interface CreateResult {
 export async function create(given: CreateRequest, context: Context): Promise<CreateResult> {
   const request = withDefaults(given);
   const referrers = parseReferrersPolicy(request.referrers);
-  if (request.sources.length + request.files.length === 0) {
-    throw new WaybillError("invalid_argument", "no sources specified");
-  }
-  if (request.tags.length === 0 && !request.dryRun) {
-    throw new WaybillError("invalid_argument", "can't push with no tags specified, please set --tag or --dry-run");
-  }
+  requireSense(request);
   const references = request.tags.map((tag) => parseReference(tag));
   const targets = groupByLocation(references);
   context.announce({ pull: sourceLocations(request), push: targets.map((target) => target.at) });
@@ -98,8 +95,20 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
 }
 
 function policyOf(request: CreateRequest, compare: boolean): PublishPolicy {
-  const { onError = "abort", onTagError = "finish", verify, noClobber = false, strategy = "parallel" } = request;
-  return { onError, onTagError, noClobber, compare, strategy, ...(verify && { verify }) };
+  const { onError = "abort", onTagError = "finish", deleteCreatedTags = false } = request;
+  const { verify, noClobber = false, strategy = "parallel" } = request;
+  return { onError, onTagError, deleteCreatedTags, noClobber, compare, strategy, ...(verify && { verify }) };
+}
+
+/** @throws WaybillError `invalid_argument` for what cannot be meant. The first two sentences are buildx's. */
+function requireSense({ sources, files, tags, dryRun, ...request }: ReturnType<typeof withDefaults>): void {
+  const refuse = (message: string) => {
+    throw new WaybillError("invalid_argument", message);
+  };
+  if (sources.length + files.length === 0) refuse("no sources specified");
+  if (tags.length === 0 && !dryRun) refuse("can't push with no tags specified, please set --tag or --dry-run");
+  if (request.deleteCreatedTags && request.onTagError !== "rollback")
+    refuse("--delete-created-tags needs --on-tag-error rollback: nothing else takes a tag back");
 }
 
 function withDefaults(request: CreateRequest) {

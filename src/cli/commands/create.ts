@@ -99,6 +99,11 @@ function addPublishOptions(command: Command): void {
     "When a tag cannot be written: finish (the other targets get theirs) or rollback (tags that were moved are put back) (default: finish)",
     ["finish", "rollback"],
   );
+  addSwitch(
+    command,
+    "--delete-created-tags",
+    "With --on-tag-error rollback: delete tags again that named nothing before, where the registry is known to delete nothing else with a tag",
+  );
   addChoice(
     command,
     "--strategy <order>",

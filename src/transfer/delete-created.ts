@@ -1,0 +1,52 @@
+import type { CallOptions, Store } from "../content/store.ts";
+import type { Digest } from "../spec/digest.ts";
+import { toPush } from "./closure.ts";
+
+/** A tag that named nothing before the publish. */
+export interface CreatedTag {
+  readonly tag: string;
+  /** What it was made to name. */
+  readonly ours: Digest;
+  /** Other tags of the target, which may name the same. */
+  readonly siblings: readonly string[];
+}
+
+/** Whether the tag is gone, and what there is to say about it. */
+export type Deletion =
+  | { readonly isGone: true; readonly why?: string }
+  | { readonly isGone: false; readonly why: string };
+
+/**
+ * Takes a tag away that the publish has made, where it is proved that nothing else goes with it. Looks afterwards whether the
+ * image and its other tags are there, and puts them back where they are not.
+ *
+ * @throws WaybillError where they could not be put back, or not be asked for.
+ */
+export async function deleteCreated(
+  store: Store,
+  { tag, ours, siblings }: CreatedTag,
+  call: CallOptions,
+): Promise<Deletion> {
+  if (!store.deleteTag || !store.facts?.().deletesTagsAlone) return { isGone: false, why: unproved };
+  const image = await store.manifest(ours, call);
+  const before = await namingIt(store, siblings, ours, call);
+  try {
+    await store.deleteTag(tag, call);
+  } catch (error) {
+    return { isGone: false, why: error instanceof Error ? error.message : "it could not be deleted" };
+  }
+  if ((await store.tagged(tag, call)) !== undefined)
+    return { isGone: false, why: "it was deleted, and is still there" };
+  const after = await namingIt(store, siblings, ours, call);
+  const lost = before.filter((sibling) => !after.includes(sibling));
+  if (lost.length === 0 && (await store.exists(image.descriptor, call))) return { isGone: true };
+  await store.pushManifest(toPush(image), { ...call, tags: lost });
+  return { isGone: true, why: `${["the image", ...lost].join(", ")} went with it, and had to be put back` };
+}
+
+const unproved = "what this registry takes away with a tag is not known: see docs/registries.md";
+
+async function namingIt(store: Store, tags: readonly string[], ours: Digest, call: CallOptions): Promise<string[]> {
+  const named = await Promise.all(tags.map(async (tag) => ({ tag, digest: (await store.tagged(tag, call))?.digest })));
+  return named.filter(({ digest }) => digest === ours).map(({ tag }) => tag);
+}
