@@ -1,7 +1,7 @@
 import type { Clock } from "../async/clock.ts";
 import { createLanes, type Lanes } from "../async/lanes.ts";
 import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
-import { hasCode, inContext, type ErrorContext } from "../errors.ts";
+import { inContext, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
@@ -10,6 +10,7 @@ import { graceAfter } from "./grace.ts";
 import { blobName, type Recording } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
+import { pushRepairing } from "./repair.ts";
 import type { Perform, StepResult } from "./run.ts";
 import type { CompareStep, StageStep, TagStep, TargetStep } from "./step.ts";
 import { confirmTags, tagsToWrite, verifyPresence, type Comparison } from "./tagging.ts";
@@ -35,14 +36,13 @@ export interface PerformOptions {
 
 type Settings = Omit<PerformOptions, "blobsInFlight"> & {
   readonly queueOf: (at: Location) => Lanes;
+  /** What this run has brought to a target: it is there, whether or not the target shows it already. */
+  readonly broughtTo: (at: Location) => Set<Digest>;
   /** What was seen when targets' tags were last compared, by target. */
   readonly comparisons: Map<string, Comparison>;
 };
 type Call = { readonly signal: AbortSignal };
 type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable };
-
-/** Most times that a manifest is pushed again because its registry says that it lacks content. */
-const repairRounds = 3;
 
 /** Performs steps on real stores. */
 export function performOn(options: PerformOptions): Perform {
@@ -54,7 +54,14 @@ export function performOn(options: PerformOptions): Perform {
     queues.set(name, queue);
     return queue;
   };
-  const settings: Settings = { ...options, queueOf, comparisons: new Map() };
+  const brought = new Map<string, Set<Digest>>();
+  const broughtTo = (at: Location) => {
+    const name = formatLocation(at);
+    const digests = brought.get(name) ?? new Set();
+    brought.set(name, digests);
+    return digests;
+  };
+  const settings: Settings = { ...options, queueOf, broughtTo, comparisons: new Map() };
   return (step, call) => performStep(step, settings, call);
 }
 
@@ -132,17 +139,17 @@ async function pushManifest(
     throw new TypeError(`Step "${step.id}" speaks of a manifest that its closure does not hold`);
   }
   const target = await settings.open(step.at);
-  for (let round = 0; ; round++) {
-    try {
-      return await target.pushManifest(node.manifest, options);
-    } catch (error) {
-      if (!hasCode(error, "blob_unknown") || round === repairRounds) throw error;
-      const named = node.children.filter((digest) => error.context.missing?.includes(digest));
-      // Children go by digest: the tags are the root's alone.
-      const { signal } = options;
-      await bringAgain(named.length > 0 ? named : node.children, target, settings, { signal });
-    }
-  }
+  const { signal } = options;
+  const brought = settings.broughtTo(step.at);
+  await pushRepairing(() => target.pushManifest(node.manifest, options), {
+    children: node.children,
+    isBrought: (digest) => brought.has(digest),
+    // Children go by digest: the tags are the root's alone.
+    bringAgain: (digests) => bringAgain(digests, target, settings, { signal }),
+    clock: settings.clock,
+    signal,
+  });
+  brought.add(step.content.digest);
 }
 
 async function bringAgain(digests: readonly Digest[], target: Store, settings: Settings, call: Call): Promise<void> {
@@ -185,6 +192,7 @@ async function sendBlob(
     const session = sessionOf(blob.digest, target, settings);
     const watched = repeatsOf(body, onAgain);
     const outcome = await target.pushBlob(blob, watched, { ...call, ...session, onProgress, mountFrom: from });
+    if (outcome !== "existed") settings.broughtTo(target.location).add(blob.digest);
     report({ ...news, type: "content-done", outcome, at: clock.now() });
     return outcome;
   } catch (error) {

@@ -236,6 +236,33 @@ describe("publish", () => {
     expect(target.shelf.tags.get("1")).toBe(image.descriptor.digest);
   });
 
+  test("waits for a registry that does not count what it was just sent, and sends none of it twice", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const image = await pushImage(source, { tags: ["1"] });
+    const missing = image.document.kind === "image" ? [image.document.layers[0]!.digest] : [];
+    const log: string[] = [];
+    const recording = recorded(target, log);
+    let refusals = 3;
+    const late: Store = {
+      ...recording,
+      pushManifest: async (manifest, options) => {
+        if (refusals-- > 0) throw new WaybillError("blob_unknown", "Cannot push manifest: 404", { missing });
+        return recording.pushManifest(manifest, options);
+      },
+    };
+
+    const { results } = await publishTo(image, [{ at: target.location, tags: ["1"] }], {
+      source,
+      stores: [late],
+      clock: "moves on",
+    });
+
+    expect(results[0]?.error).toBeUndefined();
+    expect(target.shelf.tags.get("1")).toBe(image.descriptor.digest);
+    expect(new Set(log).size).toBe(log.length);
+  });
+
   test("sends a child again by its digest only, never under the tag that its parent is for", async () => {
     const source = createMemoryStore("source");
     const target = createMemoryStore("target");
@@ -253,7 +280,11 @@ describe("publish", () => {
           : target.pushManifest(manifest, options),
     };
 
-    const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], { source, stores: [refusing] });
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], {
+      source,
+      stores: [refusing],
+      clock: "moves on",
+    });
 
     expect(results[0]).toMatchObject({ error: { code: "blob_unknown" }, tags: [{ tag: "1", state: "failed" }] });
     expect(target.shelf.tags.has("1")).toBe(false);

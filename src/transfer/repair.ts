@@ -1,0 +1,48 @@
+import { sleep, type Clock } from "../async/clock.ts";
+import { hasCode } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+
+/** Most times that content is brought again because its registry says that it lacks it. */
+const mostRounds = 3;
+/** How long a registry may take until it counts what this run has brought as there, in milliseconds. */
+const lagMs = 30_000;
+
+export interface Repair {
+  /** What the manifest needs directly. */
+  readonly children: readonly Digest[];
+  /** Whether this run has brought `digest` to the target, and had that acknowledged. */
+  readonly isBrought: (digest: Digest) => boolean;
+  /** Brings content again, whatever the target says of its presence. */
+  readonly bringAgain: (digests: readonly Digest[]) => Promise<void>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Pushes a manifest by `push`. Where the registry says that content is missing: what this run has brought is there and not shown
+ * yet, so that asking again in a while, for half a minute, is enough; what was found there at first has gone in the
+ * meantime and is brought again, three times at most.
+ *
+ * @throws what `push` throws; `blob_unknown` when nothing helps.
+ */
+export async function pushRepairing(push: () => Promise<void>, repair: Repair): Promise<void> {
+  const { children, isBrought, bringAgain, clock, signal } = repair;
+  const until = clock.now() + lagMs;
+  let waitMs = 250;
+  for (let round = 0; ;) {
+    try {
+      return await push();
+    } catch (error) {
+      if (!hasCode(error, "blob_unknown")) throw error;
+      const named = children.filter((digest) => error.context.missing?.includes(digest));
+      const missing = named.length > 0 ? named : children;
+      if (missing.every(isBrought) && clock.now() + waitMs <= until) {
+        await sleep(clock, waitMs, signal);
+        waitMs *= 2;
+      } else {
+        if (round++ === mostRounds) throw error;
+        await bringAgain(missing);
+      }
+    }
+  }
+}
