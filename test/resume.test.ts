@@ -202,6 +202,24 @@ test("rollback puts back what a publish has moved, leaves what was new, and says
   expect(untruths({ targets: results } as CreateResult, at)).toEqual([]);
 });
 
+test("rollback takes new tags away where it is asked to and nothing else goes with them", async () => {
+  const at = await makeCase();
+  const first = await newProcess(at);
+  await first.simulation.settle(publishWith(first.simulation, first.context));
+  const [run] = await listRuns(folder);
+
+  const { simulation, context } = await newProcess(at);
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { deleteCreated: true }));
+  expect(plan.map(({ tags }) => tags.map(({ tag, move }) => `${tag} ${move}`))).toEqual([
+    ["1 put-back", "latest delete"],
+    ["1 delete", "latest delete"],
+  ]);
+  const results = await simulation.settle(rollback(plan, at.root, context));
+
+  expect(new Set(results.flatMap(({ tags }) => tags.map(({ state }) => state)))).toEqual(new Set(["rolled-back"]));
+  expect(untouched(at, 0) && untouched(at, 1)).toBe(true);
+});
+
 test("rollback does not touch a tag that names something else by now, nor one that no run has written", async () => {
   const at = await makeCase();
   await dieIn(at, 25);

@@ -2,6 +2,7 @@ import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { TagState, TargetResult } from "./ledger.ts";
+import type { PreflightResult } from "./look.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
 
@@ -37,6 +38,7 @@ export interface TargetReport {
   /** Not tagged, or given up, because another target failed. */
   readonly heldBack?: true;
   readonly error?: ErrorReport;
+  readonly preflight?: PreflightResult;
 }
 
 export interface TagReport {
@@ -46,6 +48,8 @@ export interface TagReport {
   readonly before?: Digest | null;
   /** What it names now; null: nothing. Absent: nobody can know. */
   readonly after?: Digest | null;
+  /** What there is to say about a roll-back, such as why a new tag was left behind. */
+  readonly why?: string;
   /** The write of this tag had begun when this was written. */
   readonly isBeingWritten?: true;
 }
@@ -122,11 +126,12 @@ function headOf(publication: Publication | undefined, state: PublishReport["stat
 export function targetReports(results: readonly TargetResult[], root: Digest | undefined): readonly TargetReport[] {
   return results.map((result) => ({
     target: formatLocation(result.at),
-    tags: result.tags.map(({ tag, state, before }) => ({
+    tags: result.tags.map(({ tag, state, before, why }) => ({
       tag,
       state,
       ...beforeOf(before),
       ...afterOf(state, { before, root }),
+      ...(why !== undefined && { why }),
     })),
     sentBytes: result.sentBytes,
     mountedBytes: result.mountedBytes,
@@ -134,6 +139,7 @@ export function targetReports(results: readonly TargetResult[], root: Digest | u
     durationMs: result.durationMs,
     ...(result.heldBack && { heldBack: true as const }),
     ...(result.error !== undefined && { error: errorReport(result.error) }),
+    ...(result.preflight && { preflight: result.preflight }),
   }));
 }
 

@@ -16,14 +16,19 @@ export interface RollbackTarget {
 }
 
 /**
- * One tag: `put-back` names what it named before again; `left` was new, and is not taken away; `untouched` does not name what was
- * published, so that it is not ours to move.
+ * One tag: `put-back` names what it named before again; `delete` was new and is taken away; `left` was new, and is not;
+ * `untouched` does not name what was published, so that it is not ours to move.
  */
 export interface RollbackTag {
   readonly tag: string;
-  readonly move: "put-back" | "left" | "untouched";
+  readonly move: "put-back" | "delete" | "left" | "untouched";
   readonly before: Digest | "absent";
   readonly now?: Digest | "absent";
+}
+
+export interface RollbackOptions {
+  /** Take tags away that were new, where the target is known to take nothing else with them. Default false. */
+  readonly deleteCreated?: boolean;
 }
 
 /** What undoing would do. Asks every registry what the tags name now; changes nothing. */
@@ -31,6 +36,7 @@ export async function planRollback(
   publication: Publication,
   { written }: Pick<Earlier, "written">,
   context: Context,
+  { deleteCreated = false }: RollbackOptions = {},
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
   context.announce({ pull: [], push: targets.map(({ at }) => at) });
@@ -42,11 +48,11 @@ export async function planRollback(
     const ours = entry.target.tags.filter(
       (tag) => written.has(tagName(at, tag)) && before[tag] !== publication.root.digest,
     );
+    const deletes = deleteCreated && entry.facts.deletesTagsAlone === true;
+    const root = publication.root.digest;
     return {
       at,
-      tags: ours.flatMap((tag) =>
-        moveOf(tag, { before: before[tag], now: entry.before[tag], root: publication.root.digest }),
-      ),
+      tags: ours.flatMap((tag) => moveOf(tag, { before: before[tag], now: entry.before[tag], root, deletes })),
     };
   });
 }
@@ -57,14 +63,16 @@ function moveOf(
     before,
     now,
     root,
+    deletes,
   }: {
     readonly before: Digest | "absent" | undefined;
     readonly now: Digest | "absent" | undefined;
     readonly root: Digest;
+    readonly deletes: boolean;
   },
 ): RollbackTag[] {
   if (before === undefined) return [];
-  const move = now !== root ? "untouched" : before === "absent" ? "left" : "put-back";
+  const move = now !== root ? "untouched" : before !== "absent" ? "put-back" : deletes ? "delete" : "left";
   return [{ tag, move, before, ...(now !== undefined && { now }) }];
 }
 
@@ -78,13 +86,15 @@ export function rollback(
 }
 
 async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {
+  const deleteCreated = target.tags.some(({ move }) => move === "delete");
   const startedAt = context.clock.now();
   const moves = target.tags.map(({ tag, before }): Move => ({ tag, before, ours: root }));
-  const undone = "error" in target ? [] : await undo(target.at, moves, context);
+  const undone = "error" in target ? [] : await undo(target.at, moves, { ...context, deleteCreated });
   const states = undone.map((one): TagResult & { error?: unknown } => {
     const before = target.tags.find(({ tag }) => tag === one.tag)?.before;
     const known = { tag: one.tag, ...(before !== undefined && { before }) };
-    return one.state === "kept" ? { ...known, state: "failed", error: one.error } : { ...known, state: one.state };
+    if (one.state === "kept") return { ...known, state: "failed", error: one.error };
+    return { ...known, state: one.state, ...(one.why !== undefined && { why: one.why }) };
   });
   const error = target.error ?? states.find((state) => state.error !== undefined)?.error;
   return {

@@ -26,6 +26,7 @@ import { stateFolder } from "../state-folder.ts";
 
 interface RollbackFlags extends RegistryFlags {
   readonly yes?: boolean;
+  readonly deleteCreatedTags?: boolean;
   readonly state?: string;
 }
 
@@ -34,7 +35,7 @@ export function rollbackCommand(path: string, host: Host): Command {
   const command = newCommand(path, host)
     .usage("[OPTIONS] [ID|FILE]")
     .description(
-      "Make the tags that a publish has moved name again what they named before. Tags that were new stay, and tags that somebody has moved since are left alone",
+      "Make the tags that a publish has moved name again what they named before. Tags that were new stay unless --delete-created-tags is given, and tags that somebody has moved since are left alone",
     )
     .argument(
       "[run]",
@@ -42,6 +43,11 @@ export function rollbackCommand(path: string, host: Host): Command {
     );
   command.optionsGroup("Rolling back:");
   addSwitch(command, "-y, --yes", "Do not ask; needed where nobody can be asked");
+  addSwitch(
+    command,
+    "--delete-created-tags",
+    "Delete tags that were new, where the registry is known to delete nothing else with a tag",
+  );
   addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)", asText);
   addReachOptions(command);
   addCommonOptions(command);
@@ -59,7 +65,9 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
   await inShow({ ...flags, quiet: true }, host, async (show) => {
     const { recorder } = await openRecorder(recordFlags(flags, recorded), host, { ...recorded, news: show.report });
     await using context = await openCommandContext(flags, host, show.report, recorder);
-    const plan = await planRollback(recorded.publication, recorded.earlier, context);
+    const plan = await planRollback(recorded.publication, recorded.earlier, context, {
+      deleteCreated: flags.deleteCreatedTags === true,
+    });
     host.stderr.write(planText(plan));
     if (!plan.some(hasMoves)) return requireNothingLeft(plan);
     await requireYes(flags, host);
@@ -76,7 +84,7 @@ function recordFlags({ state }: RollbackFlags, { report }: Recorded) {
 }
 
 function hasMoves({ tags }: RollbackTarget): boolean {
-  return tags.some(({ move }) => move === "put-back");
+  return tags.some(({ move }) => move === "put-back" || move === "delete");
 }
 
 async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
@@ -93,6 +101,7 @@ async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
 
 const moves: Readonly<Record<RollbackTag["move"], string>> = {
   "put-back": "put back to",
+  delete: "is deleted: it was new",
   left: "stays: it was new",
   untouched: "not ours any more: stays",
 };
@@ -115,10 +124,11 @@ function planText(plan: readonly RollbackTarget[]): string {
 
 function resultText(results: readonly TargetResult[]): string {
   const rows = results.flatMap(({ at, tags }) =>
-    tags.map(({ tag, state, before }) => [
+    tags.map(({ tag, state, before, why }) => [
       `${formatLocation(at)}:${tag}`,
       state.replace("-", " "),
       before === undefined ? "" : before === "absent" ? "(was absent)" : before,
+      ...(why === undefined ? [] : [why]),
     ]),
   );
   return tableText(rows);
