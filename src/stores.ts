@@ -9,7 +9,7 @@ import { followRedirects } from "./http/redirect.ts";
 import { retry } from "./http/retry.ts";
 import { intercept, type Interceptor, type Send } from "./http/send.ts";
 import { throttle } from "./http/throttle.ts";
-import { trace } from "./http/trace.ts";
+import { traceAttempts, traceRequests } from "./http/trace.ts";
 import { reportWarnings } from "./http/warnings.ts";
 import { wholeAnswers } from "./http/whole.ts";
 import { authorize } from "./registry/auth/authorize.ts";
@@ -55,6 +55,8 @@ export interface StoresOptions {
   readonly chunkSizeBytes?: number;
   /** How often a request is sent at most; default 12. */
   readonly attempts?: number;
+  /** Whether each HTTP attempt is reported, as an `http` event; costs a little for each. Default true. */
+  readonly reportAttempts?: boolean;
   /** The longest `Retry-After` that is followed; default 120,000. */
   readonly maxRetryAfterMs?: number;
   /** Most descriptors in one manifest; default 5,000. */
@@ -103,7 +105,9 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const granted = grantedByTokens();
   const network: Network & Partial<SocketNetwork> = options.network ?? openNetwork(options, builder);
   const wire = options.observe ? options.observe(network.send) : network.send;
-  const wrapped = intercept(wire, ...interceptors(options, { credentials, places, scopes, granted }));
+  const tracing = options.reportAttempts === false ? [] : [traceAttempts(options)];
+  const parts = { credentials, places, scopes, granted, tracing };
+  const wrapped = intercept(wire, ...interceptors(options, parts));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
   const mayMount = oneAccount({ credentials, scopesFor });
@@ -126,7 +130,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     announce: (access) => noteScopes(scopes, access),
     registry: (host) => registries(host),
     send: wrapped,
-    bareSend: intercept(wire, followRedirects(), throttle(options), trace(options)),
+    bareSend: intercept(wire, followRedirects(), ...tracing, throttle(options)),
     endpoints: places,
     ...(network.inspect && { inspect: network.inspect }),
     [Symbol.asyncDispose]: () => network.close(),
@@ -151,12 +155,15 @@ interface Parts {
   readonly places: Endpoints;
   readonly scopes: ReadonlyMap<string, readonly string[]>;
   readonly granted: GrantedByTokens;
+  /** Empty where nobody wants to know of attempts. */
+  readonly tracing: readonly Interceptor[];
 }
 
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
-  const { credentials, places, scopes, granted } = parts;
+  const { credentials, places, scopes, granted, tracing } = parts;
   return [
+    ...(tracing.length > 0 ? [traceRequests()] : []),
     reportWarnings(options),
     retry(options),
     wholeAnswers(),
@@ -169,8 +176,8 @@ function interceptors(options: StoresOptions, parts: Parts): readonly Intercepto
     }),
     withoutEchoes({ secrets: proxyPasswords(options.env) }),
     followRedirects(),
+    ...tracing,
     throttle({ ...options, ownLoad: eventLoopLoad(options.clock) }),
-    trace(options),
   ];
 }
 

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** The same with fractions, for measuring; default `now`. */
+  precise?(): number;
   /** Calls `callback` once after `delayMs`; the returned function takes that back and is safe to call twice. */
   after(delayMs: number, callback: () => void): () => void;
 }
@@ -29,13 +31,36 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** The time with fractions of a millisecond, where the clock has them. */
+export function preciseNow(clock: Clock): number {
+  return clock.precise?.() ?? clock.now();
+}
+
 /** The machine's own clock. Timers do not keep the process alive on their own when `unref` is set. */
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
+    precise: followingWall(
+      () => performance.now(),
+      () => Date.now(),
+    ),
     after(delayMs, callback) {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
+  };
+}
+
+/** How far the fine clock may run away from the wall clock, which people set and machines wake up to, in milliseconds. */
+const mostDriftMs = 20;
+
+/** The wall clock's time in the steps of the finer `ticks`, which know nothing of dates. */
+export function followingWall(ticks: () => number, wall: () => number): () => number {
+  let offset = wall() - ticks();
+  return () => {
+    const now = ticks();
+    const date = wall();
+    if (Math.abs(offset + now - date) > mostDriftMs) offset = date - now;
+    return offset + now;
   };
 }

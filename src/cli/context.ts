@@ -34,6 +34,8 @@ export function contextOptions(flags: RegistryFlags, host: Host, report: Report)
     allowPrivate: flags.allowPrivate,
     trustRealms: [...(flags.trustRealm ?? []), ...realmsOf(env["WAYBILL_TRUST_REALMS"] ?? "")],
     http2: flags.http2,
+    // Nobody but --debug shows them.
+    reportAttempts: flags.debug === true,
     chunkSizeBytes: flags.chunkSize,
     maxRetryAfterMs: flags.maxRetryAfter,
     maxDescriptors: flags.maxDescriptors,

@@ -1,19 +1,27 @@
 import type { HttpResponse } from "./send.ts";
 
+/** How a body has ended. */
+export interface BodyEnd {
+  /** Bytes that were handed to its reader. */
+  readonly bytes: number;
+  /** Present where it failed. */
+  readonly error?: unknown;
+}
+
 /**
  * The same response; `then` runs once, as soon as its body has ended in whatever way: read to its end, failed, left early, or
- * disposed of. A response that cannot have a body counts as ended at once.
+ * disposed of.
  */
-export function afterBody(response: HttpResponse, then: () => void): HttpResponse {
+export function afterBody(response: HttpResponse, then: (end: BodyEnd) => void): HttpResponse {
   let called = false;
-  const finish = () => {
+  const finish: Finish = (end) => {
     if (called) return;
     called = true;
-    then();
+    then(end);
   };
-  if (response.status === 204 || response.status === 304 || response.headers.get("content-length") === "0") finish();
+  const seen = { bytes: 0 };
   const body = {
-    [Symbol.asyncIterator]: () => tell(response.body[Symbol.asyncIterator](), finish),
+    [Symbol.asyncIterator]: () => tell(response.body[Symbol.asyncIterator](), seen, finish),
   };
   return {
     status: response.status,
@@ -25,20 +33,23 @@ export function afterBody(response: HttpResponse, then: () => void): HttpRespons
       try {
         await response[Symbol.asyncDispose]();
       } finally {
-        finish();
+        finish(seen);
       }
     },
   };
 }
 
+type Finish = (end: BodyEnd) => void;
+
 /** The same iterator, without a promise of its own for each chunk. */
-function tell(chunks: AsyncIterator<Uint8Array>, finish: () => void): AsyncIterator<Uint8Array> {
+function tell(chunks: AsyncIterator<Uint8Array>, seen: { bytes: number }, finish: Finish): AsyncIterator<Uint8Array> {
   const failed = (error: unknown) => {
-    finish();
+    finish({ ...seen, error });
     throw error;
   };
   const passed = (result: IteratorResult<Uint8Array>) => {
-    if (result.done) finish();
+    if (result.done) finish(seen);
+    else seen.bytes += result.value.byteLength;
     return result;
   };
   return {
@@ -47,7 +58,7 @@ function tell(chunks: AsyncIterator<Uint8Array>, finish: () => void): AsyncItera
       try {
         return (await chunks.return?.(value)) ?? { done: true, value: undefined };
       } finally {
-        finish();
+        finish(seen);
       }
     },
   };

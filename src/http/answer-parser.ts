@@ -3,7 +3,8 @@ import { TextCollector, type Wanted } from "./text-collector.ts";
 
 /** Who is told what an answer holds, in this order: one head, any number of pieces of the body, one end. */
 export interface AnswerSink {
-  /** Informational answers (1xx) are left out. */
+  /** An informational answer (1xx) came before the one that counts. */
+  informed?(status: number): void;
   answered(head: AnswerHead): void;
   /** A view of the bytes that came; nobody else uses them. */
   received(chunk: Uint8Array): void;
@@ -97,7 +98,7 @@ export class AnswerParser {
     const head = parseHead(text, this.#method);
     if (head.status === 101) throw new MalformedAnswer("MALFORMED_ANSWER", "its answer switches protocols unasked");
     // More answers follow an informational one. How many is for the deadline to say.
-    if (head.status < 200) return;
+    if (head.status < 200) return this.#sink.informed?.(head.status);
     this.#begin(head.framing);
     this.#sink.answered(head);
     if (this.#state === "by length" && this.#left === 0) this.#end(isLast);

@@ -87,10 +87,13 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
   end(): void {
     this.#writeHead();
     this.#isEnded = true;
+    if (this.#sizeBytes > 0 && !this.#connection.socket.writableNeedDrain) this.#request.marks?.add("body-sent");
   }
 
   #writeHead(): void {
-    if (this.#head !== undefined) this.#connection.socket.write(this.#head, "latin1");
+    if (this.#head === undefined) return;
+    this.#connection.socket.write(this.#head, "latin1");
+    this.#request.marks?.add("headers-sent");
     this.#head = undefined;
   }
 
@@ -119,7 +122,12 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
     this.#exchange?.receivedAll();
   }
 
+  informed(status: number): void {
+    if (status === 100) this.#request.marks?.add("continue");
+  }
+
   drained(): void {
+    if (this.#isEnded) this.#request.marks?.add("body-sent");
     this.#exchange?.outgoing?.drained();
   }
 

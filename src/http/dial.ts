@@ -3,6 +3,7 @@ import { connect as connectTcp } from "node:net";
 import type { ConnectionOptions, SecureContext } from "node:tls";
 import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
+import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
 import { classOfAddress } from "./address.ts";
 import { AnswerParser } from "./answer-parser.ts";
@@ -37,6 +38,8 @@ export interface DialTarget {
   /** Application protocols to offer in TLS, best first. */
   readonly alpn: readonly string[];
   readonly signal?: AbortSignal | undefined;
+  /** Where name lookup, connecting and the TLS handshake are noted. */
+  readonly marks?: Marks | undefined;
   /** Throws where an address must not be connected to. Through a proxy it sees literal addresses only. */
   readonly check: (address: AddressClass) => void;
 }
@@ -74,7 +77,7 @@ export function dialPlain(target: DialTarget, context: DialContext): Promise<Pla
 }
 
 async function dialStraight(target: DialTarget, context: DialContext): Promise<PlainLine> {
-  const socket = await openTcp(target.url, target.signal, context, target.check);
+  const socket = await openTcp(target, context);
   return { socket, reachedOn: classOfAddress(socket.remoteAddress ?? "") };
 }
 
@@ -88,24 +91,22 @@ async function dialProxy(target: DialTarget, proxy: URL, context: DialContext): 
   }
   const reachedOn = classOfAddress(target.url.hostname);
   if (reachedOn !== undefined) target.check(reachedOn);
-  const plain = await openTcp(proxy, target.signal, context, () => undefined);
+  const { signal, marks } = target;
+  const plain = await openTcp({ url: proxy, signal, marks, check: () => undefined }, context);
   const socket =
     proxy.protocol === "https:"
-      ? await secure(plain, { url: proxy, alpn: ["http/1.1"], signal: target.signal }, context)
+      ? await secure(plain, { url: proxy, alpn: ["http/1.1"], signal, marks }, context)
       : plain;
   if (target.url.protocol === "https:") return { socket: await tunnel(socket, target, proxy, context), reachedOn };
   return { socket, reachedOn };
 }
 
-async function openTcp(
-  url: URL,
-  signal: AbortSignal | undefined,
-  context: DialContext,
-  check: (address: AddressClass) => void,
-): Promise<Socket> {
-  const { clock, deadlines } = context;
-  const addresses = await resolveHost(url.hostname, context.lookup, { clock, delayMs: deadlines.dnsMs, signal }, check);
-  const limits: PhaseLimits = { clock, delayMs: deadlines.connectMs, signal };
+async function openTcp(target: Omit<DialTarget, "alpn">, context: DialContext): Promise<Socket> {
+  const { url, signal, marks, check } = target;
+  const { clock, deadlines, lookup } = context;
+  const common = { clock, signal, marks };
+  const addresses = await resolveHost(url.hostname, lookup, { ...common, delayMs: deadlines.dnsMs }, check);
+  const limits: PhaseLimits = { ...common, delayMs: deadlines.connectMs };
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: portOf(url),
@@ -129,7 +130,7 @@ async function openTcp(
   });
 }
 
-type SecureTarget = Pick<DialTarget, "url" | "alpn" | "signal">;
+type SecureTarget = Pick<DialTarget, "url" | "alpn" | "signal" | "marks">;
 
 async function secure(plain: Socket, target: SecureTarget, context: DialContext): Promise<Socket & { alpn: string }> {
   const { connect, createSecureContext } = await import("node:tls");
@@ -137,7 +138,8 @@ async function secure(plain: Socket, target: SecureTarget, context: DialContext)
     plain.destroy();
     throw error;
   });
-  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.tlsMs, signal: target.signal };
+  const { signal, marks } = target;
+  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.tlsMs, signal, marks };
   return phase("tls", limits, (done, fail) => {
     const socket = connect({ ...options, ALPNProtocols: [...target.alpn] });
     socket.on("error", fail);
@@ -176,7 +178,8 @@ export async function tlsOptions(
 /** Asks the proxy for a way through. The answer has the connect deadline. */
 function tunnel(socket: Socket, target: DialTarget, proxy: URL, context: DialContext): Promise<Socket> {
   const authority = `${target.url.hostname}:${portOf(target.url)}`;
-  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.connectMs, signal: target.signal };
+  const { signal, marks } = target;
+  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.connectMs, signal, marks };
   return phase<Socket>("connect", limits, (done, fail) => {
     const parser = new AnswerParser("CONNECT", {
       answered: ({ status }) => void (status !== 200 && fail(proxyRefusal(proxy, status))),

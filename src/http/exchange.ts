@@ -106,6 +106,7 @@ export class Exchange {
 
   /** The response's headers are here: it wins over everything that happens to the request from now on. */
   respond(head: ResponseHead): void {
+    this.#request.marks?.add("first-byte");
     if (this.#state !== "open") return this.#context.onLate();
     this.#state = "answered";
     const early = this.outgoing !== undefined && !this.outgoing.complete;
@@ -115,7 +116,10 @@ export class Exchange {
       pause: () => this.#wire.pause(),
       resume: () => this.#wire.resume(),
       abandon: () => void this.#wire.destroy(),
-      onEnd: (complete) => this.#end(complete && !early),
+      onEnd: (complete) => {
+        if (complete) this.#request.marks?.add("last-byte");
+        this.#end(complete && !early);
+      },
       describe: (error) => bodyError(this.#request, error),
     });
     this.#incoming = incoming;

@@ -1,5 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
+import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
 import { assertAddressAllowed } from "./address.ts";
 import { attempt } from "./attempt.ts";
@@ -86,8 +87,8 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
   }
 
   async function dialFor(route: Route, alpn: readonly string[], signal: AbortSignal | undefined): Promise<Line> {
-    const { origin, proxy, check } = route;
-    const line = await dial({ url: new URL(origin), proxy, alpn, signal, check }, dialing);
+    const { origin, proxy, marks, check } = route;
+    const line = await dial({ url: new URL(origin), proxy, alpn, signal, marks, check }, dialing);
     if (line.reachedOn !== undefined) reached.set(origin, line.reachedOn);
     return line;
   }
@@ -110,12 +111,17 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
   async function once(request: HttpRequest, headers: Headers, fresh: boolean): Promise<AttemptOutcome> {
     const proxy = proxyOf(request.url);
     const origin = originOf(request.url);
-    const route = { origin, proxy, key: `${origin} ${proxy?.href ?? ""}`, check: addressCheck(request) };
+    const { marks } = request;
+    const route = { origin, proxy, key: `${origin} ${proxy?.href ?? ""}`, marks, check: addressCheck(request) };
     try {
       const head = headOf(request.url, headers, proxy);
       const session = await sessionFor(route, request.signal);
-      if (session) return await session.attempt(request, head);
+      if (session) {
+        marks?.add("connection");
+        return await session.attempt(request, head);
+      }
       const connection = await connectionFor(route, request.signal, fresh);
+      marks?.add("connection");
       const outcome = await attempt(request, head, connection, attempts);
       return proxy ? await withoutProxyRefusal(outcome, proxy) : outcome;
     } catch (error) {
@@ -127,6 +133,7 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     const headers = headersOf(request, userAgent);
     if (request.signal?.aborted) throw cancelledError(request, "nothing");
     for (let round = 1; ; round += 1) {
+      if (round > 1) request.marks?.add("repeated");
       const outcome = await once(request, headers, round > 1);
       const again = outcome.kind === "transport" && outcome.free && round < freeRounds;
       if (!again) return settle(outcome, request);
@@ -154,6 +161,7 @@ interface Route {
   readonly proxy: URL | undefined;
   /** What connections may be shared by. */
   readonly key: string;
+  readonly marks: Marks | undefined;
   readonly check: Check;
 }
 

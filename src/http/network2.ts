@@ -1,6 +1,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { connect, constants } from "node:http2";
 import type { Sent } from "../errors.ts";
+import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
 import type { Line } from "./dial.ts";
 import type { AttemptContext, Wire } from "./exchange.ts";
@@ -35,8 +36,10 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
   let lastStreamId: number | undefined;
   // Stays for good: each stream learns of the session's end by itself.
   session.on("error", () => undefined);
+  const open = new Set<Marks>();
   session.on("goaway", (_code, last) => {
     lastStreamId = last;
+    for (const marks of open) marks.add("goaway");
   });
   session.once("connect", () => session.setLocalWindowSize(sessionWindowBytes));
   const holdProcess = referenceCounter(session);
@@ -52,6 +55,7 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
           ...context,
           lastStreamId: () => lastStreamId,
           holdProcess,
+          open,
         });
       } catch (error) {
         // The session ended between the look at `usable` and the request.
@@ -65,6 +69,8 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
 interface StreamContext extends AttemptContext {
   readonly lastStreamId: () => number | undefined;
   readonly holdProcess: (stream: ClientHttp2Stream) => void;
+  /** Of the streams that somebody wants to know of. */
+  readonly open: Set<Marks>;
 }
 
 function exchangeOver(
@@ -76,6 +82,7 @@ function exchangeOver(
   const sizeBytes = Number(head.headers["content-length"] ?? 0);
   const stream = session.request(pseudoHeadersOf(request, head), { endStream: sizeBytes === 0 });
   context.holdProcess(stream);
+  if (request.marks) noteOn(stream, request.marks, { open: context.open, sizeBytes });
   const exchange = new Exchange(request, sizeBytes, wireOf(stream, context), context);
   stream.on("response", (headers, _flags, ...rest: unknown[]) => {
     const raw = rest[0] as readonly string[] | undefined;
@@ -97,6 +104,24 @@ function exchangeOver(
 /** Node lets a stream that the peer cancelled end as if it were whole. */
 function isWhole(stream: ClientHttp2Stream): boolean {
   return !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+}
+
+interface Noting {
+  readonly open: Set<Marks>;
+  readonly sizeBytes: number;
+}
+
+function noteOn(stream: ClientHttp2Stream, marks: Marks, { open, sizeBytes }: Noting): void {
+  open.add(marks);
+  const onReady = () => marks.add("headers-sent");
+  if (stream.pending) stream.once("ready", onReady);
+  else onReady();
+  stream.on("continue", () => marks.add("continue"));
+  if (sizeBytes > 0) stream.on("finish", () => marks.add("body-sent"));
+  stream.on("close", () => {
+    open.delete(marks);
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) marks.add("reset");
+  });
 }
 
 function pseudoHeadersOf(request: HttpRequest, head: RequestHead): Record<string, string> {

@@ -1,13 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
-import { WaybillError } from "../errors.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
 import { none } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import { createRecorder } from "./record.ts";
 import type { Send } from "./send.ts";
-import { trace } from "./trace.ts";
 import { reportWarnings, warningText } from "./warnings.ts";
 
 const url = "https://user:pw@r.example/v2/?_state=secret";
@@ -22,50 +20,6 @@ const answer =
     protocol: "http/1.1",
     [Symbol.asyncDispose]: async () => undefined,
   });
-
-describe("trace", () => {
-  test("tells one event for each attempt, without query, user and password", async () => {
-    const events: WaybillEvent[] = [];
-    const clock = fakeClock(1000);
-    const slow: Send = async (request) => {
-      request.onProgress?.(7);
-      clock.advance(25);
-      return answer({ "x-request-id": "id-1" })(request);
-    };
-    await trace({ clock, report: (event) => events.push(event) })(slow)({ method: "GET", url, attempt: 3 });
-    expect(events).toEqual([
-      {
-        type: "http",
-        method: "GET",
-        url: "https://r.example/v2/",
-        status: 200,
-        attempt: 3,
-        startedAt: 1000,
-        durationMs: 25,
-        sentBytes: 7,
-        requestId: "id-1",
-        protocol: "http/1.1",
-      },
-    ]);
-  });
-
-  test("tells a failure by its code and passes it on", async () => {
-    const events: WaybillEvent[] = [];
-    const failure = new WaybillError("timeout", "Cannot finish");
-    const broken: Send = () => Promise.reject(failure);
-    await expect(
-      trace({ clock: fakeClock(), report: (event) => events.push(event) })(broken)({ method: "GET", url }),
-    ).rejects.toBe(failure);
-    expect(events).toMatchObject([{ error: "timeout", attempt: 1 }]);
-  });
-
-  test("lets no failure of its listener reach the request", async () => {
-    const report = () => {
-      throw new Error("listener");
-    };
-    expect((await trace({ clock: fakeClock(), report })(answer())({ method: "GET", url })).status).toBe(200);
-  });
-});
 
 describe("reportWarnings", () => {
   test("tells each text of a host once, and twenty in all", async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from "../async/clock.ts";
-import type { DeadlineName } from "./deadlines.ts";
+import type { Marks } from "../telemetry/marks.ts";
 import { DeadlineExpired } from "./deadlines.ts";
 
 /** The caller's signal aborted: an attempt ends as `cancelled`. */
@@ -11,6 +11,8 @@ export interface PhaseLimits {
   readonly clock: Clock;
   readonly delayMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Where the beginning and the end are noted. */
+  readonly marks?: Marks | undefined;
 }
 
 /** Begins something and returns how to undo it; calls one of its arguments at most once that counts. */
@@ -21,14 +23,16 @@ export type Begin<T> = (done: (value: T) => void, fail: (error: Error) => void) 
  *
  * @throws DeadlineExpired, Cancelled, or what the phase failed with.
  */
-export function phase<T>(which: DeadlineName, limits: PhaseLimits, begin: Begin<T>): Promise<T> {
-  const { clock, delayMs, signal } = limits;
+export function phase<T>(which: "dns" | "connect" | "tls", limits: PhaseLimits, begin: Begin<T>): Promise<T> {
+  const { clock, delayMs, signal, marks } = limits;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new Cancelled());
+    marks?.add(which);
     let undo: () => void = () => undefined;
     const leave = () => {
       cancelTimer();
       signal?.removeEventListener("abort", onAbort);
+      marks?.add(`${which}-done`);
     };
     const fail = (error: Error) => {
       leave();

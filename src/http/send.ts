@@ -1,4 +1,5 @@
 import type { Bytes } from "../content/store.ts";
+import type { Marks } from "../telemetry/marks.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -70,7 +71,21 @@ export interface HttpRequest {
   readonly onProgress?: (bytes: number) => void;
   /** Which try of the same request this is, from 1; set by the retry interceptor, for those who report. */
   readonly attempt?: number;
+  /** The task that it is sent for, for those who report. */
+  readonly task?: string;
+  /** What its attempts know of each other; set and kept by those who report. */
+  readonly history?: RequestHistory;
+  /** Where its attempt notes what happens on the way, when somebody wants to know. */
+  readonly marks?: Marks;
   readonly signal?: AbortSignal;
+}
+
+/** What the attempts of one request, repeated, redirected or authorized anew, know of each other. */
+export interface RequestHistory {
+  /** How often the request has been sent. */
+  sent: number;
+  /** The attempt that was sent last. */
+  last?: string;
 }
 
 /** Whoever receives one reads `body` to its end or disposes of it; disposing is safe at any time and more than once. */

@@ -49,11 +49,12 @@ export function throttle({ clock, reserved = 8, ownLoad = () => 0 }: ThrottleOpt
   return (next) => async (request) => {
     const gate = gateOf(originOf(request.url));
     const release = await enter(gate, request, clock);
+    request.marks?.add("admitted");
     const startedAt = clock.now();
     try {
       const response = await next(request);
       learn(gate, request, response, { latencyMs: clock.now() - startedAt, ownLoad: ownLoad() });
-      return holdsSlot(request) ? afterBody(response, release) : released(response, release);
+      return holdsSlot(request, response) ? afterBody(response, release) : released(response, release);
     } catch (error) {
       release();
       if (isCalmAsked(error)) step(gate, { type: "overloaded" });
@@ -88,8 +89,10 @@ async function enter(gate: Gate, request: HttpRequest, clock: Clock): Promise<Re
   }
 }
 
-function holdsSlot({ method, operation }: HttpRequest): boolean {
-  return method !== "HEAD" && operation !== "blob";
+/** Until its body has ended, where it can have one. */
+function holdsSlot({ method, operation }: HttpRequest, { status, headers }: HttpResponse): boolean {
+  const isEmpty = method === "HEAD" || status === 204 || status === 304 || headers.get("content-length") === "0";
+  return !isEmpty && operation !== "blob";
 }
 
 function released(response: HttpResponse, release: Release): HttpResponse {

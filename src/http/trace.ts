@@ -1,7 +1,10 @@
-import type { Clock } from "../async/clock.ts";
+import { preciseNow, type Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
+import type { AttemptEvent } from "../telemetry/attempt.ts";
 import type { Report } from "../telemetry/events.ts";
-import type { HttpRequest, HttpResponse, Interceptor } from "./send.ts";
+import { Marks } from "../telemetry/marks.ts";
+import { afterBody } from "./after-body.ts";
+import type { HttpRequest, HttpResponse, Interceptor, Origin } from "./send.ts";
 import { originOf } from "./send.ts";
 
 export interface TraceOptions {
@@ -9,51 +12,112 @@ export interface TraceOptions {
   readonly report: Report;
 }
 
-const idHeaders = [
-  "x-request-id",
-  "x-amzn-requestid",
-  "x-amz-request-id",
-  "x-ms-request-id",
-  "x-github-request-id",
-  "docker-distribution-request-id",
-  "cf-ray",
-];
+/** Lets the attempts of one request know of each other. The outermost interceptor; `traceAttempts` needs it for `after` and `resend`. */
+export function traceRequests(): Interceptor {
+  return (next) => (request) => next({ ...request, history: { sent: 0 } });
+}
 
-/** Reports one `http` event for each attempt, as soon as its headers or its failure are known. URLs lose their query. */
-export function trace({ clock, report }: TraceOptions): Interceptor {
-  return (next) => async (request) => {
-    const startedAt = clock.now();
-    let sentBytes = 0;
-    const counted: HttpRequest = {
-      ...request,
-      onProgress(bytes) {
-        sentBytes += bytes;
-        request.onProgress?.(bytes);
-      },
-    };
-    const event = (rest: { status?: number; error?: string; requestId?: string; protocol?: string }) => {
-      const { method } = request;
-      const url = withoutQuery(request.url);
-      quietly(report, {
-        type: "http",
-        method,
-        url,
-        attempt: request.attempt ?? 1,
-        startedAt,
-        durationMs: clock.now() - startedAt,
-        sentBytes,
-        ...rest,
-      });
-    };
+/**
+ * Reports one `http` event for each attempt, when its response's body has ended or it has failed. URLs lose their query. What
+ * `report` throws is dropped.
+ */
+export function traceAttempts({ clock, report }: TraceOptions): Interceptor {
+  const quietly: Report = (event) => {
     try {
-      const response = await next(counted);
-      event({ status: response.status, ...factsOf(response) });
-      return response;
+      report(event);
+    } catch {
+      // Whoever listens has a bug; the request has none.
+    }
+  };
+  const wire: Observed = { clock, report: quietly, inFlight: new Map(), count: 0 };
+  return (next) => async (request) => {
+    const attempt = new Attempt(request, wire);
+    try {
+      const response = await next(attempt.request);
+      return attempt.answered(response);
     } catch (error) {
-      event({ error: error instanceof WaybillError ? error.code : "internal" });
+      attempt.end({ error: codeOf(error) });
       throw error;
     }
   };
+}
+
+/** What all attempts share. */
+interface Observed extends TraceOptions {
+  readonly inFlight: Map<Origin, number>;
+  count: number;
+}
+
+type Ending = Pick<AttemptEvent, "status" | "error" | "requestId" | "protocol"> & { readonly receivedBytes?: number };
+
+class Attempt {
+  /** The request, which tells us what becomes of it. */
+  readonly request: HttpRequest;
+  readonly #wire: Observed;
+  readonly #origin: Origin;
+  readonly #marks: Marks;
+  readonly #beginning: Pick<AttemptEvent, "id" | "after" | "resend" | "inFlight" | "startedAt">;
+  #sentBytes = 0;
+
+  constructor(request: HttpRequest, wire: Observed) {
+    const { clock, report, inFlight } = wire;
+    this.#wire = wire;
+    this.#origin = originOf(request.url);
+    const now = () => preciseNow(clock);
+    const onDrop = (why: string) => report({ type: "telemetry-drop", what: `${why} mark`, count: 1, at: now() });
+    this.#marks = new Marks({ now, onDrop });
+    const others = inFlight.get(this.#origin) ?? 0;
+    inFlight.set(this.#origin, others + 1);
+    const id = `a${++wire.count}`;
+    this.#beginning = { id, ...follow(request, id), inFlight: others + 1, startedAt: now() };
+    this.request = { ...request, marks: this.#marks, onProgress: this.#onProgress(request) };
+  }
+
+  #onProgress({ onProgress }: HttpRequest): (bytes: number) => void {
+    return (bytes) => {
+      this.#sentBytes += bytes;
+      onProgress?.(bytes);
+    };
+  }
+
+  /** The response, whose end will be the attempt's. */
+  answered(response: HttpResponse): HttpResponse {
+    const facts = factsOf(response);
+    return afterBody(response, ({ bytes, ...failure }) => {
+      const error = "error" in failure ? { error: codeOf(failure.error) } : {};
+      this.end({ ...facts, ...error, receivedBytes: bytes });
+    });
+  }
+
+  end({ receivedBytes = 0, ...ending }: Ending): void {
+    const { clock, report, inFlight } = this.#wire;
+    const { method, url, task, registry, operation, attempt = 1 } = this.request;
+    inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
+    report({
+      type: "http",
+      ...this.#beginning,
+      ...(task !== undefined && { task }),
+      method,
+      url: withoutQuery(url),
+      ...(registry !== undefined && { registry }),
+      ...(operation !== undefined && { operation }),
+      attempt,
+      durationMs: preciseNow(clock) - this.#beginning.startedAt,
+      sentBytes: this.#sentBytes,
+      receivedBytes,
+      ...ending,
+      marks: this.#marks.close(),
+    });
+  }
+}
+
+/** Where the attempt stands among those of its request. */
+function follow({ history }: HttpRequest, id: string): Pick<AttemptEvent, "after" | "resend"> {
+  if (!history) return { resend: 0 };
+  const { last, sent } = history;
+  history.last = id;
+  history.sent++;
+  return { resend: sent, ...(last !== undefined && { after: last }) };
 }
 
 // Nothing that the URL parser would change but dots, which are shown as they are sent.
@@ -66,20 +130,27 @@ export function withoutQuery(url: string): string {
   return origin + (path ?? new URL(url).pathname);
 }
 
-function factsOf(response: HttpResponse): { requestId?: string; protocol?: string } {
-  const named = idHeaders.find((name) => response.headers.get(name) !== undefined);
-  const requestId = named && response.headers.get(named);
+const idHeaders = [
+  "x-request-id",
+  "x-amzn-requestid",
+  "x-amz-request-id",
+  "x-ms-request-id",
+  "x-github-request-id",
+  "docker-distribution-request-id",
+  "cf-ray",
+];
+
+function factsOf(response: HttpResponse): Pick<AttemptEvent, "status" | "requestId" | "protocol"> {
+  const { status, headers, protocol } = response;
+  const named = idHeaders.find((name) => headers.get(name) !== undefined);
+  const requestId = named && headers.get(named);
   return {
+    status,
     ...(requestId === undefined ? {} : { requestId: requestId.slice(0, 200) }),
-    ...(response.protocol === undefined ? {} : { protocol: response.protocol }),
+    ...(protocol === undefined ? {} : { protocol }),
   };
 }
 
-/** An observer never fails what it observes. */
-function quietly(report: Report, event: Parameters<Report>[0]): void {
-  try {
-    report(event);
-  } catch {
-    // Whoever listens has a bug; the request has none.
-  }
+function codeOf(error: unknown): string {
+  return error instanceof WaybillError ? error.code : "internal";
 }

@@ -1,3 +1,5 @@
+import type { AttemptEvent } from "./attempt.ts";
+
 /**
  * How far the work towards one target is: content on its way, asked for, complete and held at the barrier until other
  * targets are, names being written, read back, put back.
@@ -65,20 +67,7 @@ export type WaybillEvent =
       readonly state: string;
       readonly at: number;
     }
-  /** One HTTP attempt ended. `url` has no query. */
-  | {
-      readonly type: "http";
-      readonly method: string;
-      readonly url: string;
-      readonly status?: number;
-      readonly error?: string;
-      readonly attempt: number;
-      readonly startedAt: number;
-      readonly durationMs: number;
-      readonly sentBytes: number;
-      readonly requestId?: string;
-      readonly protocol?: string;
-    }
+  | AttemptEvent
   | {
       readonly type: "retry";
       readonly method: string;
@@ -110,6 +99,8 @@ export type WaybillEvent =
       readonly isUrgent?: true;
       readonly at: number;
     }
+  /** Something that was seen is missing from what is told: `what` came too late, too often, or to a listener that failed. */
+  | { readonly type: "telemetry-drop"; readonly what: string; readonly count: number; readonly at: number }
   /** A detail for `--debug`, such as where a credential came from. */
   | { readonly type: "debug"; readonly message: string; readonly at: number };
 

@@ -1,6 +1,7 @@
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import { display } from "../../spec/display.ts";
 import { retryText } from "./board.ts";
+import { requestText } from "./request-text.ts";
 
 /** A line for news that belongs to no target: warnings always, requests and details only when debugging. */
 export function noteOf(event: WaybillEvent, debug: boolean): string | undefined {
@@ -29,10 +30,4 @@ function quotaText({ registry, remaining, limit, windowSeconds }: WaybillEvent &
 function spanText(seconds: number): string {
   if (seconds % 3600 === 0) return `${seconds / 3600} h`;
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
-}
-
-function requestText(event: WaybillEvent & { type: "http" }): string {
-  const outcome = event.status ?? event.error ?? "no answer";
-  const attempt = event.attempt > 1 ? ` (attempt ${event.attempt})` : "";
-  return `${event.method} ${event.url} ${outcome} in ${Math.round(event.durationMs)} ms${attempt}`;
 }

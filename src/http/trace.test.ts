@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { WaybillError } from "../errors.ts";
+import type { AttemptEvent } from "../telemetry/attempt.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { one, readBody } from "./body.ts";
+import { headersFrom } from "./headers.ts";
+import type { HttpRequest, HttpResponse, Send } from "./send.ts";
+import { intercept } from "./send.ts";
+import { traceAttempts, traceRequests, withoutQuery } from "./trace.ts";
+
+const url = "https://user:pw@r.example/v2/?_state=secret";
+
+function answer(headers: Record<string, string> = {}, body = one(new Uint8Array(5))): HttpResponse {
+  const dispose = async () => undefined;
+  return { status: 200, url, headers: headersFrom(headers), body, protocol: "h2", [Symbol.asyncDispose]: dispose };
+}
+
+function traced(send: Send, clock = fakeClock(1000)) {
+  const events: WaybillEvent[] = [];
+  const report = (event: WaybillEvent) => void events.push(event);
+  const attempts = () => events.filter((event): event is AttemptEvent => event.type === "http");
+  return { send: traceAttempts({ clock, report })(send), events, attempts, clock, report };
+}
+
+describe("traceAttempts", () => {
+  test("tells one event when the body has ended, without query, user and password", async () => {
+    const clock = fakeClock(1000);
+    const slow = async (request: HttpRequest) => {
+      request.onProgress?.(7);
+      request.marks?.add("connection");
+      clock.advance(25);
+      return answer({ "x-request-id": "id-1" });
+    };
+    const { send, events } = traced(slow, clock);
+
+    const response = await send({
+      method: "GET",
+      url,
+      attempt: 3,
+      task: "t",
+      registry: "r.example",
+      operation: "ping",
+    });
+    expect(events).toEqual([]);
+    clock.advance(5);
+    await readBody(response, 100);
+
+    expect(events).toEqual([
+      {
+        type: "http",
+        id: "a1",
+        task: "t",
+        resend: 0,
+        method: "GET",
+        url: "https://r.example/v2/",
+        registry: "r.example",
+        operation: "ping",
+        status: 200,
+        attempt: 3,
+        inFlight: 1,
+        startedAt: 1000,
+        durationMs: 30,
+        sentBytes: 7,
+        receivedBytes: 5,
+        requestId: "id-1",
+        protocol: "h2",
+        marks: [{ name: "connection", at: 1000 }],
+      },
+    ]);
+  });
+
+  test("tells a failure by its code and passes it on", async () => {
+    const failure = new WaybillError("timeout", "Cannot finish");
+    const { send, attempts } = traced(() => Promise.reject(failure));
+    await expect(send({ method: "GET", url })).rejects.toBe(failure);
+    expect(attempts()).toMatchObject([{ error: "timeout", attempt: 1, receivedBytes: 0 }]);
+  });
+
+  test("tells status and failure when the body breaks, and how much had come", async () => {
+    const broken = (async function* () {
+      yield new Uint8Array(3);
+      throw new WaybillError("connection_failed", "Cannot reach");
+    })();
+    const { send, attempts } = traced(async () => answer({}, broken));
+    await expect(readBody(await send({ method: "GET", url }), 100)).rejects.toThrow("Cannot reach");
+    expect(attempts()).toMatchObject([{ status: 200, error: "connection_failed", receivedBytes: 3 }]);
+  });
+
+  test("tells one event when the response is disposed of, also more than once", async () => {
+    const { send, attempts } = traced(async () => answer());
+    const response = await send({ method: "GET", url });
+    for (let round = 0; round < 2; round += 1) await response[Symbol.asyncDispose]();
+    expect(attempts()).toMatchObject([{ status: 200, receivedBytes: 0 }]);
+    expect(attempts()[0]).not.toHaveProperty("error");
+  });
+
+  test("says which attempt of the same request came before, and how often the request was sent", async () => {
+    const { send, attempts, report, clock } = traced(async () => answer());
+    const twice: Send = async (request) => {
+      await readBody(await send({ ...request, attempt: 1 }), 100);
+      return send({ ...request, attempt: 2 });
+    };
+    const whole = intercept(twice, traceRequests());
+    for (let round = 0; round < 2; round += 1) await readBody(await whole({ method: "GET", url }), 100);
+    const told = attempts().map(({ id, after, resend }) => [id, after, resend]);
+    expect(told).toEqual([
+      ["a1", undefined, 0],
+      ["a2", "a1", 1],
+      ["a3", undefined, 0],
+      ["a4", "a3", 1],
+    ]);
+    expect([typeof report, clock.pending]).toEqual(["function", 0]);
+  });
+
+  test("counts how many attempts the origin has at the same time", async () => {
+    const { send, attempts } = traced(async () => answer());
+    const open = await Promise.all([send({ method: "GET", url }), send({ method: "GET", url })]);
+    await send({ method: "GET", url: "https://other.example/" }).then((response) => readBody(response, 100));
+    for (const response of open) await readBody(response, 100);
+    await send({ method: "GET", url }).then((response) => readBody(response, 100));
+    expect(attempts().map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 1]);
+  });
+
+  test("counts marks that come after the end, or without end", async () => {
+    let late: HttpRequest["marks"];
+    const { send, events } = traced(async (request) => {
+      late = request.marks;
+      for (let at = 0; at < 42; at += 1) request.marks?.add("continue");
+      return answer();
+    });
+    await readBody(await send({ method: "GET", url }), 100);
+    late?.add("last-byte");
+    const drops = events.flatMap((event) => (event.type === "telemetry-drop" ? [event.what] : []));
+    expect(drops).toEqual(["overflow mark", "overflow mark", "late mark"]);
+  });
+
+  test("lets no failure of its listener reach the request", async () => {
+    const report = () => {
+      throw new Error("listener");
+    };
+    const send = traceAttempts({ clock: fakeClock(), report })(async () => answer());
+    expect(await readBody(await send({ method: "GET", url }), 100)).toHaveLength(5);
+  });
+});
+
+test("withoutQuery keeps a path as it is sent, and nothing that may be secret", () => {
+  expect(withoutQuery("https://r.example/v2/a/../~b?x=1#y")).toBe("https://r.example/v2/a/../~b");
+  expect(withoutQuery("https://u:p@R.example:443/a b?x")).toBe("https://r.example/a%20b");
+});
