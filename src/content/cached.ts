@@ -14,13 +14,13 @@ export function cached(source: Source): Source {
   const names = createMemo<Descriptor>();
   const referrers = createMemo<readonly Descriptor[]>();
 
-  const byName = async (name: string, signal: AbortSignal | undefined): Promise<Manifest> => {
+  const byName = async (name: string, { signal, ...call }: CallOptions): Promise<Manifest> => {
     const load = async (stop: AbortSignal): Promise<Manifest> => {
       // Once we have told what the name stands for, its manifest must be that one.
       const target = names.has(name)
-        ? await names.get(name, (again) => source.resolve(name, { signal: again }), stop)
+        ? await names.get(name, (again) => source.resolve(name, { ...call, signal: again }), stop)
         : name;
-      const manifest = await source.manifest(target, { signal: stop });
+      const manifest = await source.manifest(target, { ...call, signal: stop });
       if (!manifests.has(manifest.descriptor.digest)) manifests.set(manifest.descriptor.digest, manifest);
       return manifest;
     };
@@ -28,7 +28,7 @@ export function cached(source: Source): Source {
   };
 
   const byDescriptor = async (target: Descriptor, options: CallOptions): Promise<Manifest> => {
-    const load = (stop: AbortSignal) => source.manifest(target, { signal: stop });
+    const load = (stop: AbortSignal) => source.manifest(target, { ...options, signal: stop });
     const manifest = await manifests.get(target.digest, load, options.signal);
     // Whoever expects something else of this digest gets the source's own verdict.
     return describes(target, manifest) ? manifest : source.manifest(target, options);
@@ -36,17 +36,19 @@ export function cached(source: Source): Source {
 
   return {
     location: source.location,
-    async resolve(name, { signal } = {}) {
-      if (!manifests.has(name)) return names.get(name, (stop) => source.resolve(name, { signal: stop }), signal);
-      return (await byName(name, signal)).descriptor;
+    async resolve(name, options = {}) {
+      const load = (stop: AbortSignal) => source.resolve(name, { ...options, signal: stop });
+      if (!manifests.has(name)) return names.get(name, load, options.signal);
+      return (await byName(name, options)).descriptor;
     },
     manifest(target, options = {}) {
       if (typeof target !== "string") return byDescriptor(target, options);
-      return byName(target, options.signal);
+      return byName(target, options);
     },
     fetch: (target, options) => source.fetch(target, options),
-    async referrers(subject, { artifactType, signal } = {}) {
-      const all = await referrers.get(subject, (stop) => source.referrers(subject, { signal: stop }), signal);
+    async referrers(subject, { artifactType, signal, ...call } = {}) {
+      const load = (stop: AbortSignal) => source.referrers(subject, { ...call, signal: stop });
+      const all = await referrers.get(subject, load, signal);
       return artifactType === undefined ? all : all.filter((referrer) => referrer.artifactType === artifactType);
     },
   };

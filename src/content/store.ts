@@ -14,6 +14,8 @@ export type Replayable = (offset: number, signal?: AbortSignal) => Bytes;
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** The task that it is for: what is asked of the store is told as part of it. */
+  readonly task?: string;
 }
 
 /** Content with its descriptor. Single use: read `body` to its end, or dispose. */

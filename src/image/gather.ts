@@ -38,6 +38,8 @@ export interface SourceFile {
 export interface GatherOptions extends CallOptions {
   /** Opens the place where a source lies; called once for each place. */
   readonly open: (location: Location) => Promise<Source>;
+  /** Does the assembling, which needs no network; default: just that. */
+  readonly assembling?: <T>(work: () => T) => T;
 }
 
 /** What the targets shall hold, and where it can be read. */
@@ -72,6 +74,7 @@ interface Understood {
  */
 export async function gather(request: GatherRequest, options: GatherOptions): Promise<Gathered> {
   const understood = understand(request);
+  const { assembling = (work) => work() } = options;
   return together(options.signal, async (signal) => {
     const reads = sharedReads({ ...options, signal });
     const [parts] = await Promise.all([
@@ -79,7 +82,9 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
       isRescueSure(request) ? Promise.all(understood.sources.map((source) => lookAhead(source, reads))) : undefined,
     ]);
     const { annotations, targets, platforms } = understood;
-    const selected = selectPlatforms(assemble(parts, { annotations, preferIndex: request.preferIndex }), platforms);
+    const selected = assembling(() =>
+      selectPlatforms(assemble(parts, { annotations, preferIndex: request.preferIndex }), platforms),
+    );
     const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
     const root = withRescued(selected, referrers);
     checkTargets(targets, root.descriptor.digest);

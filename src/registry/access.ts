@@ -1,4 +1,5 @@
 import type { Clock, Random } from "../async/clock.ts";
+import type { CallOptions } from "../content/store.ts";
 import { WaybillError, inContext } from "../errors.ts";
 import type { HttpRequest, HttpResponse, Send } from "../http/send.ts";
 import { formatLocation, isHost, isRepository, type Location } from "../spec/reference.ts";
@@ -29,6 +30,8 @@ export interface RegistryAccess {
 /** One repository and how to ask for it. */
 export interface Access extends RegistryAccess {
   readonly repository: string;
+  /** What it is asked for. */
+  readonly task?: string;
 }
 
 /** A request towards one repository, as the files of this folder write it. */
@@ -56,6 +59,11 @@ export function locationOf(access: Access): Location & { kind: "registry" } {
   return { kind: "registry", host: access.host, repository: access.repository };
 }
 
+/** `access` for the task of one call. */
+export function inTask(access: Access, { task }: CallOptions = {}): Access {
+  return task === undefined ? access : { ...access, task };
+}
+
 /** For what lies beside the repositories: `/v2/` itself, the catalog. */
 export function besideRepositories(registry: RegistryAccess): Access {
   return { ...registry, repository: "" };
@@ -73,7 +81,8 @@ export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
   const scopes = rest.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
   const url = isAbsolute(path) ? path : `${access.baseUrl}/v2/${access.repository}/${path}`;
   try {
-    return await access.send({ ...rest, url, registry: access.host, scopes });
+    const task = access.task === undefined ? {} : { task: access.task };
+    return await access.send({ ...rest, ...task, url, registry: access.host, scopes });
   } catch (error) {
     throw inContext(error, contextOf(access));
   }

@@ -8,7 +8,7 @@ import type { Digest } from "../spec/digest.ts";
 import { goJson } from "../spec/json.ts";
 import type { Index } from "../spec/manifest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
-import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { ask, contextOf, inTask, nameOfRepository, type Access } from "./access.ts";
 import { readManifest } from "./manifests.ts";
 import { problemOf } from "./problem.ts";
 import { referrersTag } from "./referrers.ts";
@@ -36,7 +36,7 @@ export function fallbackTags(access: Access): FallbackTags {
       const before = lines.get(tag) ?? Promise.resolve();
       const list = async () => {
         const ours = [...(listed.get(tag) ?? []), referrer];
-        await addTo(access, tag, { referrer, ours, ...options });
+        await addTo(inTask(access, options), tag, { referrer, ours, ...options });
         listed.set(tag, ours);
       };
       const work = before.then(list);

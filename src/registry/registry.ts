@@ -6,7 +6,7 @@ import type { Location } from "../spec/reference.ts";
 import type { Digest } from "../spec/digest.ts";
 import { isManifestType, essence } from "../spec/media-type.ts";
 import type { Report } from "../telemetry/events.ts";
-import { accessTo, ask, besideRepositories, locationOf, type Access, type RegistryAccess } from "./access.ts";
+import { accessTo, ask, besideRepositories, inTask, locationOf, type Access, type RegistryAccess } from "./access.ts";
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
 import { putManifest } from "./manifest-push.ts";
 import { deleteManifest, getManifest, hasManifest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
@@ -93,24 +93,25 @@ function openRepository(access: Access): Repository {
   return {
     location: locationOf(access),
     facts: () => factsOf(access),
-    probe: (options) => probePush(access, options),
-    resolve: (name, options) => resolveManifest(access, name, options),
-    manifest: (target, options) => getManifest(access, target, options),
-    fetch: (target, options) => fetchBlob(access, target, options),
-    referrers: (subject, options) => listReferrers(access, subject, options),
+    probe: (options) => probePush(inTask(access, options), options),
+    resolve: (name, options) => resolveManifest(inTask(access, options), name, options),
+    manifest: (target, options) => getManifest(inTask(access, options), target, options),
+    fetch: (target, options) => fetchBlob(inTask(access, options), target, options),
+    referrers: (subject, options) => listReferrers(inTask(access, options), subject, options),
     async exists(target, options) {
-      if (isManifestType(essence(target.mediaType))) return hasManifest(access, target.digest, options);
-      return (await hasBlob(access, target, options)) === true;
+      const own = inTask(access, options);
+      if (isManifestType(essence(target.mediaType))) return hasManifest(own, target.digest, options);
+      return (await hasBlob(own, target, options)) === true;
     },
-    tagged: (tag, options) => taggedManifest(access, tag, options),
+    tagged: (tag, options) => taggedManifest(inTask(access, options), tag, options),
     pushBlob: (blob, body, options) => uploads.push(blob, body, options),
     async pushManifest(manifest, options) {
-      const { subjectKnown } = await putManifest(access, manifest, options);
+      const { subjectKnown } = await putManifest(inTask(access, options), manifest, options);
       if (manifest.subject && !subjectKnown) await fallback.add(manifest.subject.digest, referrerOf(manifest), options);
     },
     tags: (options) => listTags(access, options),
     deleteManifest: (digest, options) => deleteManifest(access, digest, options),
-    deleteTag: (tag, options) => deleteManifest(access, tag, options),
+    deleteTag: (tag, options) => deleteManifest(inTask(access, options), tag, options),
     deleteBlob: (digest, options) => deleteBlob(access, digest, options),
     uploadStatus: (upload, options) => heldBy(access, upload, options),
     cancelUpload: (upload) => cancelSession({ access, place: upload }),

@@ -5,7 +5,7 @@ import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.
 import { WaybillError } from "../errors.ts";
 import type { RequestBody } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
-import { locationOf, type Access } from "./access.ts";
+import { inTask, locationOf, type Access } from "./access.ts";
 import { sourceReader, type SourceReader } from "./source-reader.ts";
 import { placeOf, type UploadPlace } from "./upload-location.ts";
 import { openUpload } from "./upload-open.ts";
@@ -28,7 +28,7 @@ export function openUploads(access: Access): Uploads {
       let outcome: PushOutcome = "existed";
       const key = options.distrustPresence ? `${blob.digest} again` : blob.digest;
       const fly = async (signal: AbortSignal) =>
-        (outcome = await upload({ access, blob, body, options, guess, signal }));
+        (outcome = await upload({ access: inTask(access, options), blob, body, options, guess, signal }));
       await flights(key, fly, { ...(options.signal && { signal: options.signal }) });
       return outcome;
     },

@@ -1,4 +1,5 @@
 import type { AttemptEvent } from "./attempt.ts";
+import type { TaskEvent } from "./task.ts";
 
 /**
  * How far the work towards one target is: content on its way, asked for, complete and held at the barrier until other
@@ -68,6 +69,7 @@ export type WaybillEvent =
       readonly at: number;
     }
   | AttemptEvent
+  | TaskEvent
   | {
       readonly type: "retry";
       readonly method: string;

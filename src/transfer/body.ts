@@ -1,29 +1,30 @@
-import type { Bytes, Content, Replayable, Source } from "../content/store.ts";
+import type { Bytes, Content, FetchOptions, Replayable, Source } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Location } from "../spec/reference.ts";
 
 /** A blob that every attempt reads anew from the first of `from` that has it. Opened at the first `next()`. */
-export function replayable(
-  blob: Descriptor,
-  from: readonly Location[],
-  open: (location: Location) => Promise<Source>,
-): Replayable {
-  return (offset, signal) => lazily(() => fetchFrom(blob, from, { open, offset, ...(signal && { signal }) }));
+export function replayable(blob: Descriptor, from: readonly Location[], { open, task }: ReplayableOptions): Replayable {
+  const call = task === undefined ? {} : { task };
+  return (offset, signal) => lazily(() => fetchFrom(blob, from, { open, offset, ...call, ...(signal && { signal }) }));
 }
 
-interface FetchFrom {
+export interface ReplayableOptions {
   readonly open: (location: Location) => Promise<Source>;
-  readonly offset: number;
-  readonly signal?: AbortSignal;
+  /** What it is read for. */
+  readonly task?: string | undefined;
 }
 
-async function fetchFrom(blob: Descriptor, from: readonly Location[], options: FetchFrom): Promise<Content> {
+interface FetchFrom extends FetchOptions {
+  readonly open: (location: Location) => Promise<Source>;
+}
+
+async function fetchFrom(blob: Descriptor, from: readonly Location[], { open, ...call }: FetchFrom): Promise<Content> {
   let missing: unknown;
   for (const location of from) {
-    const source = await options.open(location);
+    const source = await open(location);
     try {
-      return await source.fetch(blob, { offset: options.offset, ...(options.signal && { signal: options.signal }) });
+      return await source.fetch(blob, call);
     } catch (error) {
       if (!hasCode(error, "not_found")) throw error;
       missing = error;

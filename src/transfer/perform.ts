@@ -1,5 +1,4 @@
 import type { Clock } from "../async/clock.ts";
-import { createLanes, type Lanes } from "../async/lanes.ts";
 import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
 import { inContext, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -11,7 +10,7 @@ import { blobName, type Recording } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
 import { pushRepairing } from "./repair.ts";
-import type { Perform, StepResult } from "./run.ts";
+import type { Perform, StepCall, StepResult } from "./run.ts";
 import type { CompareStep, StageStep, TagStep, TargetStep } from "./step.ts";
 import { confirmTags, tagsToWrite, verifyPresence, type Comparison } from "./tagging.ts";
 
@@ -26,34 +25,23 @@ export interface PerformOptions {
   readonly onTagged: (at: Location, tag: string) => void;
   /** Called when bytes have left towards a target. */
   readonly onSent: (at: Location, bytes: number) => void;
-  /** Most blobs on their way to one target at a time; default 64. */
-  readonly blobsInFlight?: number;
   /** Where steps that stage the same blob get its bytes; default: each reads for itself. */
   readonly reads?: SharedReads;
   /** Hears of uploads and tags in time to go on with them after a crash. */
   readonly recording?: Pick<Recording, "earlier" | "session" | "tagging">;
 }
 
-type Settings = Omit<PerformOptions, "blobsInFlight"> & {
-  readonly queueOf: (at: Location) => Lanes;
+type Settings = PerformOptions & {
   /** What this run has brought to a target: it is there, whether or not the target shows it already. */
   readonly broughtTo: (at: Location) => Set<Digest>;
   /** What was seen when targets' tags were last compared, by target. */
   readonly comparisons: Map<string, Comparison>;
 };
-type Call = { readonly signal: AbortSignal };
+type Call = StepCall;
 type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable };
 
 /** Performs steps on real stores. */
 export function performOn(options: PerformOptions): Perform {
-  const queues = new Map<string, Lanes>();
-  const { blobsInFlight = 64 } = options;
-  const queueOf = (at: Location) => {
-    const name = formatLocation(at);
-    const queue = queues.get(name) ?? createLanes({ limit: blobsInFlight });
-    queues.set(name, queue);
-    return queue;
-  };
   const brought = new Map<string, Set<Digest>>();
   const broughtTo = (at: Location) => {
     const name = formatLocation(at);
@@ -61,7 +49,7 @@ export function performOn(options: PerformOptions): Perform {
     brought.set(name, digests);
     return digests;
   };
-  const settings: Settings = { ...options, queueOf, broughtTo, comparisons: new Map() };
+  const settings: Settings = { ...options, broughtTo, comparisons: new Map() };
   return (step, call) => performStep(step, settings, call);
 }
 
@@ -109,7 +97,7 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
     grace.done();
   };
   try {
-    await pushManifest(step, settings, { tags, onTagged, signal: grace.signal });
+    await pushManifest(step, settings, { ...call, tags, onTagged, signal: grace.signal });
     return "tagged";
   } catch (error) {
     throw inContext(error, contextOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
@@ -139,13 +127,14 @@ async function pushManifest(
     throw new TypeError(`Step "${step.id}" speaks of a manifest that its closure does not hold`);
   }
   const target = await settings.open(step.at);
-  const { signal } = options;
+  const { signal, task } = options;
+  const call = { signal, ...(task !== undefined && { task }) };
   const brought = settings.broughtTo(step.at);
   await pushRepairing(() => target.pushManifest(node.manifest, options), {
     children: node.children,
     isBrought: (digest) => brought.has(digest),
     // Children go by digest: the tags are the root's alone.
-    bringAgain: (digests) => bringAgain(digests, target, settings, { signal }),
+    bringAgain: (digests) => bringAgain(digests, target, settings, call),
     clock: settings.clock,
     signal,
   });
@@ -161,15 +150,12 @@ async function bringAgain(digests: readonly Digest[], target: Store, settings: S
 }
 
 async function stageBlob(step: StageStep, settings: Settings, call: Call): Promise<PushOutcome> {
-  const release = await settings.queueOf(step.at).acquire(call);
   try {
     const body = settings.reads?.bodyOf(step);
     return await sendBlob(step, await settings.open(step.at), settings, { ...call, ...(body && { body }) });
   } catch (error) {
     const source = step.from[0] ? ` from ${formatLocation(step.from[0])}` : "";
     throw inContext(error, contextOf(step.at), `copy ${step.content.digest}${source} to ${formatLocation(step.at)}: `);
-  } finally {
-    release();
   }
 }
 
@@ -177,9 +163,10 @@ async function sendBlob(
   { content: blob, from }: Pick<StageStep, "content" | "from">,
   target: Store,
   settings: Settings,
-  { body = replayable(blob, from, settings.open), ...call }: BlobCall,
+  { body: shared, ...call }: BlobCall,
 ): Promise<PushOutcome> {
-  const { report, clock } = settings;
+  const { report, clock, open } = settings;
+  const body = shared ?? replayable(blob, from, { open, task: call.task });
   const name = formatLocation(target.location);
   const news = { id: `${blob.digest} ${name}`, digest: blob.digest, target: name, sizeBytes: blob.size };
   report({ ...news, type: "content-started", mediaType: blob.mediaType, at: clock.now() });

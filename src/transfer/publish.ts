@@ -11,6 +11,7 @@ import { unclobbered, type Looked } from "./look.ts";
 import { performOn } from "./perform.ts";
 import { isComplete } from "./outcome.ts";
 import { planPublish } from "./plan.ts";
+import { queued } from "./queued.ts";
 import { tagName, type Ending, type Recording } from "./recording.ts";
 import { run, type RunOptions } from "./run.ts";
 import { inSeries } from "./serial.ts";
@@ -92,7 +93,8 @@ export async function publish(
       ledgerAt(at)?.sent(bytes);
     },
   });
-  using dog = watch(bounded(perform, options.clock), options.clock, options.signal);
+  const orderly = queued(news.told(perform), options.blobsInFlight);
+  using dog = watch(bounded(orderly, options.clock), options.clock, options.signal);
   const outcomes = await run(plan, {
     perform: news.watched(dog.perform),
     signal: dog.signal,

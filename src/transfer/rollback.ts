@@ -1,7 +1,10 @@
-import type { Clock } from "../async/clock.ts";
+import { preciseNow, type Clock } from "../async/clock.ts";
+import { storeForTask } from "../content/for-task.ts";
 import type { CallOptions, Store } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
-import type { Location } from "../spec/reference.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
+import { silent, type Report } from "../telemetry/events.ts";
+import { asTask } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
 import { toPush } from "./closure.ts";
 import { deleteCreated } from "./delete-created.ts";
@@ -26,6 +29,7 @@ export type Undone =
 export interface UndoOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
+  readonly report?: Report;
   /** Take tags away that named nothing before, where the store is known to take nothing else with them. Default: they stay. */
   readonly deleteCreated?: boolean;
   /** Tags of the target beside `moves` that may name the same, and must do so afterwards; default none. */
@@ -33,14 +37,21 @@ export interface UndoOptions {
 }
 
 /** Puts the tags of one target back, one after another, where they are still ours. Never rejects. */
-export async function undo(at: Location, moves: readonly Move[], options: UndoOptions): Promise<readonly Undone[]> {
-  const { siblings = [] } = options;
-  const undone: Undone[] = [];
-  for (const move of moves) {
-    const others = [...siblings, ...moves.map(({ tag }) => tag)].filter((tag) => tag !== move.tag);
-    undone.push(await undoOne(at, move, { ...options, siblings: others }));
-  }
-  return undone;
+export function undo(at: Location, moves: readonly Move[], options: UndoOptions): Promise<readonly Undone[]> {
+  const { clock, siblings = [], report = silent } = options;
+  const tags = moves.map(({ tag }) => tag);
+  const target = formatLocation(at);
+  const task = { id: `rollback ${target}`, phase: "rollback", target, tags } as const;
+  const open = async (location: Location) => storeForTask(await options.open(location), task.id);
+  const undoAll = async () => {
+    const undone: Undone[] = [];
+    for (const move of moves) {
+      const others = [...siblings, ...tags].filter((tag) => tag !== move.tag);
+      undone.push(await undoOne(at, move, { ...options, open, siblings: others }));
+    }
+    return undone;
+  };
+  return asTask(task, { report, now: () => preciseNow(clock) }, undoAll);
 }
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {

@@ -13,7 +13,13 @@ export type StepOutcome =
   | { readonly state: "not-attempted" };
 
 /** Does one step. Everything it started has ended when it settles. */
-export type Perform = (step: TargetStep, options: { readonly signal: AbortSignal }) => Promise<StepResult>;
+export type Perform = (step: TargetStep, call: StepCall) => Promise<StepResult>;
+
+export interface StepCall {
+  readonly signal: AbortSignal;
+  /** What the step is told as. */
+  readonly task?: string;
+}
 
 export interface RunOptions {
   readonly perform: Perform;

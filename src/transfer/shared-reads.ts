@@ -5,7 +5,8 @@ import type { Patience } from "../content/shared-read.ts";
 import type { Replayable, Source } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
-import { replayable } from "./body.ts";
+import type { Report } from "../telemetry/events.ts";
+import { readTask } from "./read-task.ts";
 import type { Plan, StageStep, Step } from "./step.ts";
 
 const mebibyte = 1024 * 1024;
@@ -21,6 +22,7 @@ export interface SharedReads extends AsyncDisposable {
 export interface SharedReadsOptions {
   readonly open: (location: Location) => Promise<Source>;
   readonly clock: Clock;
+  readonly report?: Report;
   /** What is held for slower targets; default 32 MiB and 2 MiB for each target. */
   readonly budget?: ReadBudget;
   /** How long the others wait for a target that is behind, in milliseconds over the whole run; default 250. */
@@ -31,12 +33,12 @@ export interface SharedReadsOptions {
 export function sharedReads(plan: Plan, options: SharedReadsOptions): SharedReads {
   const places = plan.steps.flatMap((step) => (step.kind === "barrier" ? [] : [formatLocation(step.at)]));
   const targets = new Map(places.map((place) => [place, patienceOf(options)]));
-  const { budget = createReadBudget((32 + 2 * targets.size) * mebibyte), clock, open } = options;
+  const { budget = createReadBudget((32 + 2 * targets.size) * mebibyte), clock } = options;
   const reads: FanOut[] = [];
   const seats = new Map<string, Seat>();
   for (const steps of sharedSteps(plan)) {
     const [{ content, from }] = steps;
-    const read = fanOut(content, replayable(content, from, open), { budget, clock });
+    const read = fanOut(content, readTask(content, from, options), { budget, clock });
     reads.push(read);
     for (const step of steps) seats.set(step.id, read.seat(targets.get(formatLocation(step.at))));
   }

@@ -1,14 +1,17 @@
-import type { Clock } from "../async/clock.ts";
+import { preciseNow, type Clock } from "../async/clock.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Phase, Report } from "../telemetry/events.ts";
 import { followPhases } from "./phases.ts";
 import type { Perform, StepOutcome } from "./run.ts";
 import type { Plan, Step } from "./step.ts";
+import { stepTasks } from "./tasks.ts";
 
 /** Tells what steps do not tell themselves. */
 export interface StepNews {
   /** `perform`, seen: what it is not called for needed no doing. */
   watched(perform: Perform): Perform;
+  /** `perform`, as tasks: from where a step has had its turn to wait. */
+  told(perform: Perform): Perform;
   /** `step` is over, begun or not. */
   settled(step: Step, outcome: StepOutcome): void;
   /** The tags of `targets` are being put back. */
@@ -21,6 +24,7 @@ export function stepNews(plan: Plan, { report, clock }: { readonly report: Repor
   const tellPhase = (at: Location, standing: { readonly phase: Phase; readonly waitingFor?: number }) =>
     report({ type: "phase", target: formatLocation(at), ...standing, at: clock.now() });
   const phases = followPhases(plan, tellPhase);
+  const tasks = stepTasks(plan, { report, now: () => preciseNow(clock) });
   phases.begin();
 
   function tellUnnecessary(step: Step, outcome: StepOutcome): void {
@@ -36,7 +40,9 @@ export function stepNews(plan: Plan, { report, clock }: { readonly report: Repor
       begun.add(step.id);
       return perform(step, call);
     },
+    told: (perform) => tasks.perform(perform),
     settled(step, outcome) {
+      tasks.settled(step, outcome);
       tellUnnecessary(step, outcome);
       phases.settled(step, outcome);
     },

@@ -14,9 +14,12 @@ const idleMs = 10 * 60_000;
 
 /** Ends each step that takes longer than 15 minutes and its size at 128 KiB/s, with a `timeout`. */
 export function bounded(perform: Perform, clock: Clock): Perform {
-  return (step, { signal }) => {
+  return (step, call) => {
     const limitMs = stepMs + (step.content.size / leastBytesPerSecond) * 1000;
-    return withDeadline(clock, limitMs, (own) => perform(step, { signal: own }), { signal, what: describe(step) });
+    return withDeadline(clock, limitMs, (own) => perform(step, { ...call, signal: own }), {
+      signal: call.signal,
+      what: describe(step),
+    });
   };
 }
 

@@ -1,14 +1,15 @@
 import { WaybillError } from "../errors.ts";
-import { gather, type SourceFile } from "../image/gather.ts";
+import type { SourceFile } from "../image/gather.ts";
 import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
-import { lookAt, type PublishTarget } from "../transfer/look.ts";
+import type { PublishTarget } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
+import { look, resolve } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
 import { rememberedSources } from "./remembered.ts";
 
@@ -71,11 +72,8 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   context.announce({ pull: sourceLocations(request), push: targets.map((target) => target.at) });
   const open = rememberedSources(context);
   const expect = parseExpectations(request.expectDigests ?? [], references);
-  const looking = request.dryRun ? Promise.resolve([]) : lookAt(targets, { ...context, expect });
-  const gathered = await allOf(
-    gather({ ...request, rescue: referrers.lookUp }, { open, signal: context.signal }),
-    looking,
-  );
+  const looking = request.dryRun ? Promise.resolve([]) : look(targets, { ...context, expect });
+  const gathered = await allOf(resolve({ ...request, rescue: referrers.lookUp }, { ...context, open }), looking);
   const looked = await looking;
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };

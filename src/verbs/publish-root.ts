@@ -2,16 +2,16 @@ import type { Source } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import type { Location } from "../spec/reference.ts";
-import { closureOf, type ClosureRoot } from "../transfer/closure.ts";
+import type { ClosureRoot } from "../transfer/closure.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
 import type { Looked } from "../transfer/look.ts";
 import { isUpToDate } from "../transfer/plan.ts";
-import { preflight } from "../transfer/preflight.ts";
 import { publicationOf } from "../transfer/publication.ts";
 import { publish, type PublishPolicy } from "../transfer/publish.ts";
 import type { Recording } from "../transfer/recording.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
+import { plan, preflight } from "./phases.ts";
 
 export interface RootToPublish {
   readonly root: ClosureRoot;
@@ -67,8 +67,8 @@ function recordingOf(
   return recorder[how](publicationOf(root, looked, { referrers, policy }));
 }
 
-function closureAt({ root, referrers, open, known }: RootToPublish, { signal }: Context) {
-  return closureOf(root, { open, referrers: parseReferrersPolicy(referrers), signal, ...(known && { known }) });
+function closureAt({ root, referrers, open, known }: RootToPublish, context: Context) {
+  return plan(root, { ...context, open, referrers: parseReferrersPolicy(referrers), ...(known && { known }) });
 }
 
 function nothingBelow(root: Digest) {

@@ -1,11 +1,12 @@
 import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
-import { lookAt, type Looked } from "../transfer/look.ts";
+import type { Looked } from "../transfer/look.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
 import type { Context } from "./context.ts";
 import type { CreateResult } from "./create.ts";
+import { look } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
 import { rememberedSources } from "./remembered.ts";
 
@@ -23,7 +24,7 @@ export async function resume(publication: Publication, context: Context): Promis
   const targets = targetsOf(publication);
   const pull = [...new Set(Object.values(publication.origins).flat())].map(locationOf);
   context.announce({ pull, push: targets.map(({ at }) => at) });
-  const looked = await lookAt(targets, context);
+  const looked = await look(targets, context);
   const { referrers, policy } = publication;
   const { descriptor, bytes } = root.manifest;
   const published = await publishRoot(

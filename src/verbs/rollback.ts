@@ -1,11 +1,11 @@
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { TagResult, TargetResult } from "../transfer/ledger.ts";
-import { lookAt } from "../transfer/look.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
 import { undo, type Move } from "../transfer/rollback.ts";
 import type { Context } from "./context.ts";
+import { look } from "./phases.ts";
 
 /** What undoing a publish would do at one target, from what its tags name now. */
 export interface RollbackTarget {
@@ -40,7 +40,7 @@ export async function planRollback(
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
   context.announce({ pull: [], push: targets.map(({ at }) => at) });
-  const looked = await lookAt(targets, context);
+  const looked = await look(targets, context);
   return looked.map((entry, index) => {
     const { at } = entry.target;
     if ("error" in entry) return { at, tags: [], error: entry.error };

@@ -126,7 +126,7 @@ async function demandFor(session: Session, request: RegistryRequest, challenge: 
 
 /** Some registries answer 401 without saying what they want, except to the ping. */
 function pinged(session: Session, request: RegistryRequest): Promise<ChosenChallenge | undefined> {
-  const { registry, signal } = request;
+  const { registry, signal, task } = request;
   const origin = originOf(request.url);
   const ping = async (stop: AbortSignal) => {
     const response = await session.next({
@@ -135,6 +135,7 @@ function pinged(session: Session, request: RegistryRequest): Promise<ChosenChall
       operation: "ping",
       registry,
       signal: stop,
+      ...(task !== undefined && { task }),
     });
     await drain(response);
     return response.status === 401 ? chooseChallenge(response.headers.all("www-authenticate")) : undefined;

@@ -170,6 +170,7 @@ function tokenFetcher({ send, clock, report, trustRealms, onGranted }: GrantsOpt
     const named = {
       ...(challenge.service !== undefined && { service: challenge.service }),
       ...(credential && { credential }),
+      ...(request.task !== undefined && { task: request.task }),
     };
     const token = await service({ ...identity, ...named, realm, scopes, signal }).catch((error: unknown) => {
       throw beforeSending(error, identity.registry);

@@ -28,6 +28,8 @@ export interface TokenRequest extends RegistryIdentity {
   /** The one that matters most comes first: some services look at no other. */
   readonly scopes: readonly string[];
   readonly credential?: LongLived;
+  /** What it was first asked for: others may use it too. */
+  readonly task?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -115,8 +117,9 @@ function getRequest(request: TokenRequest): HttpRequest {
   return { ...common(request), method: "GET", url: url.href, headers, ...(authorization && { authorization }) };
 }
 
-function common({ registry, origin, signal }: TokenRequest) {
-  return { operation: "token", registry, ledBy: origin, ...(signal && { signal }) } as const;
+function common({ registry, origin, task, signal }: TokenRequest) {
+  const call = { ...(task !== undefined && { task }), ...(signal && { signal }) };
+  return { operation: "token", registry, ledBy: origin, ...call } as const;
 }
 
 async function acceptAnswer(response: HttpResponse, request: TokenRequest, askedAtMs: number): Promise<Token> {

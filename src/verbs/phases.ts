@@ -1,0 +1,93 @@
+import { preciseNow, type Clock } from "../async/clock.ts";
+import { sourceForTask, storeForTask } from "../content/for-task.ts";
+import type { CallOptions, Source, Store } from "../content/store.ts";
+import { gather, type Gathered, type GatherOptions, type GatherRequest } from "../image/gather.ts";
+import type { Digest } from "../spec/digest.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+import { asTask, beginTask, type TaskTeller } from "../telemetry/task.ts";
+import { closureOf, type Closure, type ClosureOptions, type ClosureRoot } from "../transfer/closure.ts";
+import { lookAt, type Looked, type LookOptions, type PublishTarget } from "../transfer/look.ts";
+import { preflight as askForPermission, type PreflightOptions } from "../transfer/preflight.ts";
+
+interface Told {
+  readonly report: Report;
+  readonly clock: Clock;
+}
+
+/** `lookAt`, told as a task for each target. */
+export async function look(targets: readonly PublishTarget[], options: LookOptions & Told): Promise<readonly Looked[]> {
+  const looked = targets.map((target) => {
+    const task = preflightTask(target.at);
+    const open = async (location: Location) => storeForTask(await options.open(location), task.id);
+    return asTask(task, tellerOf(options), () => lookAt([target], { ...options, open }), failureIn);
+  });
+  return (await Promise.all(looked)).flat();
+}
+
+/** It never throws: what it could not see is in its entries. */
+function failureIn(looked: readonly Looked[]): { readonly failure?: unknown } {
+  const refused = looked.find((entry) => "error" in entry);
+  return refused && "error" in refused ? { failure: refused.error } : {};
+}
+
+/** `preflight`, told as a task for each target that is asked. */
+export function preflight(
+  looked: readonly Looked[],
+  root: Digest,
+  options: PreflightOptions & Told,
+): Promise<readonly Looked[]> {
+  const open = async (location: Location): Promise<Store> => {
+    const store = await options.open(location);
+    const task = preflightTask(location, "permission");
+    const probe = async (call: CallOptions | undefined) =>
+      (await store.probe?.({ ...call, task: task.id })) ?? ("unknown" as const);
+    return store.probe ? { ...store, probe: (call) => asTask(task, tellerOf(options), () => probe(call)) } : store;
+  };
+  return askForPermission(looked, root, { ...options, open });
+}
+
+function preflightTask(at: Location, part?: "permission") {
+  const target = formatLocation(at);
+  return {
+    id: `preflight ${target}${part ? ` ${part}` : ""}`,
+    phase: "preflight",
+    target,
+    ...(part && { part }),
+  } as const;
+}
+
+/** `gather`, told as the task of reading the sources, with a task in it for making the root. */
+export function resolve(request: GatherRequest, options: GatherOptions & Told): Promise<Gathered> {
+  const id = "resolve";
+  const teller = tellerOf(options);
+  const assembling = <T>(work: () => T): T => {
+    const end = beginTask({ id: "assemble", parent: id, phase: "assemble" }, teller);
+    try {
+      return work();
+    } finally {
+      end({});
+    }
+  };
+  const open = opening(options.open, id);
+  return asTask({ id, phase: "resolve" }, teller, () => gather(request, { ...options, open, assembling }), digestOf);
+}
+
+function digestOf({ root }: Gathered): { readonly digest: string } {
+  return { digest: root.descriptor.digest };
+}
+
+/** `closureOf`, told as the task of planning: it finds out all that there is to do. */
+export function plan(root: ClosureRoot, options: ClosureOptions & Told): Promise<Closure> {
+  const id = "plan";
+  const open = opening(options.open, id);
+  return asTask({ id, phase: "plan" }, tellerOf(options), () => closureOf(root, { ...options, open }));
+}
+
+function opening(open: (location: Location) => Promise<Source>, task: string): typeof open {
+  return async (location) => sourceForTask(await open(location), task);
+}
+
+function tellerOf({ report, clock }: Told): TaskTeller {
+  return { report, now: () => preciseNow(clock) };
+}
