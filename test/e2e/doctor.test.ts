@@ -110,10 +110,12 @@ describe("waybill doctor", () => {
       "manifest",
       "referrers",
       "limits",
+      "unasked",
     ]);
     expect(last.findings.filter(({ level }) => level !== "ok" && level !== "note")).toEqual([]);
     expect(told("manifest")[0]).toMatch(/^ok: team\/app:1 is sha256:/);
     expect(told("referrers")[0]).toMatch(/^ok: the registry lists them/);
+    expect(told("unasked")[0]).toMatch(/^note: deletes tags; not known without a write: mounts, immutable tags/);
     expect(heard.filter(({ method }) => method !== "GET" && method !== "HEAD")).toEqual([]);
   });
 

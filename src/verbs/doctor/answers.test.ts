@@ -56,10 +56,10 @@ describe("watchAnswers", () => {
       { "x-ratelimit-limit": "5000", "x-ratelimit-remaining": "0" },
       { limit: 5000, remaining: 0 },
     ],
-    [{ "ratelimit-remaining": "7" }, { remaining: 7 }],
+    [{ "x-ratelimit-remaining": "7" }, { remaining: 7 }],
     [{ "ratelimit-limit": "100" }, undefined],
-    [{ "ratelimit-remaining": "many" }, undefined],
-    [{ "ratelimit-remaining": "7".repeat(40) }, undefined],
+    [{ "x-ratelimit-remaining": "many" }, undefined],
+    [{ "x-ratelimit-remaining": "7".repeat(40) }, undefined],
   ])("reads the limits in %j", async (headers, limit) => {
     expect((await after(headers as Record<string, string>)).limit).toEqual(limit);
   });

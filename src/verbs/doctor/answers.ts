@@ -1,5 +1,7 @@
 import type { Clock } from "../../async/clock.ts";
+import type { PullQuota } from "../../content/store.ts";
 import type { HttpHeaders, HttpRequest, HttpResponse, Interceptor } from "../../http/send.ts";
+import { pullQuotaIn } from "../../registry/pull-quota.ts";
 
 /** How far another clock is from ours, as one answer shows it. Positive: theirs is ahead. */
 export interface Skew {
@@ -9,11 +11,7 @@ export interface Skew {
 }
 
 /** What a registry says of its limits. */
-export interface Limit {
-  readonly limit?: number;
-  readonly remaining: number;
-  /** What the numbers are for, in seconds. */
-  readonly windowSeconds?: number;
+export interface Limit extends PullQuota {
   /** Who is counted, such as an address. Foreign text. */
   readonly countedFor?: string;
 }
@@ -64,23 +62,16 @@ function skewIn(headers: HttpHeaders, sentAt: number, receivedAt: number): Skew 
   return { skewMs: theirs + 500 - (sentAt + receivedAt) / 2, uncertainMs: 500 + (receivedAt - sentAt) / 2 };
 }
 
-/** `RateLimit-Remaining: 76;w=21600` as Docker Hub has it, `X-RateLimit-Remaining: 76` as many others. */
+/** Docker Hub's pulls, or requests as many others count them in `X-RateLimit-Remaining`. */
 function limitIn(headers: HttpHeaders): Limit | undefined {
-  const read = (name: string) => headers.get(`ratelimit-${name}`) ?? headers.get(`x-ratelimit-${name}`) ?? "";
-  const remaining = countIn(read("remaining"));
-  if (remaining === undefined) return undefined;
-  const limit = countIn(read("limit"));
-  const window = /;\s*w=(\d{1,9})/.exec(read("remaining") || read("limit"))?.[1];
   const source = headers.get("docker-ratelimit-source");
-  return {
-    remaining,
-    ...(limit !== undefined && { limit }),
-    ...(window !== undefined && { windowSeconds: Number(window) }),
-    ...(source !== undefined && { countedFor: source.slice(0, 100) }),
-  };
+  const quota = pullQuotaIn(headers);
+  if (quota) return { ...quota, ...(source !== undefined && { countedFor: source.slice(0, 100) }) };
+  const [remaining, limit] = ["remaining", "limit"].map((name) => countIn(headers.get(`x-ratelimit-${name}`)));
+  if (remaining === undefined) return undefined;
+  return { remaining, ...(limit !== undefined && { limit }) };
 }
 
-function countIn(value: string): number | undefined {
-  const digits = /^\s*(\d{1,12})(?=\s*(?:[;,]|$))/.exec(value)?.[1];
-  return digits === undefined ? undefined : Number(digits);
+function countIn(value = ""): number | undefined {
+  return /^\s*\d{1,9}\s*$/.test(value) ? Number(value) : undefined;
 }

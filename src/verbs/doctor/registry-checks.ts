@@ -8,6 +8,7 @@ import { limits } from "./registry/limits.ts";
 import { manifest } from "./registry/manifest.ts";
 import { probe } from "./registry/probe.ts";
 import { referrers } from "./registry/referrers.ts";
+import { unasked } from "./registry/unasked.ts";
 import { tls } from "./registry/tls.ts";
 
 /** In the order in which they are told: each needs what those before it look at. */
@@ -24,5 +25,6 @@ export const registryChecks: readonly Check<Patient>[] = [
   manifest,
   referrers,
   limits,
+  unasked,
   probe,
 ];

@@ -2,25 +2,32 @@ import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
 import type { LineReport, TlsReport } from "../../http/network.ts";
 import type { ContextOptions } from "../context.ts";
-import { outcomeOf, type Check } from "./check.ts";
+import { outcomeOf, Unreached, type Check } from "./check.ts";
 import type { Patient } from "./registry.ts";
 import { connection, http2, name, route } from "./registry/connection.ts";
+import { manifest } from "./registry/manifest.ts";
 import { tls } from "./registry/tls.ts";
+import { unasked } from "./registry/unasked.ts";
 
 const dayMs = 86_400_000;
 const clock = fakeClock();
 const { signal } = new AbortController();
 
 interface Given {
+  readonly host?: string;
+  readonly reached?: () => Promise<void>;
   readonly line?: LineReport;
   readonly origin?: string;
   readonly options?: Partial<ContextOptions>;
 }
 
 /** What a check says of a patient of whom only this is known. */
-async function said(check: Check<Patient>, { line = {}, origin = "https://r.example", options = {} }: Given) {
+async function said(check: Check<Patient>, given: Given) {
+  const { host = "r.example", line = {}, origin = "https://r.example", options = {}, reached = async () => {} } = given;
   const patient = {
-    host: "r.example",
+    host,
+    reached,
+    references: [],
     line: async () => line,
     origin: async () => origin,
     options: { env: {}, ...options },
@@ -103,5 +110,38 @@ describe("tls", () => {
     ["auto", "http/1.1", "note: not offered"],
   ] as const)("tells what --http2 %s makes of %s", async (mode, alpn, line) => {
     expect(await said(http2, { line: { tls: { ...usual, alpn } }, options: { http2: mode } })).toEqual([line]);
+  });
+});
+
+test("manifest names the command that makes a repository where pushing does not", async () => {
+  const host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+  const location = { kind: "registry", host, repository: "a/b" } as const;
+  const given = {
+    host,
+    references: [{ location, tag: "1" }],
+    readable: async () => {},
+    manifest: async () => undefined,
+  };
+
+  const { findings } = await outcomeOf(
+    manifest,
+    { ...given, reached: async () => {}, options: { signal } } as unknown as Patient,
+    signal,
+  );
+
+  expect(findings[0]?.advice).toContain("aws ecr create-repository --repository-name a/b --region eu-west-1");
+});
+
+describe("unasked", () => {
+  test.each([
+    ["docker.io", "mounts blobs from other repositories; deletes no tags; tags may be immutable (docs/registries.md)"],
+    ["ghcr.io", "deletes no tags; not known without a write: mounts, immutable tags (docs/registries.md)"],
+    ["r.example", "not known without a write: mounts, deleting tags, immutable tags"],
+  ])("tells of %s what docs/registries.md knows", async (host, text) => {
+    expect(await said(unasked, { host })).toEqual([`note: ${text}`]);
+  });
+
+  test("says nothing of a registry that is not there", async () => {
+    expect(await said(unasked, { reached: () => Promise.reject(new Unreached()) })).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { profileOf } from "../../../registry/profiles.ts";
 import { shortDigest } from "../../../spec/digest.ts";
 import { forEach, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../registry.ts";
@@ -20,5 +21,13 @@ async function lookAt(patient: Patient, reference: Patient["references"][number]
   const found = await patient.manifest(reference);
   const facts = { repository, tag, digest: found?.digest ?? null, mediaType: found?.mediaType };
   if (found) return ok(`${name} is ${shortDigest(found.digest)}, ${found.mediaType}`, facts);
-  return warning(`${name} is not there`, "right for a new tag; as a source it must be pushed first", facts);
+  return warning(`${name} is not there`, adviceFor(patient.host, repository), facts);
+}
+
+function adviceFor(host: string, repository: string): string {
+  const usual = "right for a new tag; as a source it must be pushed first";
+  const make = profileOf(host).makesRepositories;
+  return typeof make === "function"
+    ? `${usual}; a repository that is missing too is made by: ${make(repository)}`
+    : usual;
 }
