@@ -6,7 +6,7 @@ import { removeFile, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Publication } from "../transfer/publication.ts";
-import { tagName, type Witness } from "../transfer/recording.ts";
+import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
 import { interimReport, reportOf, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
 
@@ -37,12 +37,16 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
   const write = latestWins((report: PublishReport) => replace(path, report), options);
   let isTold = false;
   return {
-    witness(publication) {
+    witness(begunWith) {
+      let publication = begunWith;
       const begun = new Set<string>();
       const tagged = new Set<string>();
       const has = (names: ReadonlySet<string>) => (target: string, tag: string) => names.has(tagName(target, tag));
       const tell = () => write(interimReport(publication, startedAt, { begun: has(begun), tagged: has(tagged) }));
       return {
+        looked(at, before) {
+          publication = withBefore(publication, formatLocation(at), before);
+        },
         tagging(at, tags) {
           for (const tag of tags) begun.add(tagName(at, tag));
           return tell();

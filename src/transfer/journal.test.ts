@@ -63,6 +63,20 @@ describe("journalRecorder", () => {
     expect([...second.earlier.sessions]).toEqual([[`${blob} b.example/app`, "https://b.example/upload/1"]]);
   });
 
+  test("journalRecorder tells the next run what the tags of a target named that was late", async () => {
+    const asked = await publication({ "1": old });
+    const late = { ...asked, targets: asked.targets.map((target) => ({ ...target, before: {} })) };
+    {
+      await using first = await recorder().begin(late);
+      first.looked?.(place, { "1": old });
+      await first.tagging(place, ["1"]);
+    }
+
+    expect((await listRuns(folder))[0]?.publication.targets[0]?.before).toEqual({ "1": old });
+    await using second = await recorder("2").begin(await publication({ "1": asked.root.digest }));
+    expect(second.publication.targets[0]?.before).toEqual({ "1": old });
+  });
+
   test("journalRecorder believes in what a tag names now where no run has written it", async () => {
     {
       await using _ = await recorder().begin(await publication({ "1": "absent" }));

@@ -113,6 +113,10 @@ class JournalRecording implements Recording {
     await journal.append({ type: "begin", at: clock.now(), publication: this.publication } satisfies JournalEntry);
   }
 
+  looked: NonNullable<Recording["looked"]> = (at, before) => {
+    void this.#write({ type: "looked", target: formatLocation(at), before }, "note");
+  };
+
   session: NonNullable<Recording["session"]> = (at, blob, session) => {
     const place = { target: formatLocation(at), blob };
     void this.#write({ type: "session", ...place, ...(session !== undefined && { session }) }, "note");

@@ -61,7 +61,8 @@ export function lookAt(targets: readonly PublishTarget[], options: LookOptions):
   return Promise.all(targets.map((target) => look(target, options)));
 }
 
-async function look(target: PublishTarget, options: LookOptions): Promise<Looked> {
+/** The same for one target. */
+export async function look(target: PublishTarget, options: LookOptions): Promise<Looked> {
   const startedAt = options.clock.now();
   try {
     const store = await options.open(target.at);

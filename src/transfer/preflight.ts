@@ -1,6 +1,7 @@
 import type { Store } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
+import type { Late } from "./late.ts";
 import type { Found, Looked } from "./look.ts";
 import { isUpToDate } from "./plan.ts";
 
@@ -16,11 +17,11 @@ export interface PreflightOptions {
  * @returns the same entries; one that must not be written to says why. Never rejects.
  */
 export function preflight(
-  looked: readonly Looked[],
+  looked: readonly (Looked | Late)[],
   root: Digest,
   options: PreflightOptions,
-): Promise<readonly Looked[]> {
-  const isDue = (entry: Looked): entry is Found =>
+): Promise<readonly (Looked | Late)[]> {
+  const isDue = (entry: Looked | Late): entry is Found =>
     "before" in entry && !isUpToDate({ ...entry.target, before: entry.before }, root);
   const isAsked = looked.filter(isDue).length > 1;
   return Promise.all(looked.map(async (entry) => (isAsked && isDue(entry) ? probed(entry, options) : entry)));

@@ -107,6 +107,9 @@ const place = v.pipe(v.string(), v.maxLength(4096), v.check(isLocation, "not a r
 const tag = v.pipe(v.string(), v.check(isTag, "not a tag"));
 const maxRootBytes = 8 * 1024 * 1024;
 
+/** What tags named. */
+export const beforeSchema = v.record(tag, v.union([digest, v.literal("absent")]));
+
 export const publicationSchema = v.object({
   root: v.object({
     mediaType: mediaTypeSchema,
@@ -125,12 +128,7 @@ export const publicationSchema = v.object({
     compare: v.optional(v.boolean()),
     strategy: v.optional(v.picklist(["parallel", "serial"])),
   }),
-  targets: v.pipe(
-    v.array(
-      v.object({ target: place, tags: v.array(tag), before: v.record(tag, v.union([digest, v.literal("absent")])) }),
-    ),
-    v.maxLength(1000),
-  ),
+  targets: v.pipe(v.array(v.object({ target: place, tags: v.array(tag), before: beforeSchema })), v.maxLength(1000)),
 });
 
 /** Reads a publication that was written down. @throws WaybillError `invalid_argument` */

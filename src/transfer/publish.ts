@@ -1,24 +1,16 @@
+import { openScope } from "../async/scope.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
-import type { Digest } from "../spec/digest.ts";
-import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
+import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
-import { Ledger, type TargetResult } from "./ledger.ts";
-import { withinLimits } from "./limits.ts";
-import { unclobbered, type Looked } from "./look.ts";
-import { performOn } from "./perform.ts";
+import { isLate, type Late } from "./late.ts";
+import type { TargetResult } from "./ledger.ts";
+import type { Looked } from "./look.ts";
 import { isComplete } from "./outcome.ts";
-import { planPublish } from "./plan.ts";
-import { queued } from "./queued.ts";
-import { tagName, type Ending, type Recording } from "./recording.ts";
-import { run, type RunOptions } from "./run.ts";
-import { inSeries } from "./serial.ts";
-import { sharedReads } from "./shared-reads.ts";
-import { stepNews, type StepNews } from "./step-news.ts";
-import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
-import { bounded, watch } from "./watchdog.ts";
+import { publishGroup, type GroupOptions } from "./publish-group.ts";
+import { sinceFirst, type Ending, type Recording } from "./recording.ts";
 
 /** How targets depend on each other, and what counts as proof. */
 export interface PublishPolicy {
@@ -58,110 +50,43 @@ export interface PublishOptions {
 
 /**
  * Makes every target hold `closure` and name its root: stage everywhere, verify, and only then write tags, as the policy says.
+ * Those that are late follow when they have answered, each by itself.
  *
  * @returns a result per target, in the order of `looked`. Never rejects for a target's failure.
  */
 export async function publish(
   closure: Closure,
-  looked: readonly Looked[],
+  looked: readonly (Looked | Late)[],
   options: PublishOptions,
 ): Promise<readonly TargetResult[]> {
-  const { policy = { onError: "abort" }, recording } = options;
-  const judged = looked.map((entry) =>
-    withinLimits(policy.noClobber ? unclobbered(entry, closure.root) : entry, closure),
-  );
-  const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
-  const plan = isAborted ? { steps: [] } : planFor(closure, judged, policy);
-  const ledgers = judged.map((entry) => new Ledger(sinceFirst(entry, recording), closure.root, options));
-  const ledgerAt = (at: Location) => ledgers.find((ledger) => sameLocation(ledger.at, at));
-  for (const [index, ledger] of ledgers.entries()) {
-    ledger.begin(plan, { isHeldBack: isAborted, written: writtenEarlier(judged[index], closure.root, recording) });
-  }
-  await using reads = sharedReads(plan, options);
-  const news = stepNews(plan, options);
-  const perform = performOn({
-    ...options,
-    closure,
-    reads,
-    lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
-    onTagged: (at, tag) => {
-      ledgerAt(at)?.tagged(tag);
-      recording?.tagged(at, tag);
-    },
-    onSent: (at, bytes) => {
-      dog.touch();
-      ledgerAt(at)?.sent(bytes);
-    },
-  });
-  const orderly = queued(news.told(perform), options.blobsInFlight);
-  using dog = watch(bounded(orderly, options.clock), options.clock, options.signal);
-  const outcomes = await run(plan, {
-    perform: news.watched(dog.perform),
-    signal: dog.signal,
-    others: othersBy(policy),
-    onSettled: (step, outcome) => {
-      news.settled(step, outcome);
-      if (step.kind === "barrier") return;
-      reads.settled(step);
-      ledgerAt(step.at)?.settle(step, outcome);
-    },
-  });
-  if (policy.onTagError === "rollback") {
-    const failed = plan.steps.filter(isTagging).filter((step) => outcomes.get(step.id)?.state === "failed");
-    const isConcerned = ({ at }: Ledger) =>
-      policy.onError === "abort" || failed.some((step) => sameLocation(step.at, at));
-    const how = { deleteCreated: policy.deleteCreatedTags === true };
-    if (failed.length > 0) await rollBack(ledgers.filter(isConcerned), how, news);
-  }
-  const results = await Promise.all(ledgers.map((ledger) => ledger.result()));
-  await recording?.end({ state: stateOf(results, options.signal), results });
+  const { policy = { onError: "abort" }, recording, signal } = options;
+  const verify = policy.verify ?? (looked.length > 1 ? "manifests" : "ack");
+  const group: GroupOptions = { ...options, policy: { ...policy, verify } };
+  const onTime = looked.flatMap((entry) => (isLate(entry) ? [] : [entry]));
+  const follow = async ({ later }: Late) => {
+    const answer = await later;
+    tellBefore(answer, closure, recording);
+    return publishGroup(closure, [answer], group);
+  };
+  await using scope = openScope();
+  const groups = [
+    scope.spawn(() => publishGroup(closure, onTime, group)),
+    ...looked.filter(isLate).map((entry) => scope.spawn(() => follow(entry))),
+  ];
+  const settled = (await Promise.all(groups)).flat();
+  const results = looked.flatMap(({ target }) => settled.find(({ at }) => sameLocation(at, target.at)) ?? []);
+  await recording?.end({ state: stateOf(results, signal), results });
   return results;
+}
+
+/** A publish that was begun without knowing what the tags named is told now, before any of them moves. */
+function tellBefore(entry: Looked, { root }: Closure, recording: Recording | undefined): void {
+  if (!recording || !("before" in entry)) return;
+  const { at } = entry.target;
+  recording.looked?.(at, sinceFirst(at, entry.before, { root, earlier: recording.earlier }));
 }
 
 function stateOf(results: readonly TargetResult[], signal: AbortSignal | undefined): Ending["state"] {
   if (results.every(isComplete)) return "done";
   return signal?.aborted && hasCode(signal.reason, "cancelled") ? "interrupted" : "failed";
-}
-
-/** The entry with what its tags named before the first run of this publish. */
-function sinceFirst(entry: Looked, recording: Recording | undefined): Looked {
-  const name = formatLocation(entry.target.at);
-  const first = recording?.publication.targets.find(({ target }) => target === name);
-  return first && "before" in entry ? { ...entry, before: first.before } : entry;
-}
-
-/** The tags that name the root because an earlier run has written them. */
-function writtenEarlier(entry: Looked | undefined, root: Digest, recording: Recording | undefined): readonly string[] {
-  if (!entry || !recording || !("before" in entry)) return [];
-  const { at, tags } = entry.target;
-  return tags.filter((tag) => entry.before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
-}
-
-async function rollBack(ledgers: readonly Ledger[], how: { deleteCreated: boolean }, news: StepNews): Promise<void> {
-  news.rollingBack(ledgers.map(({ at }) => at));
-  await Promise.all(ledgers.map((ledger) => ledger.rollBack(how)));
-}
-
-function planFor(closure: Closure, looked: readonly Looked[], policy: PublishPolicy): Plan {
-  const targets = looked.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
-  const plan = planPublish(closure, targets, {
-    barrier: policy.onError === "abort" && targets.length > 1,
-    verify: policy.verify ?? (looked.length > 1 ? "manifests" : "ack"),
-    newTagsLast: policy.onTagError === "rollback",
-    compare: policy.compare === true || policy.noClobber === true,
-  });
-  return policy.strategy === "serial" ? inSeries(plan) : plan;
-}
-
-/** What one target's failure means for the others: before the barrier the end, after it what the policy says. */
-function othersBy({ onError, onTagError }: PublishPolicy): NonNullable<RunOptions["others"]> {
-  return (step) => {
-    if (onError === "keep-going") return "leave";
-    if (isTagging(step)) return onTagError === "rollback" ? "stop" : "leave";
-    return "abort";
-  };
-}
-
-function isTagging(step: Step): step is TagStep | ConfirmStep {
-  return step.kind === "tag" || step.kind === "confirm";
 }

@@ -1,7 +1,13 @@
 import * as v from "valibot";
 import { isDigest, type Digest } from "../spec/digest.ts";
-import { publicationId, publicationSchema, type Publication } from "./publication.ts";
-import { blobName, tagName, type Earlier, type Ending } from "./recording.ts";
+import {
+  beforeSchema,
+  publicationId,
+  publicationSchema,
+  type Publication,
+  type PublicationTarget,
+} from "./publication.ts";
+import { blobName, tagName, withBefore, type Earlier, type Ending } from "./recording.ts";
 import type { TargetReport } from "./report.ts";
 
 const digest = v.custom<Digest>(isDigest, "not a digest");
@@ -11,6 +17,7 @@ const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** One line of a journal. Hints for whoever goes on: registries are asked before anything is believed. */
 const entrySchema = v.variant("type", [
   v.object({ type: v.literal("begin"), at, publication: publicationSchema }),
+  v.object({ type: v.literal("looked"), target: place, before: beforeSchema }),
   v.object({
     type: v.literal("session"),
     target: place,
@@ -29,6 +36,7 @@ const entrySchema = v.variant("type", [
 
 export type JournalEntry =
   | { readonly type: "begin"; readonly at: number; readonly publication: Publication }
+  | { readonly type: "looked"; readonly target: string; readonly before: PublicationTarget["before"] }
   | { readonly type: "session"; readonly target: string; readonly blob: Digest; readonly session?: string }
   | { readonly type: "tagging"; readonly target: string; readonly tags: readonly string[] }
   | { readonly type: "tagged"; readonly target: string; readonly tag: string }
@@ -81,6 +89,9 @@ function apply(replay: Replay, entry: JournalEntry): void {
   if (entry.type === "begin") return begin(replay, entry);
   if (!replay.run) return;
   switch (entry.type) {
+    case "looked":
+      replay.run = { ...replay.run, publication: withBefore(replay.run.publication, entry.target, entry.before) };
+      return noteBefore(replay, entry);
     case "session":
       return noteSession(replay.sessions, entry);
     case "tagging":
@@ -105,9 +116,11 @@ function begin(replay: Replay, { at: begunAt, publication }: Extract<JournalEntr
     state: "unfinished",
     targets: replay.run?.targets ?? [],
   };
-  for (const { target, before } of publication.targets) {
-    for (const [tag, named] of Object.entries(before)) replay.before.set(tagName(target, tag), named);
-  }
+  for (const target of publication.targets) noteBefore(replay, target);
+}
+
+function noteBefore(replay: Replay, { target, before }: Pick<PublicationTarget, "target" | "before">): void {
+  for (const [tag, named] of Object.entries(before)) replay.before.set(tagName(target, tag), named);
 }
 
 function noteSession(

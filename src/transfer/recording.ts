@@ -1,13 +1,15 @@
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { TargetResult } from "./ledger.ts";
-import type { Publication } from "./publication.ts";
+import type { Publication, PublicationTarget } from "./publication.ts";
 
 /**
  * Hears what a publish does, in time for whoever has to go on with it after a crash. No method rejects or throws: what
  * cannot be written down is told as news, and the publish goes on.
  */
 export interface Witness {
+  /** What the tags of a target named before that was not known when the publication was begun. */
+  looked?(at: Location, before: PublicationTarget["before"]): void;
   /** An upload has another place, or is over. */
   session?(at: Location, blob: Digest, session: string | undefined): void;
   /** Tags are about to be written: resolves when that is known to survive. */
@@ -71,27 +73,42 @@ export function blobName(at: Location | string, blob: Digest): string {
  * The publication with what each tag named before the first of all its runs: a tag that names the root now because an
  * earlier run has moved it is not told as unchanged.
  */
-export function continued(publication: Publication, { before, written }: Earlier): Publication {
+export function continued(publication: Publication, earlier: Earlier): Publication {
   const { root, targets } = publication;
   return {
     ...publication,
-    targets: targets.map(({ target, tags, before: now }) => ({
-      target,
-      tags,
-      before: Object.fromEntries(
-        Object.entries(now).map(([tag, digest]) => {
-          const name = tagName(target, tag);
-          const isOurs = digest === root.digest && written.has(name);
-          return [tag, isOurs ? (before.get(name) ?? digest) : digest];
-        }),
-      ),
+    targets: targets.map((told) => ({
+      ...told,
+      before: sinceFirst(told.target, told.before, { root: root.digest, earlier }),
     })),
   };
+}
+
+/** What tags named before the first of all runs, from what they name now. */
+export function sinceFirst(
+  target: Location | string,
+  now: PublicationTarget["before"],
+  { root, earlier }: { readonly root: Digest; readonly earlier: Earlier },
+): PublicationTarget["before"] {
+  return Object.fromEntries(
+    Object.entries(now).map(([tag, digest]) => {
+      const name = tagName(target, tag);
+      const isOurs = digest === root && earlier.written.has(name);
+      return [tag, isOurs ? (earlier.before.get(name) ?? digest) : digest];
+    }),
+  );
+}
+
+/** The publication with what the tags of one target named before. */
+export function withBefore(publication: Publication, target: string, before: PublicationTarget["before"]): Publication {
+  const targets = publication.targets.map((told) => (told.target === target ? { ...told, before } : told));
+  return { ...publication, targets };
 }
 
 /** One that tells all of `witnesses`. */
 export function allWitnesses(witnesses: readonly Witness[]): Witness {
   return {
+    looked: (at, before) => witnesses.forEach((witness) => witness.looked?.(at, before)),
     session: (at, blob, session) => witnesses.forEach((witness) => witness.session?.(at, blob, session)),
     tagging: async (at, tags) => void (await Promise.all(witnesses.map((witness) => witness.tagging(at, tags)))),
     tagged: (at, tag) => witnesses.forEach((witness) => witness.tagged(at, tag)),

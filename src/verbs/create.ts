@@ -1,3 +1,4 @@
+import { openScope } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import type { SourceFile } from "../image/gather.ts";
 import { parseSource } from "../image/source.ts";
@@ -5,11 +6,12 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
+import { answersFor } from "../transfer/late.ts";
 import type { PublishTarget } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
-import { look, resolve } from "./phases.ts";
+import { beginLooking, resolve } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
 import { rememberedSources } from "./remembered.ts";
 
@@ -72,18 +74,21 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   context.announce({ pull: sourceLocations(request), push: targets.map((target) => target.at) });
   const open = rememberedSources(context);
   const expect = parseExpectations(request.expectDigests ?? [], references);
-  const looking = request.dryRun ? Promise.resolve([]) : look(targets, { ...context, expect });
-  const gathered = await allOf(resolve({ ...request, rescue: referrers.lookUp }, { ...context, open }), looking);
-  const looked = await looking;
+  // Leaving early, because a source cannot be read, ends what is still being asked of targets.
+  await using looks = openScope({ signal: context.signal });
+  const lookings = beginLooking(request.dryRun ? [] : targets, looks, { ...context, expect });
+  const gathered = await resolve({ ...request, rescue: referrers.lookUp }, { ...context, open });
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
+  const policy = policyOf(request, expect.size > 0);
+  const looked = await answersFor(policy, lookings, context);
   const { root, origins, manifests } = gathered;
   const published = await publishRoot(
     {
       root: { manifest: root, from: origins.get(root.descriptor.digest) ?? [], origins },
       looked,
       referrers: request.referrers,
-      policy: policyOf(request, expect.size > 0),
+      policy,
       open,
       known: manifests,
     },
@@ -145,11 +150,4 @@ function sourceLocations(request: ReturnType<typeof withDefaults>): readonly Loc
       return [];
     }
   });
-}
-
-/** The first one's result, once both have ended. */
-async function allOf<T>(first: Promise<T>, second: unknown): Promise<T> {
-  const [result] = await Promise.allSettled([first, second]);
-  if (result.status === "rejected") throw result.reason;
-  return result.value;
 }

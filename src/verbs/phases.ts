@@ -1,3 +1,4 @@
+import type { Scope } from "../async/scope.ts";
 import { preciseNow, type Clock } from "../async/clock.ts";
 import { sourceForTask, storeForTask } from "../content/for-task.ts";
 import type { CallOptions, Source, Store } from "../content/store.ts";
@@ -7,7 +8,8 @@ import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { asTask, beginTask, type TaskTeller } from "../telemetry/task.ts";
 import { closureOf, type Closure, type ClosureOptions, type ClosureRoot } from "../transfer/closure.ts";
-import { lookAt, type Looked, type LookOptions, type PublishTarget } from "../transfer/look.ts";
+import type { Late, Looking } from "../transfer/late.ts";
+import { look as lookAt, type Looked, type LookOptions, type PublishTarget } from "../transfer/look.ts";
 import { preflight as askForPermission, type PreflightOptions } from "../transfer/preflight.ts";
 
 interface Told {
@@ -16,27 +18,39 @@ interface Told {
 }
 
 /** `lookAt`, told as a task for each target. */
-export async function look(targets: readonly PublishTarget[], options: LookOptions & Told): Promise<readonly Looked[]> {
-  const looked = targets.map((target) => {
-    const task = preflightTask(target.at);
-    const open = async (location: Location) => storeForTask(await options.open(location), task.id);
-    return asTask(task, tellerOf(options), () => lookAt([target], { ...options, open }), failureIn);
-  });
-  return (await Promise.all(looked)).flat();
+export function look(targets: readonly PublishTarget[], options: LookOptions & Told): Promise<readonly Looked[]> {
+  return Promise.all(targets.map((target) => lookAtOne(target, options)));
 }
 
-/** It never throws: what it could not see is in its entries. */
-function failureIn(looked: readonly Looked[]): { readonly failure?: unknown } {
-  const refused = looked.find((entry) => "error" in entry);
-  return refused && "error" in refused ? { failure: refused.error } : {};
+/** Begins to look at all targets in `scope`: leaving it ends what is still being asked. */
+export function beginLooking(
+  targets: readonly PublishTarget[],
+  scope: Scope,
+  options: LookOptions & Told,
+): readonly Looking[] {
+  return targets.map((target) => ({
+    target,
+    looking: scope.spawn((signal) => lookAtOne(target, { ...options, signal })),
+  }));
+}
+
+function lookAtOne(target: PublishTarget, options: LookOptions & Told): Promise<Looked> {
+  const task = preflightTask(target.at);
+  const open = async (location: Location) => storeForTask(await options.open(location), task.id);
+  return asTask(task, tellerOf(options), () => lookAt(target, { ...options, open }), failureIn);
+}
+
+/** It never throws: what it could not see is in its entry. */
+function failureIn(looked: Looked): { readonly failure?: unknown } {
+  return "error" in looked ? { failure: looked.error } : {};
 }
 
 /** `preflight`, told as a task for each target that is asked. */
 export function preflight(
-  looked: readonly Looked[],
+  looked: readonly (Looked | Late)[],
   root: Digest,
   options: PreflightOptions & Told,
-): Promise<readonly Looked[]> {
+): Promise<readonly (Looked | Late)[]> {
   const open = async (location: Location): Promise<Store> => {
     const store = await options.open(location);
     const task = preflightTask(location, "permission");

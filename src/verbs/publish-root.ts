@@ -4,6 +4,7 @@ import type { Manifest } from "../spec/manifest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { ClosureRoot } from "../transfer/closure.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
+import { isLate, type Late } from "../transfer/late.ts";
 import type { Looked } from "../transfer/look.ts";
 import { isUpToDate } from "../transfer/plan.ts";
 import { publicationOf } from "../transfer/publication.ts";
@@ -15,7 +16,8 @@ import { plan, preflight } from "./phases.ts";
 
 export interface RootToPublish {
   readonly root: ClosureRoot;
-  readonly looked: readonly Looked[];
+  /** Late ones only where each target is for itself. */
+  readonly looked: readonly (Looked | Late)[];
   /** As `--referrers` takes it. */
   readonly referrers: string;
   readonly policy: PublishPolicy;
@@ -52,7 +54,7 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
 }
 
 /** The targets, also asked whether they may be written to where one that refuses ends them all. */
-async function probed(request: RootToPublish, context: Context): Promise<readonly Looked[]> {
+async function probed(request: RootToPublish, context: Context): Promise<readonly (Looked | Late)[]> {
   const { root, looked, policy } = request;
   if (isRefused(request) || policy.onError !== "abort" || !readsChildren(request)) return looked;
   return preflight(looked, root.manifest.descriptor.digest, context);
@@ -84,10 +86,11 @@ function readsChildren(request: RootToPublish): boolean {
 
 /** No target can be written to, or one cannot and the policy gives up all. */
 function isRefused({ looked, policy }: RootToPublish): boolean {
-  const isWrong = (entry: Looked) => "error" in entry;
+  const isWrong = (entry: Looked | Late) => "error" in entry;
   return looked.every(isWrong) || (policy.onError === "abort" && looked.some(isWrong));
 }
 
-function isRight(entry: Looked, root: Digest): boolean {
+function isRight(entry: Looked | Late, root: Digest): boolean {
+  if (isLate(entry)) return false;
   return "error" in entry || isUpToDate({ ...entry.target, before: entry.before }, root);
 }

@@ -1,12 +1,14 @@
+import { openScope } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
+import { answersFor } from "../transfer/late.ts";
 import type { Looked } from "../transfer/look.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
 import type { Context } from "./context.ts";
 import type { CreateResult } from "./create.ts";
-import { look } from "./phases.ts";
+import { beginLooking } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
 import { rememberedSources } from "./remembered.ts";
 
@@ -24,13 +26,18 @@ export async function resume(publication: Publication, context: Context): Promis
   const targets = targetsOf(publication);
   const pull = [...new Set(Object.values(publication.origins).flat())].map(locationOf);
   context.announce({ pull, push: targets.map(({ at }) => at) });
-  const looked = await look(targets, context);
   const { referrers, policy } = publication;
+  await using looks = openScope({ signal: context.signal });
+  const lookings = beginLooking(targets, looks, context).map(({ target, looking }) => ({
+    target,
+    looking: looking.then((entry) => unmoved(entry, publication)),
+  }));
+  const looked = await answersFor(policy, lookings, context);
   const { descriptor, bytes } = root.manifest;
   const published = await publishRoot(
     {
       root,
-      looked: looked.map((entry) => unmoved(entry, publication)),
+      looked,
       referrers,
       policy,
       open: rememberedSources(context),

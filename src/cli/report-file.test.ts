@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { bytesOf, pushImage } from "../../test/support/images.ts";
+import { createMemoryStore } from "../content/memory.ts";
+import { digestOf } from "../spec/digest.ts";
+import { parseReference } from "../spec/reference.ts";
+import { publicationOf } from "../transfer/publication.ts";
+import { openReportFile, readReportFile } from "./report-file.ts";
+
+test("a report holds what the tags of a late target named, from before the first of them moves", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "waybill-report-"));
+  const path = join(folder, "report.json");
+  const at = parseReference("b.example/app").location;
+  const image = await pushImage(createMemoryStore("source"));
+  const late = { target: { at, tags: ["1"] } };
+  const policy = { onError: "keep-going" } as const;
+  const publication = publicationOf({ manifest: image, origins: new Map() }, [late], { referrers: "none", policy });
+  const old = digestOf(bytesOf("old"));
+
+  const file = await openReportFile(path, { clock: fakeClock(), warn: (message) => expect.fail(message) });
+  const witness = file.witness(publication);
+  witness.looked?.(at, { "1": old });
+  await witness.tagging(at, ["1"]);
+
+  expect((await readReportFile(path)).earlier).toMatchObject({
+    before: new Map([["b.example/app:1", old]]),
+    written: new Set(["b.example/app:1"]),
+  });
+  await rm(folder, { recursive: true });
+});
