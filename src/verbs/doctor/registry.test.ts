@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { WaybillError } from "../../errors.ts";
 import type { LineReport, TlsReport } from "../../http/network.ts";
 import type { ContextOptions } from "../context.ts";
 import { outcomeOf, Unreached, type Check } from "./check.ts";
@@ -71,6 +72,16 @@ describe("name", () => {
       }),
     ).toEqual(["ok: to 192.0.2.9 by proxy proxy.example:3128 in 21 ms"]);
   });
+});
+
+test.each([
+  [name, "lookup"],
+  [connection, "connect"],
+] as const)("%o says that a proxy is in between where it fails", async (check, during) => {
+  const error = new WaybillError("connection_failed", "Cannot reach it");
+  const lines = await said(check, { line: { proxy: "proxy.example:3128", failure: { during, error } } });
+
+  expect(lines).toEqual(["failure: by the proxy proxy.example:3128: Cannot reach it"]);
 });
 
 describe("tls", () => {

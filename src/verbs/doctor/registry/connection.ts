@@ -1,5 +1,5 @@
 import { proxyFromEnv } from "../../../http/proxy.ts";
-import { failed, note, ok, type Check } from "../check.ts";
+import { failed, note, ok, type Check, type Said } from "../check.ts";
 import type { Patient } from "../registry.ts";
 
 /** The proxy that the registry is reached by, where one is set at all. */
@@ -22,7 +22,7 @@ export const name: Check<Patient> = {
   name: "name",
   async run(patient) {
     const { lookup, failure, proxy } = await patient.line();
-    if (failure?.during === "lookup") return failed(failure.error);
+    if (failure?.during === "lookup") return behind(proxy, failed(failure.error));
     if (!lookup) return [];
     const { addresses, durationMs } = lookup;
     const more = addresses.length > 3 ? ` and ${addresses.length - 3} more` : "";
@@ -36,7 +36,7 @@ export const connection: Check<Patient> = {
   name: "connection",
   async run(patient) {
     const { connected, failure, proxy } = await patient.line();
-    if (failure?.during === "connect") return failed(failure.error);
+    if (failure?.during === "connect") return behind(proxy, failed(failure.error));
     if (!connected) return [];
     const through = proxy === undefined ? "" : ` by proxy ${proxy}`;
     return ok(`to ${connected.address}${through} in ${shown(connected.durationMs)}`, { ...connected, proxy });
@@ -55,6 +55,11 @@ export const http2: Check<Patient> = {
     return note(text, { offered: offers, mode });
   },
 };
+
+/** What failed is then the proxy's name, the proxy, or the way on from it. */
+function behind(proxy: string | undefined, said: Said): Said {
+  return proxy === undefined ? said : { ...said, text: `by the proxy ${proxy}: ${said.text}` };
+}
 
 function shown(durationMs: number): string {
   return `${Math.round(durationMs)} ms`;
