@@ -8,10 +8,9 @@ export const setup: readonly Failure[] = [
     about: "buildx does not start: an OTEL_* variable names an exporter that it does not know",
     signs: ["unsupported opentelemetry exporter", "unsupported opentelemetry tracer"],
     cause: "OTEL_TRACES_EXPORTER or OTEL_METRICS_EXPORTER, set for another program, holds a value that buildx refuses.",
-    versions: "all of buildx so far",
+    versions: "buildx before 0.15, in build and bake, and what contains it; imagetools is not concerned",
     issues: ["docker/buildx#2447", "docker/compose#11801"],
-    instead: "Unset the variable for this step, or use Waybill, where telemetry cannot fail a run",
-    rerun: true,
+    instead: "Unset the variable for this step, or update buildx",
   },
   {
     id: "otel-export",
