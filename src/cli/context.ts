@@ -5,10 +5,11 @@ import type { Report } from "../telemetry/events.ts";
 import { openContext, type ContextOptions } from "../verbs/context.ts";
 import type { Host } from "./host.ts";
 import type { RegistryFlags } from "./options.ts";
+import type { TimelineFlags } from "./timeline/film.ts";
 
 /** Opens what a verb needs, as the flags say. The caller disposes of it, which closes every connection. */
 export function openCommandContext(
-  flags: RegistryFlags,
+  flags: RegistryFlags & TimelineFlags,
   host: Host,
   report: Report,
   recorder?: Recorder,
@@ -17,7 +18,7 @@ export function openCommandContext(
 }
 
 /** What flags and environment come to. @throws WaybillError `invalid_argument` */
-export function contextOptions(flags: RegistryFlags, host: Host, report: Report): ContextOptions {
+export function contextOptions(flags: RegistryFlags & TimelineFlags, host: Host, report: Report): ContextOptions {
   const { env, clock, random } = host;
   return defined({
     env,
@@ -34,8 +35,8 @@ export function contextOptions(flags: RegistryFlags, host: Host, report: Report)
     allowPrivate: flags.allowPrivate,
     trustRealms: [...(flags.trustRealm ?? []), ...realmsOf(env["WAYBILL_TRUST_REALMS"] ?? "")],
     http2: flags.http2,
-    // Nobody but --debug shows them.
-    reportAttempts: flags.debug === true,
+    // Nobody but --debug and a timeline shows them.
+    reportAttempts: flags.debug === true || flags.timeline !== undefined,
     chunkSizeBytes: flags.chunkSize,
     maxRetryAfterMs: flags.maxRetryAfter,
     maxDescriptors: flags.maxDescriptors,
@@ -59,7 +60,7 @@ function realmsOf(list: string): readonly string[] {
   });
 }
 
-function signalOf(flags: RegistryFlags, host: Host): AbortSignal {
+function signalOf(flags: RegistryFlags & TimelineFlags, host: Host): AbortSignal {
   if (flags.timeout === undefined) return host.signal;
   const controller = new AbortController();
   const seen = `it was not done after ${flags.timeout / 1000} s`;

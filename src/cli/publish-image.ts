@@ -38,7 +38,9 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
   const request = await requestOf(sources, flags);
   await using metadata = await metadataFileOf(flags, host);
   if (flags.dryRun) return showRoot(request, flags, host);
-  const { result, failure } = await runPublish((context) => create(request, context), flags, host);
+  const { result, failure } = await runPublish((context) => create(request, context), flags, host, {
+    title: `waybill create ${request.tags.join(" ")}`,
+  });
   const done = flags.onError === "keep-going" ? result.targets.filter(isComplete) : result.targets;
   if (failure === undefined || (flags.onError === "keep-going" && done.length > 0)) {
     await metadata?.commit({ ...result, targets: done });

@@ -9,6 +9,7 @@ import {
   type Recorder,
   type Recording,
 } from "../transfer/recording.ts";
+import { runFolder } from "../transfer/runs.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Host } from "./host.ts";
 import { addSwitch, addValue, asText } from "./options.ts";
@@ -44,6 +45,8 @@ export interface CommandRecorder {
   readonly recorder: Recorder;
   /** What to type to go on, once something was taken down that can be gone on with. */
   readonly resumeCommand: () => string | undefined;
+  /** The folder of the run's journal, once there is one. */
+  readonly runFolder: () => string | undefined;
   /** Tells the report of a run that failed before it came to a plan. */
   readonly fail: (error: unknown) => Promise<void>;
 }
@@ -71,8 +74,10 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
       ? undefined
       : journalRecorder({ folder: stateFolder(flags.state, host), owner, clock, report: news, earlier });
   let begun: string | undefined;
+  let folder: string | undefined;
   const wrap = (publication: Publication, inner: Recording | undefined) => {
     begun = flags.report ?? inner?.id;
+    folder = inner?.id && runFolder(stateFolder(flags.state, host), inner.id);
     return withReport(inner ?? unrecorded(publication, earlier), file);
   };
   return {
@@ -84,6 +89,7 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
       },
     },
     resumeCommand: () => (begun === undefined ? undefined : `waybill resume ${begun}`),
+    runFolder: () => folder,
     fail: async (error) => file?.fail(error),
   };
 }

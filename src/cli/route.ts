@@ -41,6 +41,11 @@ export const groups: Readonly<Record<string, readonly Entry[]>> = {
       load: async (path, host) => (await import("./commands/history.ts")).historyCommand(path, host),
     },
     {
+      name: "timeline",
+      summary: "Draw an earlier publish as a page to look at",
+      load: async (path, host) => (await import("./commands/timeline.ts")).timelineCommand(path, host),
+    },
+    {
       name: "login",
       summary: "Store a credential for a registry, as docker does",
       load: async (path, host) => (await import("./commands/login.ts")).loginCommand(path, host),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { formatLocation } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
 import { isComplete } from "../transfer/outcome.ts";
 import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";
@@ -11,9 +12,10 @@ import { openRecorder, type RecordFlags, type RecorderOptions } from "./recorder
 import { progressMode, type ProgressMode } from "./show/mode.ts";
 import { openShow, type Show } from "./show/show.ts";
 import { summaryText } from "./show/summary.ts";
+import { createFilm, type TimelineFlags } from "./timeline/film.ts";
 
 /** The flags of every command that publishes. */
-export interface PublishFlags extends RegistryFlags, RecordFlags, ProgressFlags {}
+export interface PublishFlags extends RegistryFlags, RecordFlags, ProgressFlags, TimelineFlags {}
 
 export interface ProgressFlags {
   readonly progress?: string;
@@ -35,13 +37,18 @@ export async function runPublish(
   publish: (context: Context) => Promise<CreateResult>,
   flags: PublishFlags,
   host: Host,
-  known: Omit<RecorderOptions, "news"> = {},
+  { title, ...known }: Omit<RecorderOptions, "news"> & { readonly title: string },
 ): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
   const { result, resumeCommand, mode } = await inShow(flags, host, async (show, mode) => {
-    const { recorder, fail, resumeCommand } = await openRecorder(flags, host, { ...known, news: show.report });
+    const film = createFilm(flags, (message) => show.report({ type: "warning", message, at: host.clock.now() }));
+    const news: Report = (event) => {
+      show.report(event);
+      film.report(event);
+    };
+    const { recorder, fail, resumeCommand, runFolder } = await openRecorder(flags, host, { ...known, news });
     try {
-      await using context = await openCommandContext(flags, host, show.report, recorder);
-      const result = await publish(context);
+      const opened = await openCommandContext(flags, host, news, recorder);
+      const result = await filmed(published(publish, opened), () => film.finish(title, runFolder()));
       show.clear();
       return { result, resumeCommand, mode };
     } catch (error) {
@@ -53,6 +60,24 @@ export async function runPublish(
   if (flags.quiet) printTargets(result, host);
   else if (mode !== "quiet" || failure !== undefined) host.stderr.write(summaryText(result));
   return { result, failure };
+}
+
+/** Whatever it comes to: what happened is told while there is still somebody to tell of trouble with that. */
+async function filmed<T>(work: Promise<T>, finish: () => Promise<void>): Promise<T> {
+  try {
+    return await work;
+  } finally {
+    await finish();
+  }
+}
+
+/** Closes every connection before it is over: what happens on them is part of the run. */
+async function published(
+  publish: (context: Context) => Promise<CreateResult>,
+  opened: Context & AsyncDisposable,
+): Promise<CreateResult> {
+  await using context = opened;
+  return await publish(context);
 }
 
 /** Does work whose news is shown, and leaves the screen in order. */

@@ -129,6 +129,37 @@ describe("waybill rollback", () => {
   });
 });
 
+describe("--timeline", () => {
+  test("--timeline draws the run, and waybill timeline draws it again from what the journal has kept", async () => {
+    const [first, again] = [join(folder, "first.html"), join(folder, "again.html")];
+    expect((await create("--timeline", first, source("amd64"))).code).toBe(0);
+    expect(await waybill("timeline", "-o", again)).toMatchObject({ code: 0, stdout: `${again}\n` });
+
+    const page = readFileSync(first, "utf8");
+    for (const { host } of registries) expect(page).toContain(`<h2>${host} `);
+    expect(page).toContain(`stage at ${registries[1]!.host}/out`);
+    expect(page).toContain(`PUT http://${registries[1]!.host}/v2/out/manifests/1`);
+    expect(readFileSync(again, "utf8")).toBe(page);
+  });
+
+  test("--timeline draws a run that failed, and never fails one itself", async () => {
+    refuseTag();
+    const path = join(folder, "failed.html");
+    expect((await create("--timeline", path, source("amd64"))).code).toBe(3);
+    expect(readFileSync(path, "utf8")).toContain('class="try failed"');
+    hurdle = undefined;
+    const resumed = await waybill("resume", "--timeline", join(folder, "none", "t.html"));
+    expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining("WARNING: Cannot write timeline") });
+  });
+
+  test("waybill timeline says when nothing is kept of a run", async () => {
+    expect(await waybill("timeline")).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("no journal tells of it"),
+    });
+  });
+});
+
 describe("--report", () => {
   test("--report tells of a run that never came to a plan", async () => {
     expect((await create(`${registries[0]!.host}/app:none`)).code).toBe(6);

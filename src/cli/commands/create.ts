@@ -12,6 +12,7 @@ import {
   newCommand,
 } from "../options.ts";
 import { addRecordOptions } from "../recorder.ts";
+import { addTimelineOption } from "../timeline/film.ts";
 import { addProgressOptions } from "../run-publish.ts";
 import { publishImage, type CreateFlags } from "../publish-image.ts";
 
@@ -124,4 +125,5 @@ function addOutputOptions(command: Command): void {
   addSwitch(command, "--dry-run", "Show the final image instead of pushing it");
   addValue(command, "--metadata-file <path>", "Write the result as JSON to this file", asText);
   addProgressOptions(command);
+  addTimelineOption(command);
 }

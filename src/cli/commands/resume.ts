@@ -5,6 +5,7 @@ import { addCommonOptions, addExamples, addRegistryOptions, newCommand } from ".
 import { isUnfinished, recordedAs } from "../recorded.ts";
 import { addRecordOptions } from "../recorder.ts";
 import { addProgressOptions, runPublish, type PublishFlags } from "../run-publish.ts";
+import { addTimelineOption } from "../timeline/film.ts";
 import { stateFolder } from "../state-folder.ts";
 
 /** `waybill resume`: finishes what was interrupted. */
@@ -17,6 +18,7 @@ export function resumeCommand(path: string, host: Host): Command {
     .argument("[run]", "ID of a run (see `waybill history`) or a report file; without it, the only unfinished run");
   command.optionsGroup("Output:");
   addProgressOptions(command);
+  addTimelineOption(command);
   addRecordOptions(command);
   addRegistryOptions(command);
   addCommonOptions(command);
@@ -32,7 +34,11 @@ export function resumeCommand(path: string, host: Host): Command {
     });
     const { publication, earlier, startedAt, report = flags.report } = recorded;
     const own = report === undefined ? flags : { ...flags, report: flags.report ?? report };
-    const { failure } = await runPublish((context) => resume(publication, context), own, host, { earlier, startedAt });
+    const { failure } = await runPublish((context) => resume(publication, context), own, host, {
+      title: `waybill resume ${publication.targets.map(({ target }) => target).join(" ")}`,
+      earlier,
+      startedAt,
+    });
     if (failure !== undefined) throw failure;
   });
 }

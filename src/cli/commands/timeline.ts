@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import { WaybillError } from "../../errors.ts";
+import { listRuns, runFolder } from "../../transfer/runs.ts";
+import type { Host } from "../host.ts";
+import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
+import { stateFolder } from "../state-folder.ts";
+import { pageFor, writePage } from "../timeline/film.ts";
+import { readFilm } from "../timeline/kept.ts";
+
+interface Flags {
+  readonly output?: string;
+  readonly state?: string;
+}
+
+/** `waybill timeline`: a picture of an earlier run. */
+export function timelineCommand(path: string, host: Host): Command {
+  const command = newCommand(path, host)
+    .usage("[OPTIONS] [ID]")
+    .description(
+      "Draw an earlier publish as a page to look at, from what its journal has kept: registries as lanes, blobs and requests as bars, what waited for what. The page needs no network",
+    )
+    .argument("[run]", "ID of a run (see `waybill history`), or its beginning; without it, the latest");
+  command.optionsGroup("Output:");
+  addValue(command, "-o, --output <path>", "Where the page is written (default: waybill-timeline-ID.html)", asText);
+  addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)", asText);
+  addCommonOptions(command);
+  addExamples(
+    command,
+    ["What the latest publish spent its time on", path],
+    ["The same, while it runs", "waybill create --timeline timeline.html …"],
+  );
+  return command.action(async (id: string | undefined, flags: Flags) => {
+    const folder = stateFolder(flags.state, host);
+    const run = await runNamed(id, folder);
+    const film = await readFilm(runFolder(folder, run));
+    const output = flags.output ?? `waybill-timeline-${run}.html`;
+    await written(output, await pageFor(film));
+    host.stdout.write(`${output}\n`);
+  });
+}
+
+async function runNamed(id: string | undefined, folder: string): Promise<string> {
+  const runs = (await listRuns(folder)).filter((run) => id === undefined || run.id.startsWith(id));
+  const [run, other] = runs;
+  if (run && (id === undefined || !other)) return run.id;
+  const seen = run ? "several runs begin so" : "no journal tells of it";
+  throw new WaybillError("not_found", `Cannot draw a timeline of run "${id ?? "latest"}": ${seen}`, {
+    advice: "see `waybill history`",
+  });
+}
+
+async function written(path: string, page: string): Promise<void> {
+  try {
+    await writePage(path, page);
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+    throw new WaybillError("io_failed", `Cannot write timeline "${path}": ${reason}`, {}, { cause: error });
+  }
+}

@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import { randomBytes } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { silent, type Report } from "../../telemetry/events.ts";
+import { addValue, asText } from "../options.ts";
+import type { RecordFlags } from "../recorder.ts";
+import type { KeptFilm } from "./kept.ts";
+import { createCollector } from "./collect.ts";
+
+export interface TimelineFlags {
+  /** Where the page is written. */
+  readonly timeline?: string;
+}
+
+export function addTimelineOption(command: Command): Command {
+  return addValue(
+    command,
+    "--timeline <path>",
+    "Draw the run as a page to look at: what took how long, and why",
+    asText,
+  );
+}
+
+/** Takes a run down for a picture of it. */
+export interface Film {
+  readonly report: Report;
+  /**
+   * Writes the picture, and keeps what it is made of in the run's folder, where there is one, for `waybill timeline`. Never
+   * rejects: a picture that cannot be written is a warning.
+   */
+  finish(title: string, runFolder: string | undefined): Promise<void>;
+}
+
+/** Begins. `warn` hears of what cannot be written. */
+export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: string) => void): Film {
+  const { timeline, journal } = flags;
+  if (timeline === undefined && journal === false) return { report: silent, finish: async () => undefined };
+  const collector = createCollector();
+  const attempt = async (what: string, act: () => Promise<void>) => {
+    try {
+      await act();
+    } catch (error) {
+      const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+      warn(`Cannot write ${what}: ${reason}`);
+    }
+  };
+  return {
+    report: collector.report,
+    async finish(title, runFolder) {
+      const { events, dropped } = collector;
+      if (timeline !== undefined) {
+        await attempt(`timeline "${timeline}"`, async () =>
+          writePage(timeline, await pageFor({ title, events, dropped })),
+        );
+      }
+      if (runFolder === undefined) return;
+      await attempt("what a timeline of this run would need", async () => {
+        const { keepFilm } = await import("./kept.ts");
+        await keepFilm(runFolder, { title, events, dropped });
+      });
+    },
+  };
+}
+
+/** The page is drawn by code that no other run loads. */
+export async function pageFor(film: KeptFilm): Promise<string> {
+  const [{ timelineOf }, { pageOf }] = await Promise.all([import("./model.ts"), import("./page.ts")]);
+  return pageOf(timelineOf(film.events), film);
+}
+
+/** The page appears whole or not at all. */
+export async function writePage(path: string, page: string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  await writeFile(temporary, page, { flag: "wx" });
+  await rename(temporary, path);
+}

@@ -1,0 +1,70 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import * as v from "valibot";
+import { WaybillError } from "../../errors.ts";
+import { issueOf } from "../../spec/descriptor.ts";
+import { parseJson } from "../../spec/json.ts";
+import type { TimelineEvent } from "./collect.ts";
+
+/** What a timeline is made of, as it is kept beside a run's journal. */
+export interface KeptFilm {
+  readonly title: string;
+  readonly events: readonly TimelineEvent[];
+  readonly dropped: number;
+}
+
+const fileName = "timeline.json.gz";
+const maxBytes = 128 * 1024 * 1024;
+
+/** Writes it into the run's folder. Nobody waits for the disk: it is a picture, not a promise. */
+export async function keepFilm(runFolder: string, film: KeptFilm): Promise<void> {
+  const bytes = await promisify(gzip)(JSON.stringify(film));
+  await writeFile(join(runFolder, fileName), bytes, { mode: 0o600 });
+}
+
+const time = v.pipe(v.number(), v.finite());
+const label = v.pipe(v.string(), v.maxLength(65_536));
+const mark = v.object({ name: label, at: time });
+const eventSchema = v.variant("type", [
+  v.looseObject({
+    type: v.literal("task-started"),
+    id: label,
+    phase: label,
+    at: time,
+    target: v.optional(label),
+    digest: v.optional(label),
+    tags: v.optional(v.array(label)),
+  }),
+  v.looseObject({ type: v.literal("task-done"), id: label, at: time, outcome: v.optional(label) }),
+  v.looseObject({ type: v.literal("retry"), at: time }),
+  v.looseObject({
+    type: v.literal("http"),
+    id: label,
+    method: label,
+    url: label,
+    registry: v.optional(label),
+    attempt: time,
+    startedAt: time,
+    durationMs: v.pipe(time, v.minValue(0)),
+    sentBytes: time,
+    receivedBytes: time,
+    marks: v.array(mark),
+  }),
+]);
+const filmSchema = v.object({ title: label, events: v.array(eventSchema), dropped: time });
+
+/** Reads it again. @throws WaybillError `not_found` where the run has kept none; `io_failed` where it cannot be read. */
+export async function readFilm(runFolder: string): Promise<KeptFilm> {
+  const path = join(runFolder, fileName);
+  const packed = await readFile(path).catch(() => undefined);
+  if (!packed) {
+    const advice = "runs that were killed, and those before the last of the same publish, have none";
+    throw new WaybillError("not_found", "Cannot draw a timeline: nothing is kept of this run", { advice });
+  }
+  const bytes = await promisify(gunzip)(packed, { maxOutputLength: maxBytes }).catch(() => undefined);
+  const film = v.safeParse(filmSchema, bytes && parseJson(bytes, { maxBytes, what: `"${path}"` }));
+  if (film.success) return film.output as unknown as KeptFilm;
+  throw new WaybillError("io_failed", `Cannot read "${path}": ${issueOf(film.issues)}`);
+}
