@@ -8,7 +8,8 @@ import { watchAnswers } from "./doctor/answers.ts";
 import { askingOnce } from "./doctor/ask-once.ts";
 import { machineChecks, type Machine, type Runtime } from "./doctor/machine.ts";
 import { registryChecks } from "./doctor/registry-checks.ts";
-import { patientFor, type Context, type PatientOptions } from "./doctor/registry.ts";
+import { patientFor, type PatientOptions } from "./doctor/patient.ts";
+import type { Context } from "./doctor/reach.ts";
 import { layoutCheck, sectionOf, type Section } from "./doctor/sections.ts";
 import { configuredRegistries, parseWanted, type Subjects, type Wanted } from "./doctor/subjects.ts";
 

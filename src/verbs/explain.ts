@@ -4,7 +4,8 @@ import { watchForExit } from "./explain/exit-code.ts";
 import { kinds, type Failure, type Kind } from "./explain/failure.ts";
 import { knownFailures } from "./explain/failures.ts";
 import { readLines, type Line, type Reading, type ReadingLimits } from "./explain/lines.ts";
-import { watchFor, type Place, type Sighting } from "./explain/sightings.ts";
+import { watchFor, type Sighting } from "./explain/sightings.ts";
+import type { Place } from "./explain/signs.ts";
 
 /** A known failure in a log. Excerpts are foreign text, without what looks like a secret. */
 export interface Finding {

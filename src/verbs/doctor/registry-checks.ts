@@ -1,5 +1,5 @@
 import type { Check } from "./check.ts";
-import type { Patient } from "./registry.ts";
+import type { Patient } from "./patient.ts";
 import { pull, push } from "./registry/access.ts";
 import { clock } from "./registry/clock.ts";
 import { connection, http2, name, route } from "./registry/connection.ts";

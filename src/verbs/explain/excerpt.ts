@@ -1,4 +1,4 @@
-import type { Place } from "./sightings.ts";
+import type { Place } from "./signs.ts";
 
 /** A line of at most so many characters is shown whole. */
 const short = 240;

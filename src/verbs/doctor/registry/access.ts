@@ -2,7 +2,7 @@ import { hasCode } from "../../../errors.ts";
 import { repositoryScope } from "../../../registry/auth/scope.ts";
 import type { SignIn } from "../../../registry/auth/sign-in.ts";
 import { failure, forEach, note, ok, warning, type Check, type Said } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 /** Whether somebody with our credential may read. Without a repository: whether the credential is taken. */
 export const pull: Check<Patient> = {

@@ -1,5 +1,5 @@
 import { failure, note, ok, warning, type Check } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 const warnMs = 30_000;
 /** What signatures of cloud services and many token checks allow. */

@@ -1,6 +1,6 @@
 import { proxyFromEnv } from "../../../http/proxy.ts";
 import { failed, note, ok, type Check, type Said } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 /** The proxy that the registry is reached by, where one is set at all. */
 export const route: Check<Patient> = {

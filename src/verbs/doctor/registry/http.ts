@@ -1,6 +1,7 @@
 import { essence } from "../../../spec/media-type.ts";
 import { failure, ok, warning, type Check } from "../check.ts";
-import type { Patient, Ping } from "../registry.ts";
+import type { Patient } from "../patient.ts";
+import type { Ping } from "../reach.ts";
 
 /** Whether the first page of the API answers as one. */
 export const http: Check<Patient> = {

@@ -1,5 +1,5 @@
 import { note, ok, warning, type Check } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 import type { Limit } from "../answers.ts";
 
 /** Below this share of what was granted a run may come to its end in the middle. */

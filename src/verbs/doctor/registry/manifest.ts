@@ -1,7 +1,7 @@
 import { profileOf } from "../../../registry/profiles.ts";
 import { shortDigest } from "../../../spec/digest.ts";
 import { forEach, ok, warning, type Check, type Said } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 /** Whether each reference names something. */
 export const manifest: Check<Patient> = {

@@ -1,6 +1,6 @@
 import { probeUpload } from "../../../registry/upload-probe.ts";
 import { forEach, ok, warning, type Check, type Said } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 /**
  * Tries an upload in each repository that was named for it, and gives it up: opened, 1 KiB sent, status asked, cancelled. The

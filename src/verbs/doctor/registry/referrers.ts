@@ -1,7 +1,7 @@
 import { listReferrers } from "../../../registry/referrers.ts";
 import { digestOf } from "../../../spec/digest.ts";
 import { note, ok, type Check, type Said } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 /** Whether signatures and attestations are listed by the registry, or by a tag that clients keep. */
 export const referrers: Check<Patient> = {

@@ -1,7 +1,7 @@
 import type { TlsReport } from "../../../http/network.ts";
 import { isLoopback } from "../../../registry/host.ts";
 import { failed, failure, note, ok, warning, type Check, type Said } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 const dayMs = 86_400_000;
 /** A certificate that ends within so many days should have been renewed. */

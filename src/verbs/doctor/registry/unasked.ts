@@ -1,6 +1,6 @@
 import { profileOf, type Habits } from "../../../registry/profiles.ts";
 import { note, type Check } from "../check.ts";
-import type { Patient } from "../registry.ts";
+import type { Patient } from "../patient.ts";
 
 /** What only a write would show: as far as it is known, from docs/registries.md. */
 export const unasked: Check<Patient> = {

@@ -4,7 +4,7 @@ import { WaybillError } from "../../errors.ts";
 import type { LineReport, TlsReport } from "../../http/network.ts";
 import type { ContextOptions } from "../context.ts";
 import { outcomeOf, Unreached, type Check } from "./check.ts";
-import type { Patient } from "./registry.ts";
+import type { Patient } from "./patient.ts";
 import { connection, http2, name, route } from "./registry/connection.ts";
 import { manifest } from "./registry/manifest.ts";
 import { tls } from "./registry/tls.ts";
