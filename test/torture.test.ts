@@ -3,7 +3,7 @@ import { exitCodeOf } from "../src/cli/exit-code.ts";
 import { outcomeError } from "../src/cli/outcome.ts";
 import { isComplete } from "../src/transfer/outcome.ts";
 import { hasCode, WaybillError } from "../src/errors.ts";
-import type { Fault } from "../src/server/faults.ts";
+import type { Fault } from "../src/server/fault.ts";
 import {
   hosts,
   lacking,

@@ -9,11 +9,20 @@ export async function writeResponse(outgoing: ServerResponse, response: HttpResp
     for (const value of response.headers.all(name)) headers.push(name, value);
   outgoing.writeHead(response.status, headers);
   const flow = new Flow(outgoing);
+  let written = 0;
   for await (const chunk of response.body) {
     if (outgoing.destroyed) return;
+    written += chunk.byteLength;
     if (!outgoing.write(chunk)) await flow.ready();
   }
-  outgoing.end();
+  // Nothing follows that would be what is missing: only the end of the connection tells.
+  if (isShort(outgoing, response, written)) outgoing.socket?.destroySoon();
+  else outgoing.end();
+}
+
+function isShort(outgoing: ServerResponse, { headers, status }: HttpResponse, written: number): boolean {
+  if (outgoing.req.method === "HEAD" || status === 204 || status === 304) return false;
+  return written < Number(headers.get("content-length") ?? 0);
 }
 
 /** Waits for room in the socket's buffer, or for the socket's end. */

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../async/clock.ts";
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import type { Send } from "../http/send.ts";
 import { admit, isLoopback, type Gate } from "./gate.ts";
 import { readRequest } from "./node-request.ts";
@@ -109,10 +109,12 @@ async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): P
     await using response = await send(request);
     await writeResponse(outgoing, response);
   } catch (error) {
-    // A client that went away is its own affair, and has nobody left to tell.
-    if (!gone.signal.aborted && !incoming.errored) onError?.(error);
+    // A broken connection is somebody's wish, or the end of one; a client that went away has nobody left to tell.
+    const isBroken = hasCode(error, "connection_failed");
+    if (!gone.signal.aborted && !incoming.errored && !isBroken) onError?.(error);
     // What was already answered still goes out: a broken answer is shorter than it said, not absent.
     if (outgoing.headersSent || outgoing.destroyed) outgoing.socket?.destroySoon();
+    else if (isBroken) outgoing.socket?.resetAndDestroy();
     else refuse(outgoing, { status: 500, why: "the server failed" });
   } finally {
     // What is left of a body that nobody wanted: read and dropped, or the client would never get round to its answer.

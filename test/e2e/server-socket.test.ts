@@ -4,7 +4,14 @@ import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/async/clock.ts";
 import type { Send } from "../../src/http/send.ts";
-import { createMemoryStorage, createRegistry, faulty, serve, type RunningServer } from "../../src/server/index.ts";
+import {
+  createMemoryStorage,
+  createRegistry,
+  faulty,
+  serve,
+  type Fault,
+  type RunningServer,
+} from "../../src/server/index.ts";
 import { digestOf } from "../../src/spec/digest.ts";
 import { Client, withDigest } from "../conformance/client.ts";
 import { nodeSend } from "../conformance/subjects.ts";
@@ -123,6 +130,39 @@ describe("serve", () => {
     const digest = await client.pushBlob("a", Buffer.from("hello"));
     await expect(client.ask("GET", `/v2/a/blobs/${digest}`)).rejects.toThrow(/aborted/);
     expect((await client.ask("GET", `/v2/a/blobs/${digest}`)).bytes.toString()).toBe("hello");
+  });
+
+  test("serve ends the connection when an answer is shorter than it says, but not after a HEAD", async () => {
+    await server.close();
+    const send = createRegistry(createMemoryStorage());
+    await start(faulty(send, [{ method: "GET", path: "/blobs/sha", fault: { kind: "truncate", afterBytes: 3 } }]));
+    const digest = await client.pushBlob("a", Buffer.from("hello"));
+    expect((await client.ask("HEAD", `/v2/a/blobs/${digest}`)).headers.get("content-length")).toBe("5");
+    await expect(client.ask("GET", `/v2/a/blobs/${digest}`)).rejects.toThrow(/aborted/);
+    expect((await client.ask("GET", `/v2/a/blobs/${digest}`)).bytes.toString()).toBe("hello");
+  });
+
+  test.each<Fault>([{ kind: "refuse" }, { kind: "lose-answer" }, { kind: "cut-upload", afterBytes: 2 }])(
+    "serve resets the connection on demand, and calls that no bug: %j",
+    async (fault) => {
+      await server.close();
+      await start(faulty(createRegistry(createMemoryStorage()), [{ method: "PUT", fault }]));
+      const bytes = Buffer.from("hello");
+      const location = await client.openUpload("a");
+      await expect(client.ask("PUT", withDigest(location, digestOf(bytes)), { body: bytes })).rejects.toThrow(
+        /ECONNRESET|socket hang up/,
+      );
+      expect(errors).toEqual([]);
+    },
+  );
+
+  test("serve falls silent on demand, until the client has gone", async () => {
+    await server.close();
+    const send = createRegistry(createMemoryStorage());
+    await start(faulty(send, [{ method: "GET", path: "/blobs/sha", fault: { kind: "stall", afterBytes: 3 } }]));
+    const digest = await client.pushBlob("a", Buffer.from("hello"));
+    expect(await raw(`GET /v2/a/blobs/${digest} HTTP/1.1\r\nHost: localhost\r\n\r\n`, /hel$/)).toMatch(/\r\n\r\nhel$/);
+    expect(errors).toEqual([]);
   });
 
   test("serve passes on every header of an answer, also such as come twice", async () => {

@@ -2,7 +2,8 @@ import type { Random } from "../../src/async/clock.ts";
 
 import { openBody } from "../../src/http/body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Send } from "../../src/http/send.ts";
-import { faulty, type Fault, type FaultRule } from "../../src/server/faults.ts";
+import type { Fault } from "../../src/server/fault.ts";
+import { faulty, type FaultRule } from "../../src/server/faults.ts";
 import { respond } from "../../src/server/answer.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -64,16 +65,9 @@ export const troubles: readonly Trouble[] = [
       return next(request);
     },
   },
-  { name: "upload session lost", fits: isUploadStep, strike: loseSession },
+  plain("upload session lost", { kind: "lose-session" }, isUploadStep),
   { name: "manifest blob unknown", fits: (request) => isContentPut(request) || isTagPut(request), strike: blobUnknown },
 ];
-
-async function loseSession(next: Send, request: HttpRequest): Promise<HttpResponse> {
-  const { body: _, ...rest } = request;
-  const [url = ""] = request.url.split("?");
-  await (await next({ ...rest, method: "DELETE", url }))[Symbol.asyncDispose]();
-  return next(request);
-}
 
 /** As if a collector of garbage had taken the first child between its upload and now. */
 async function blobUnknown(_next: Send, request: HttpRequest): Promise<HttpResponse> {

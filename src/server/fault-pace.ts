@@ -1,0 +1,49 @@
+import { fullBucket, spend, waitMs } from "../async/bucket.ts";
+import { createMeter, type Meter } from "../async/meter.ts";
+import type { Bytes } from "../content/store.ts";
+import { openBody } from "../http/body.ts";
+import type { Send } from "../http/send.ts";
+import { answerTo, refusal } from "./refusal.ts";
+import { respond } from "./answer.ts";
+import type { PaceFault } from "./fault.ts";
+import { withBody } from "./fault-bodies.ts";
+
+/** Lets requests through at a rate; what comes faster is told when to come back. */
+export function rateLimited(fault: PaceFault & { kind: "rate-limit" }, send: Send): Send {
+  const { clock, perSecond, burst = 1, retryAfter } = fault;
+  const rate = { perSecond, burst };
+  let bucket = fullBucket(rate, clock.now());
+  return async (request) => {
+    const delayMs = waitMs(bucket, rate, 1, clock.now());
+    if (delayMs === 0) {
+      bucket = spend(bucket, rate, 1, clock.now());
+      return send(request);
+    }
+    const seconds = typeof retryAfter === "object" ? retryAfter.seconds : Math.ceil(delayMs / 1000);
+    const headers = retryAfter === "none" ? {} : { "retry-after": String(seconds) };
+    const message = `Cannot serve request: more than ${perSecond} in a second`;
+    return respond(request, answerTo(refusal(429, "TOOMANYREQUESTS", message, { headers })) ?? { status: 429 });
+  };
+}
+
+/** Lets bodies of both directions pass at a rate. */
+export function narrow({ clock, bytesPerSecond }: PaceFault & { kind: "bandwidth" }, send: Send): Send {
+  const meter = createMeter(clock, bytesPerSecond);
+  return async (request) => {
+    if (request.body === undefined) {
+      const response = await send(request);
+      return withBody(response, metered(response.body, meter, request.signal));
+    }
+    const { sizeBytes, body } = openBody(request);
+    const open = () => metered(body, meter, request.signal);
+    const response = await send({ ...request, body: { sizeBytes, open } });
+    return withBody(response, metered(response.body, meter, request.signal));
+  };
+}
+
+async function* metered(body: Bytes, meter: Meter, signal: AbortSignal | undefined): Bytes {
+  for await (const chunk of body) {
+    await meter.pay(chunk.byteLength, signal);
+    yield chunk;
+  }
+}

@@ -1,0 +1,105 @@
+import { sleep } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
+import { openBody } from "../http/body.ts";
+import type { HttpRequest, HttpResponse, Send } from "../http/send.ts";
+import { respond } from "./answer.ts";
+import type { AnswerFault, ConnectionFault, Fault, Mischief, PaceFault, StateFault } from "./fault.ts";
+import { broken, corrupt, cut, edited, stall, withBody } from "./fault-bodies.ts";
+import { expiringTokens, lagging, losingSessions } from "./fault-memory.ts";
+import { narrow, rateLimited } from "./fault-pace.ts";
+
+/** Sets `fault` to work on the way to `send`. What it remembers is its own. */
+export function mischiefOf(fault: Fault, send: Send): Mischief {
+  switch (fault.kind) {
+    case "lose-session":
+    case "lag":
+    case "expire-token":
+      return forgetting(fault, send);
+    case "delay":
+    case "rate-limit":
+    case "bandwidth":
+      return { strike: slowed(fault, send) };
+    case "status":
+    case "truncate":
+    case "corrupt":
+    case "headers":
+      return { strike: (request) => misanswered(fault, request, send) };
+    default:
+      return { strike: (request) => misconnected(fault, request, send) };
+  }
+}
+
+function forgetting(fault: StateFault, send: Send): Mischief {
+  if (fault.kind === "lag") return lagging(fault, send);
+  return fault.kind === "expire-token" ? expiringTokens(send) : { strike: losingSessions(send) };
+}
+
+function slowed(fault: PaceFault, send: Send): Send {
+  if (fault.kind === "rate-limit") return rateLimited(fault, send);
+  if (fault.kind === "bandwidth") return narrow(fault, send);
+  return async (request) => {
+    await sleep(fault.clock, fault.delayMs, request.signal);
+    return send(request);
+  };
+}
+
+async function misanswered(fault: AnswerFault, request: HttpRequest, send: Send): Promise<HttpResponse> {
+  if (fault.kind === "status") return respond(request, { ...fault, body: Buffer.from(fault.body ?? "") });
+  const response = await send(request);
+  if (fault.kind === "truncate") return withBody(response, cut(response.body, fault.afterBytes));
+  if (fault.kind === "corrupt") return withBody(response, corrupt(response.body, fault.atByte));
+  return { ...withBody(response, response.body), headers: edited(response.headers, fault.set) };
+}
+
+async function misconnected(fault: ConnectionFault, request: HttpRequest, send: Send): Promise<HttpResponse> {
+  switch (fault.kind) {
+    case "refuse":
+      throw broken(request, "nothing");
+    case "lose-answer":
+      await (await send(request))[Symbol.asyncDispose]();
+      throw broken(request, "all");
+    case "cut-upload":
+      return cutUpload(request, fault.afterBytes, send);
+    case "stall-upload":
+      return stallUpload(request, fault.afterBytes, send);
+    case "cut": {
+      const response = await send(request);
+      const failure = () => broken(request, "all");
+      return withBody(response, cut(response.body, fault.afterBytes, failure));
+    }
+    default:
+      return stalled(await send(request), request, fault.afterBytes);
+  }
+}
+
+async function cutUpload(request: HttpRequest, afterBytes: number, send: Send): Promise<HttpResponse> {
+  const { sizeBytes, body } = openBody(request);
+  const error = broken(request, "some");
+  const open = () => cut(body, afterBytes, () => error);
+  await (await send({ ...request, body: { sizeBytes, open } }))[Symbol.asyncDispose]();
+  // The registry answered without reading that far: the client still never hears of it.
+  throw error;
+}
+
+/** The registry keeps what came before the silence, as it does when a client goes away. */
+async function stallUpload(request: HttpRequest, afterBytes: number, send: Send): Promise<HttpResponse> {
+  const { sizeBytes, body } = openBody(request);
+  const gone = request.signal ?? new AbortController().signal;
+  const open = () => stall(body, afterBytes, gone);
+  return send({ ...request, body: { sizeBytes, open } });
+}
+
+function stalled(response: HttpResponse, { signal }: HttpRequest, afterBytes: number): HttpResponse {
+  const gone = new AbortController();
+  const leave = () =>
+    gone.abort(signal?.reason ?? new WaybillError("cancelled", "Cannot read on: the answer was left"));
+  signal?.addEventListener("abort", leave, { once: true });
+  return {
+    ...withBody(response, stall(response.body, afterBytes, gone.signal)),
+    async [Symbol.asyncDispose]() {
+      signal?.removeEventListener("abort", leave);
+      leave();
+      await response[Symbol.asyncDispose]();
+    },
+  };
+}
