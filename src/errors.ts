@@ -58,6 +58,8 @@ export type Sent = "nothing" | "some" | "all";
 export interface ErrorContext {
   /** `host[:port]` of the registry concerned. */
   readonly registry?: string;
+  /** Scheme, host and port of whoever failed: the registry, its token service or its storage. */
+  readonly origin?: string;
   readonly repository?: string;
   /** The reference or digest concerned. */
   readonly subject?: string;

@@ -130,7 +130,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     announce: (access) => noteScopes(scopes, access),
     registry: (host) => registries(host),
     send: wrapped,
-    bareSend: intercept(wire, followRedirects(), ...tracing, throttle(options)),
+    bareSend: intercept(wire, followRedirects(), ...tracing, throttle(options).interceptor),
     endpoints: places,
     ...(network.inspect && { inspect: network.inspect }),
     [Symbol.asyncDispose]: () => network.close(),
@@ -162,10 +162,11 @@ interface Parts {
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
   const { credentials, places, scopes, granted, tracing } = parts;
+  const load = throttle({ ...options, ownLoad: eventLoopLoad(options.clock) });
   return [
     ...(tracing.length > 0 ? [traceRequests()] : []),
     reportWarnings(options),
-    retry(options),
+    retry({ ...options, isHolding: load.isHolding }),
     wholeAnswers(),
     places.settleScheme,
     authorize({
@@ -177,7 +178,7 @@ function interceptors(options: StoresOptions, parts: Parts): readonly Intercepto
     withoutEchoes({ secrets: proxyPasswords(options.env) }),
     followRedirects(),
     ...tracing,
-    throttle({ ...options, ownLoad: eventLoopLoad(options.clock) }),
+    load.interceptor,
   ];
 }
 

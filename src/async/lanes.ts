@@ -1,3 +1,6 @@
+import { emptyLanes, stepLanes, type Lane, type LanesEvent, type Urgency } from "./lane-state.ts";
+import { createQueue } from "./queue.ts";
+
 /** Gives the slot back; safe to call more than once. */
 export type Release = () => void;
 
@@ -24,81 +27,48 @@ export interface LanesOptions {
   readonly reserved?: number;
 }
 
-interface Waiter {
-  admit(): void;
-}
-
-type Lane = "ordinary" | "reserved";
-
 /** Makes lanes that nobody is in. */
-export function createLanes({ limit, reserved = 0 }: LanesOptions): Lanes {
-  const active: Record<Lane, number> = { ordinary: 0, reserved: 0 };
-  const queues = { urgent: new Set<Waiter>(), ordinary: new Set<Waiter>() };
-  let most = Math.max(1, limit);
+export function createLanes(options: LanesOptions): Lanes {
+  const queues = {
+    urgent: createQueue<Release>(() => step({ type: "gave-up", as: "urgent" })),
+    ordinary: createQueue<Release>(() => step({ type: "gave-up", as: "ordinary" })),
+  };
+  let state = emptyLanes(options);
 
-  function freeLane(urgent: boolean): Lane | undefined {
-    if (urgent && active.reserved < reserved) return "reserved";
-    return active.ordinary < most ? "ordinary" : undefined;
+  function step(event: LanesEvent): void {
+    const [next, admissions] = stepLanes(state, event);
+    state = next;
+    for (const { as, lane } of admissions) queues[as].admit(releaseOf(lane));
   }
 
-  function take(lane: Lane): Release {
-    active[lane] += 1;
-    let held = true;
+  function releaseOf(lane: Lane): Release {
+    let isHeld = true;
     return () => {
-      if (!held) return;
-      held = false;
-      active[lane] -= 1;
-      admitWaiters();
+      if (!isHeld) return;
+      isHeld = false;
+      step({ type: "left", lane });
     };
-  }
-
-  function admitWaiters(): void {
-    while (queues.urgent.size > 0 && freeLane(true)) admitFirst(queues.urgent);
-    while (queues.ordinary.size > 0 && freeLane(false)) admitFirst(queues.ordinary);
   }
 
   return {
     get limit() {
-      return most;
+      return state.limit;
     },
-    set limit(value) {
-      most = Math.max(1, value);
-      admitWaiters();
+    set limit(limit) {
+      step({ type: "resized", limit });
     },
     get active() {
-      return active.ordinary + active.reserved;
+      return state.active.ordinary + state.active.reserved;
     },
     get waiting() {
-      return queues.urgent.size + queues.ordinary.size;
+      return state.waiting.urgent + state.waiting.ordinary;
     },
     async acquire({ signal, urgent = false } = {}) {
       signal?.throwIfAborted();
-      const lane = freeLane(urgent);
-      const queue = urgent ? queues.urgent : queues.ordinary;
-      if (lane && queue.size === 0) return take(lane);
-      return wait(queue, () => take(freeLane(urgent) ?? "ordinary"), signal);
+      const as: Urgency = urgent ? "urgent" : "ordinary";
+      const turn = queues[as].wait(signal ? { signal } : {});
+      step({ type: "asked", as });
+      return turn;
     },
   };
-}
-
-function admitFirst(queue: Set<Waiter>): void {
-  for (const waiter of queue) return waiter.admit();
-}
-
-function wait(queue: Set<Waiter>, take: () => Release, signal?: AbortSignal): Promise<Release> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      queue.delete(waiter);
-      reject(signal?.reason as Error);
-    };
-    const waiter: Waiter = {
-      admit() {
-        queue.delete(waiter);
-        signal?.removeEventListener("abort", onAbort);
-        resolve(take());
-      },
-    };
-    queue.add(waiter);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
 }

@@ -24,9 +24,9 @@ export function settle(outcome: AttemptOutcome, request: HttpRequest): HttpRespo
 
 /** What a transport failure means, by the code that Node gives it. */
 export function transportError(request: HttpRequest, error: Error, sent: Sent): WaybillError {
-  const { host } = new URL(request.url);
+  const { host, origin } = new URL(request.url);
   const code = codeOf(error);
-  const context = { registry: request.registry ?? host, sent };
+  const context = { registry: request.registry ?? host, origin, sent };
   const cause = { cause: error };
   if (isCertificateError(code)) {
     const advice = `If you trust "${host}", name its authority with --ca-file FILE, or add --insecure ${host}`;
@@ -54,7 +54,7 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
 
 /** A deadline that passed, in words. */
 export function timeoutError(request: HttpRequest, expired: DeadlineExpired, sent: Sent): WaybillError {
-  const { host } = new URL(request.url);
+  const { host, origin } = new URL(request.url);
   const seconds = Math.round(expired.delayMs / 100) / 10;
   const seen: Record<DeadlineExpired["which"], string> = {
     dns: `its name was not found within ${seconds} s`,
@@ -64,7 +64,7 @@ export function timeoutError(request: HttpRequest, expired: DeadlineExpired, sen
     idle: `not one byte moved for ${seconds} s`,
     rate: `almost nothing moved for ${seconds} s`,
   };
-  const context = { registry: request.registry ?? host, sent, phase: expired.which };
+  const context = { registry: request.registry ?? host, origin, sent, phase: expired.which };
   return new WaybillError("timeout", `Cannot finish ${request.method} to "${host}": ${seen[expired.which]}`, context, {
     cause: expired,
   });

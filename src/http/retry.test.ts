@@ -1,13 +1,15 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
+import { sleep } from "../async/clock.ts";
 import type { ErrorContext } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
 import { one } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import { retry } from "./retry.ts";
-import type { HttpRequest, HttpResponse, Send } from "./send.ts";
+import { intercept, type HttpRequest, type HttpResponse, type Send } from "./send.ts";
+import { throttle } from "./throttle.ts";
 
 type Answer = number | [number, Record<string, string>] | WaybillError;
 
@@ -17,10 +19,10 @@ const upload: HttpRequest = { method: "PUT", url, operation: "upload-body", body
 const failed = (code: "connection_failed" | "timeout" | "tls_failed", context: ErrorContext = {}, cause?: unknown) =>
   new WaybillError(code, `Cannot reach "r.example"`, context, { cause });
 
-function respond(status: number, headers: Record<string, string> = {}): HttpResponse {
+function respond(status: number, headers: Record<string, string> = {}, from = url): HttpResponse {
   return {
     status,
-    url,
+    url: from,
     headers: headersFrom(headers),
     body: one(new Uint8Array(3)),
     [Symbol.asyncDispose]: async () => undefined,
@@ -181,9 +183,9 @@ describe("retry and uploads", () => {
 test("retry stops when the origin's budget is spent, and other origins keep theirs", async () => {
   const clock = fakeClock();
   let sent = 0;
-  const send = retry({ clock, random: () => 0, report: () => undefined })(async () => {
+  const send = retry({ clock, random: () => 0, report: () => undefined })(async (request) => {
     sent += 1;
-    return respond(503);
+    return respond(503, {}, request.url);
   });
   const ask = async (address: string) => {
     let done = false;
@@ -223,4 +225,90 @@ describe("retry, when a token service limits us", () => {
     expect(error).toMatchObject({ code: "rate_limited", context: { retryAfterMs: 121_000 } });
     expect(sentAt).toHaveLength(1);
   });
+});
+
+describe("retry and the origin's budget", () => {
+  /** Sends all at once to something that always fails as `fail` says, and counts what is sent. */
+  async function storm(
+    requests: readonly HttpRequest[],
+    fail: (request: HttpRequest) => HttpResponse,
+    options: { isHolding?: () => boolean } = {},
+  ): Promise<number> {
+    const clock = fakeClock();
+    let sent = 0;
+    const send = retry({ clock, random: () => 0, report: () => undefined, attempts: 3, ...options })(async (
+      request,
+    ) => {
+      sent += 1;
+      return fail(request);
+    });
+    let settled = 0;
+    for (const request of requests) void send(request).then(count, count);
+    function count() {
+      settled += 1;
+    }
+    while (settled < requests.length) await clock.advanceSlowly(1000);
+    return sent;
+  }
+  const many = (count: number, request: HttpRequest) => Array.from({ length: count }, () => request);
+
+  test("pays nothing for what waits with everything else to its origin", async () => {
+    expect(await storm(many(100, manifest), () => respond(503))).toBe(150);
+    expect(await storm(many(100, manifest), () => respond(503), { isHolding: () => true })).toBe(300);
+  });
+
+  test("pays once for a failure that many requests share", async () => {
+    const oneFailure = failed("timeout");
+    const shared = await storm(many(100, manifest), () => {
+      throw oneFailure;
+    });
+    const own = await storm(many(100, manifest), () => {
+      throw failed("timeout");
+    });
+    expect([shared, own]).toEqual([300, 150]);
+  });
+
+  test("has twenty retries for tags when all else is spent", async () => {
+    const tags = many(100, { ...manifest, method: "PUT", operation: "tag" });
+    expect(await storm([...many(100, manifest), ...tags], () => respond(503))).toBe(200 + 50 + 20);
+  });
+
+  test("counts what a storage or a token service fails at against that place", async () => {
+    const elsewhere = (request: HttpRequest) => {
+      if (request.operation === "blob") return respond(503, {}, "https://storage.example/x");
+      if (request.operation === "list") throw failed("timeout", { origin: "https://token.example" });
+      return respond(503);
+    };
+    const requests = (["blob", "list", "manifest"] as const).flatMap((operation) =>
+      many(60, { ...manifest, operation }),
+    );
+    expect(await storm(requests, elsewhere)).toBe(180 + 3 * 50);
+  });
+});
+
+test("retry and throttle bring all requests through when more than the budget pays for break at once", async () => {
+  const clock = fakeClock();
+  const load = throttle({ clock, random: Math.random, report: () => undefined });
+  let isDown = false;
+  const network: Send = async (request) => {
+    await sleep(clock, 20);
+    if (isDown) throw failed("connection_failed", { sent: "all", origin: "https://r.example" });
+    return respond(201, { "content-length": "0" }, request.url);
+  };
+  const options = { clock, random: Math.random, report: () => undefined, isHolding: load.isHolding };
+  const send = intercept(network, retry(options), load.interceptor);
+  const statuses: (number | undefined)[] = [];
+  const all = Array.from({ length: 300 }, async () => {
+    const response = await send({ method: "POST", url, operation: "upload-open" }).catch(() => undefined);
+    statuses.push(response?.status);
+  });
+  // By the second round 64 are under way.
+  await clock.advanceSlowly(30, 5);
+  isDown = true;
+  await clock.advanceSlowly(1000, 5);
+  isDown = false;
+  await clock.advanceSlowly(30_000, 5);
+  await Promise.all(all);
+  expect(statuses).toEqual(Array.from({ length: 300 }, () => 201));
+  expect(clock.pending).toBe(0);
 });

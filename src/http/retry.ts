@@ -1,6 +1,6 @@
 import { backoffMs } from "../async/backoff.ts";
 import type { Budget } from "../async/budget.ts";
-import { canAfford, fullBudget, stepBudget } from "../async/budget.ts";
+import { canAfford, fullBudget, stepBudget, type Spender } from "../async/budget.ts";
 import type { Clock, Random } from "../async/clock.ts";
 import { sleep } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
@@ -22,33 +22,72 @@ export interface RetryOptions {
   readonly attempts?: number;
   /** The longest `Retry-After` that is followed, in milliseconds; default 120,000. */
   readonly maxRetryAfterMs?: number;
+  /** Whether everything to an origin is held back at the moment, so that what is repeated waits its turn. Default never. */
+  readonly isHolding?: (origin: Origin) => boolean;
 }
 
 /**
  * Repeats what failed in passing, with growing waits, as often as the origin's budget allows. The only place that repeats
  * requests. After the last attempt a response is returned as it is; a transport error is thrown.
  *
+ * What waits with everything else to its origin is no storm and costs nothing, and what several requests failed by is paid once.
+ *
  * @throws WaybillError `rate_limited` or `unavailable` at once when the registry asks to wait longer than `maxRetryAfterMs`.
  */
 export function retry(options: RetryOptions): Interceptor {
-  const budgets = new Map<Origin, Budget>();
+  const purses = createPurses(options);
   return (next) => async (request) => {
-    const origin = originOf(request.url);
-    const count = (event: "retry" | "success") =>
-      budgets.set(origin, stepBudget(budgets.get(origin) ?? fullBudget, event));
     for (let attempt = 1; ; attempt += 1) {
       const result = await tryOnce(next, { ...request, attempt });
       if (!isRepeatable(request, result)) {
-        if ("response" in result) count("success");
+        if ("response" in result) purses.earn(request, result);
         return unwrap(result);
       }
-      const affordable = canAfford(budgets.get(origin) ?? fullBudget);
-      const last = attempt >= attemptsFor(result, options.attempts ?? 12);
-      if (last || !affordable || request.signal?.aborted) return unwrap(result);
-      count("retry");
+      const isLast = attempt >= attemptsFor(result, options.attempts ?? 12);
+      if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result);
       await pause(request, result, attempt, options);
     }
   };
+}
+
+interface Purses {
+  /** False where one more retry is not affordable. */
+  pay(request: HttpRequest, result: AttemptResult): boolean;
+  earn(request: HttpRequest, result: AttemptResult): void;
+}
+
+/** One budget for each origin that answered, or did not. */
+function createPurses({ isHolding = () => false }: RetryOptions): Purses {
+  const budgets = new Map<Origin, Budget>();
+  const paid = new WeakSet<object>();
+  const budgetOf = (origin: Origin) => budgets.get(origin) ?? fullBudget;
+  return {
+    pay(request, result) {
+      const origin = originAt(request, result);
+      const isFree = isHolding(origin) || ("error" in result && paid.has(result.error as object));
+      if (isFree) return true;
+      const spender = spenderOf(request);
+      if (!canAfford(budgetOf(origin), spender)) return false;
+      budgets.set(origin, stepBudget(budgetOf(origin), "retry", spender));
+      if ("error" in result) paid.add(result.error as object);
+      return true;
+    },
+    earn(request, result) {
+      const origin = originAt(request, result);
+      budgets.set(origin, stepBudget(budgetOf(origin), "success", spenderOf(request)));
+    },
+  };
+}
+
+/** Where it ended: at the registry, or at the storage or token service that it led to. */
+function originAt(request: HttpRequest, result: AttemptResult): Origin {
+  if ("response" in result) return originOf(result.response.url);
+  const { origin } = result.error instanceof WaybillError ? result.error.context : {};
+  return (origin as Origin | undefined) ?? originOf(request.url);
+}
+
+function spenderOf({ operation }: HttpRequest): Spender {
+  return operation === "tag" ? "tag" : "other";
 }
 
 async function tryOnce(next: Send, request: HttpRequest): Promise<AttemptResult> {

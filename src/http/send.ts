@@ -41,6 +41,7 @@ export interface BoundAuthorization {
 /** What a request is for: decides its deadline, its lane and whether the retry interceptor may repeat it. */
 export type Operation =
   | "manifest" // small, read whole; reserved lane
+  | "tag" // the same, for the names that a publish ends with: has retries of its own
   | "blob" // a stream from the registry
   | "upload-open" // POST, no body
   | "upload-body" // PUT or PATCH with content; never repeated blindly: the upload decides

@@ -1,14 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
-import { one, readBody } from "./body.ts";
+import type { Clock } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
+import { silent, type WaybillEvent } from "../telemetry/events.ts";
+import { none, one, readBody } from "./body.ts";
 import type { ConcurrencyEvent } from "./concurrency.ts";
 import { initialConcurrency, stepConcurrency } from "./concurrency.ts";
 import { headersFrom } from "./headers.ts";
-import type { HttpRequest, HttpResponse, Operation, Send } from "./send.ts";
+import { originOf, type HttpRequest, type HttpResponse, type Operation, type Send } from "./send.ts";
 import { throttle } from "./throttle.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+const onClock = (clock: Clock) => throttle({ clock, random: () => 0, report: silent }).interceptor;
 const times = (count: number) => Array.from({ length: count });
 const ask = (operation: Operation, host = "a.example"): HttpRequest => ({
   method: "GET",
@@ -36,7 +40,7 @@ function slowRegistry() {
 describe("throttle", () => {
   test("lets manifests through when blobs hold every slot of the origin, and leaves other origins alone", async () => {
     const { send, waiting } = slowRegistry();
-    const throttled = throttle({ clock: fakeClock() })(send);
+    const throttled = onClock(fakeClock())(send);
     for (const _ of times(40)) void throttled(ask("blob"));
     await turn();
     expect(waiting).toHaveLength(32);
@@ -52,7 +56,7 @@ describe("throttle", () => {
       ["blob", 33],
     ] as const) {
       const { send, waiting } = slowRegistry();
-      const throttled = throttle({ clock: fakeClock() })(send);
+      const throttled = onClock(fakeClock())(send);
       const first = throttled(ask(operation));
       for (const _ of times(32)) void throttled(ask(operation));
       await turn();
@@ -69,7 +73,7 @@ describe("throttle", () => {
   test("lets uploads and reads wait for each other without end when each needs the other", async () => {
     const clock = fakeClock();
     const { send, waiting } = slowRegistry();
-    const throttled = throttle({ clock })(send);
+    const throttled = onClock(clock)(send);
     for (const _ of times(33)) void throttled({ ...ask("upload-body"), method: "PUT" });
     await turn();
     expect(waiting).toHaveLength(32);
@@ -82,7 +86,7 @@ describe("throttle", () => {
 
   test("halves after 429 and gives the slot back when a request fails or is cancelled", async () => {
     const { send, waiting } = slowRegistry();
-    const throttled = throttle({ clock: fakeClock() })(send);
+    const throttled = onClock(fakeClock())(send);
     const controller = new AbortController();
     const first = throttled(ask("upload-open"));
     for (const _ of times(31)) void throttled(ask("upload-open"));
@@ -98,14 +102,182 @@ describe("throttle", () => {
   });
 });
 
+/** A registry that answers at once what `answer` says, or breaks the connection. */
+function quickRegistry(answer: (count: number) => number | "broken", headers: Record<string, string> = {}) {
+  const sentAt: number[] = [];
+  const clock = fakeClock();
+  const begin = clock.now();
+  const send: Send = async (request) => {
+    sentAt.push(clock.now() - begin);
+    const status = answer(sentAt.length);
+    if (status === "broken") throw new WaybillError("connection_failed", "Cannot reach it");
+    return {
+      status,
+      url: request.url,
+      headers: headersFrom({ ...headers, "content-length": "0" }),
+      body: none(),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  };
+  const news: WaybillEvent[] = [];
+  const load = throttle({ clock, random: () => 0, report: (event) => news.push(event) });
+  return { clock, sentAt, news, load, throttled: load.interceptor(send) };
+}
+
+/** What each request came to: its status, or the code of its failure. */
+function crowd(send: Send, requests: readonly HttpRequest[]) {
+  const outcomes: (number | string)[] = [];
+  for (const request of requests)
+    send(request).then(
+      ({ status }) => outcomes.push(status),
+      (error: WaybillError) => outcomes.push(error.code),
+    );
+  return outcomes;
+}
+
+describe("throttle, when a registry says how long to wait", () => {
+  const asking = quickRegistry.bind(undefined, (count) => (count <= 3 ? 429 : 200), { "retry-after": "8" });
+
+  test("lets nobody go before, and then no faster than went through", async () => {
+    const { clock, sentAt, load, throttled } = asking();
+    crowd(
+      throttled,
+      times(3).map(() => ask("upload-open")),
+    );
+    await clock.advanceSlowly(1, 1);
+    const outcomes = crowd(
+      throttled,
+      times(3).map(() => ask("manifest")),
+    );
+    expect(load.isHolding(originOf("https://a.example/"))).toBe(true);
+    await clock.advanceSlowly(7990, 10);
+    expect(outcomes).toEqual([]);
+    await clock.advanceSlowly(4000, 10);
+    expect(outcomes).toEqual([200, 200, 200]);
+    const gaps = sentAt.slice(3).map((at, index, all) => at - (all[index - 1] ?? at));
+    expect(Math.min(...gaps.slice(1))).toBeGreaterThan(400);
+    expect([load.isHolding(originOf("https://a.example/")), clock.pending]).toEqual([false, 0]);
+  });
+
+  test("tells how long and why, once, and when it is over", async () => {
+    const { clock, news, throttled } = asking();
+    crowd(
+      throttled,
+      times(3).map(() => ask("upload-open")),
+    );
+    await clock.advanceSlowly(1, 1);
+    const { registry, origin } = { registry: "a.example", origin: "https://a.example" };
+    expect(news.filter((event) => event.type === "load" && event.waitMs !== undefined)).toMatchObject([
+      { type: "load", registry, origin, waitMs: 8000, why: "HTTP 429", concurrency: 16, perSecond: 1 },
+    ]);
+    crowd(throttled, [ask("manifest")]);
+    await clock.advanceSlowly(9001, 10);
+    expect(news.at(-1)).toMatchObject({ type: "load", concurrency: 16 });
+    expect(news.at(-1)).not.toHaveProperty("waitMs");
+  });
+
+  test("does not make all wait for longer than anybody is ready to", async () => {
+    const { clock, load, throttled } = quickRegistry(() => 429, { "retry-after": "600" });
+    crowd(throttled, [ask("manifest")]);
+    await clock.advanceSlowly(1, 1);
+    expect(load.isHolding(originOf("https://a.example/"))).toBe(false);
+  });
+});
+
+describe("throttle, when a registry stops answering", () => {
+  test.each([["broken"], [503]] as const)("lets one go ahead after five failures: %s", async (failure) => {
+    const { clock, sentAt, throttled } = quickRegistry((count) => (count <= 6 ? failure : 200));
+    crowd(
+      throttled,
+      times(5).map(() => ask("upload-open")),
+    );
+    await clock.advanceSlowly(1, 1);
+    const outcomes = crowd(
+      throttled,
+      times(5).map(() => ask("manifest")),
+    );
+    await clock.advanceSlowly(150, 10);
+    const [own, theirs] = failure === 503 ? ["503", "unavailable"] : ["connection_failed", "connection_failed"];
+    expect(sentAt).toHaveLength(6);
+    expect(outcomes.map(String).toSorted()).toEqual([own, theirs, theirs, theirs, theirs].toSorted());
+    const again = crowd(
+      throttled,
+      times(4).map(() => ask("manifest")),
+    );
+    await clock.advanceSlowly(400, 10);
+    expect([again, sentAt.length]).toEqual([[200, 200, 200, 200], 10]);
+  });
+
+  test("says of those who waited that nothing of them had left", async () => {
+    const { clock, throttled } = quickRegistry(() => "broken");
+    crowd(
+      throttled,
+      times(5).map(() => ask("upload-open")),
+    );
+    await clock.advanceSlowly(1, 1);
+    const waited = [throttled(ask("manifest")), throttled(ask("upload-body"))].map((one) =>
+      one.catch((e: unknown) => e),
+    );
+    await clock.advanceSlowly(150, 10);
+    expect(await waited[1]).toMatchObject({ code: "connection_failed", context: { sent: "nothing" } });
+    await waited[0];
+  });
+
+  test("still gives uploads up, which nobody would do later", async () => {
+    const { clock, sentAt, throttled } = quickRegistry(() => "broken");
+    crowd(
+      throttled,
+      times(5).map(() => ask("upload-open")),
+    );
+    await clock.advanceSlowly(1, 1);
+    crowd(throttled, [{ ...ask("upload-control"), method: "DELETE" }, ask("upload-control")]);
+    await clock.advanceSlowly(1, 1);
+    expect(sentAt).toHaveLength(6);
+  });
+
+  test("lets the others go as soon as a large upload that goes ahead is taken", async () => {
+    const { clock, sentAt, throttled } = quickRegistry((count) => (count <= 5 ? "broken" : 200));
+    let progress: HttpRequest["onProgress"];
+    const slow = slowRegistry();
+    const mixed = throttle({ clock, random: () => 0, report: silent }).interceptor((request) => {
+      if (request.operation !== "upload-body") return throttled(request);
+      progress = request.onProgress;
+      return slow.send(request);
+    });
+    crowd(
+      mixed,
+      times(5).map(() => ask("upload-open")),
+    );
+    await clock.advanceSlowly(1, 1);
+    const upload = crowd(mixed, [{ ...ask("upload-body"), method: "PUT" }]);
+    await clock.advanceSlowly(110, 10);
+    const outcomes = crowd(mixed, [ask("manifest")]);
+    await clock.advanceSlowly(5000, 100);
+    progress?.(4 * 1024 * 1024 - 1);
+    await clock.advanceSlowly(10, 10);
+    expect([outcomes, sentAt.length]).toEqual([[], 5]);
+    progress?.(1);
+    await clock.advanceSlowly(10, 10);
+    expect([outcomes, upload]).toEqual([[200], []]);
+  });
+});
+
+test("throttle counts a burst of refusals as one", async () => {
+  const { clock, news, throttled } = quickRegistry(() => 429);
+  crowd(
+    throttled,
+    times(20).map(() => ask("upload-open")),
+  );
+  await clock.advanceSlowly(1, 1);
+  expect(news.map((event) => event.type === "load" && event.concurrency)).toEqual([16]);
+});
+
 test("throttle halves when an HTTP/2 stream is reset with ENHANCE_YOUR_CALM", async () => {
   const { send, waiting } = slowRegistry();
   const cause = new Error("Stream closed with error code NGHTTP2_ENHANCE_YOUR_CALM");
   const broken = new Error("Cannot reach", { cause });
   let calls = 0;
-  const throttled = throttle({ clock: fakeClock() })((request) =>
-    (calls += 1) === 1 ? Promise.reject(broken) : send(request),
-  );
+  const throttled = onClock(fakeClock())((request) => ((calls += 1) === 1 ? Promise.reject(broken) : send(request)));
   await expect(throttled(ask("upload-open"))).rejects.toBe(broken);
   for (const _ of times(40)) void throttled(ask("upload-open"));
   await turn();

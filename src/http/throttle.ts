@@ -1,124 +1,134 @@
-import type { Clock } from "../async/clock.ts";
-import type { Lanes, Release } from "../async/lanes.ts";
-import { createLanes } from "../async/lanes.ts";
-import { withDeadline } from "../async/deadline.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
-import type { Concurrency, ConcurrencyEvent } from "./concurrency.ts";
-import { initialConcurrency, stepConcurrency } from "./concurrency.ts";
+import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
 import type { OwnLoad } from "./own-load.ts";
-import type { HttpRequest, HttpResponse, Interceptor, Operation, Origin } from "./send.ts";
-import { originOf } from "./send.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import { isPassingStatus } from "./retry-policy.ts";
+import { originOf, type HttpRequest, type HttpResponse, type Interceptor, type Origin } from "./send.ts";
 
-export interface ThrottleOptions {
-  readonly clock: Clock;
-  /** Slots that only manifests, tokens and tags may use, beside the others; default 8. */
-  readonly reserved?: number;
+export interface ThrottleOptions extends Omit<GateOptions, "limit"> {
   /** How busy this process is itself: while it is, late answers are not blamed on the registry. Default never. */
   readonly ownLoad?: OwnLoad;
+  /** The longest `Retry-After` that all requests of an origin wait for, in milliseconds; default 120,000. */
+  readonly maxRetryAfterMs?: number;
+  /** What the user allows towards an origin. Default: as much as it bears. */
+  readonly limitOf?: (origin: Origin) => OriginLimit | undefined;
 }
 
-interface Gate {
-  readonly reading: Lanes;
-  readonly writing: Lanes;
-  state: Concurrency;
+/** What is known of each origin, and what follows from it. */
+export interface Throttle {
+  readonly interceptor: Interceptor;
+  /** Whether requests to the origin are held back at the moment: one that is repeated then waits like the others. */
+  readonly isHolding: (origin: Origin) => boolean;
 }
 
 /**
- * How long an upload waits for a slot before it goes ahead without one. Uploads may depend on each other: one read feeds uploads
- * to several registries in step, so a slot here may be waiting for a slot there. Nobody waits for ever.
- */
-const patienceMs = 5000;
-
-/**
- * Limits how many requests each origin has at the same time, and learns how many it bears: more while its answers stay fast,
- * half after 429, 503 or a doubled latency that is not our own doing.
+ * Limits how many requests each origin has at the same time and in a second, and learns how many it bears: more while its answers
+ * stay fast, half after 429, 503 or a doubled latency that is not our own doing, and after 429 no faster than it let them
+ * through. After a `Retry-After` with 429 all requests wait. When an origin fails five times in a row, all wait for one that
+ * goes ahead; its failure counts for all.
  *
  * Uploads have slots of their own, because their bodies come from reads. A slot is held until the response's body has ended,
  * except by blobs, which give it back with their headers: their bodies move only as fast as uploads elsewhere take them.
  */
-export function throttle({ clock, reserved = 8, ownLoad = () => 0 }: ThrottleOptions): Interceptor {
+export function throttle(options: ThrottleOptions): Throttle {
+  const { clock, limitOf, ownLoad = () => 0 } = options;
   const gates = new Map<Origin, Gate>();
 
-  function gateOf(origin: Origin): Gate {
-    const gate = gates.get(origin) ?? createGate(reserved);
+  function gateFor({ url, registry }: HttpRequest): Gate {
+    const origin = originOf(url);
+    const known = gates.get(origin);
+    if (known) return known;
+    const limit = limitOf?.(origin);
+    const gate = new Gate(origin, registry, { ...options, ...(limit && { limit }) });
     gates.set(origin, gate);
     return gate;
   }
 
-  return (next) => async (request) => {
-    const gate = gateOf(originOf(request.url));
-    const release = await enter(gate, request, clock);
+  const interceptor: Interceptor = (next) => async (request) => {
+    const gate = gateFor(request);
+    const pass = await gate.enter(request);
     request.marks?.add("admitted");
     const startedAt = clock.now();
     try {
-      const response = await next(request);
-      learn(gate, request, response, { latencyMs: clock.now() - startedAt, ownLoad: ownLoad() });
-      return holdsSlot(request, response) ? afterBody(response, release) : released(response, release);
+      const response = await next(pass.permit.isProbe ? watched(request, gate) : request);
+      learn(gate, pass, { request, response, latencyMs: clock.now() - startedAt, options, ownLoad: ownLoad() });
+      return leaving(pass, request, response);
     } catch (error) {
-      release();
-      if (isCalmAsked(error)) step(gate, { type: "overloaded" });
+      pass.leaveLane();
+      pass.leaveSeat?.();
+      if (isCalmAsked(error)) gate.overloaded(pass);
+      if (hasCode(error, "connection_failed", "timeout")) gate.failed(pass, error);
+      else gate.hold.givenUp(pass.permit);
       throw error;
     }
   };
+  return { interceptor, isHolding: (origin) => gates.get(origin)?.hold.isHolding === true };
 }
 
-function createGate(reserved: number): Gate {
-  const { limit } = initialConcurrency;
-  return { reading: createLanes({ limit, reserved }), writing: createLanes({ limit }), state: initialConcurrency };
+/** More than sockets take without anybody at the other end. */
+const tellingBytes = 4 * 1024 * 1024;
+
+/** A large upload that goes ahead of the others shows long before its answer that somebody takes it. */
+function watched(request: HttpRequest, gate: Gate): HttpRequest {
+  let sentBytes = 0;
+  return {
+    ...request,
+    onProgress(bytes) {
+      const isFirstSign = sentBytes < tellingBytes && sentBytes + bytes >= tellingBytes;
+      sentBytes += bytes;
+      if (isFirstSign) gate.hold.answered();
+      request.onProgress?.(bytes);
+    },
+  };
 }
 
-const urgent: ReadonlySet<Operation | undefined> = new Set<Operation | undefined>([
-  "manifest",
-  "token",
-  "list",
-  "ping",
-  "upload-control",
-]);
-
-async function enter(gate: Gate, request: HttpRequest, clock: Clock): Promise<Release> {
-  const signal = request.signal ? { signal: request.signal } : {};
-  if (request.operation !== "upload-body")
-    return gate.reading.acquire({ ...signal, urgent: urgent.has(request.operation) });
-  if (gate.writing.active < gate.writing.limit) return gate.writing.acquire(signal);
-  try {
-    return await withDeadline(clock, patienceMs, (inTime) => gate.writing.acquire({ signal: inTime }), signal);
-  } catch (error) {
-    if (request.signal?.aborted || !hasCode(error, "timeout")) throw error;
-    return () => undefined;
-  }
+interface Seen {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly latencyMs: number;
+  readonly ownLoad: number;
+  readonly options: Pick<ThrottleOptions, "clock" | "maxRetryAfterMs">;
 }
 
-/** Until its body has ended, where it can have one. */
-function holdsSlot({ method, operation }: HttpRequest, { status, headers }: HttpResponse): boolean {
-  const isEmpty = method === "HEAD" || status === 204 || status === 304 || headers.get("content-length") === "0";
-  return !isEmpty && operation !== "blob";
+function learn(gate: Gate, pass: Pass, { request, response, options, ...timing }: Seen): void {
+  const { status } = response;
+  if (status === 429) return gate.limited(pass, askedMs(response, options));
+  if (status === 503) gate.overloaded(pass);
+  if (status >= 500 && isPassingStatus(status)) return gate.failed(pass, unavailable(request, status));
+  // How long an upload takes says more about its size than about the registry.
+  gate.answered(pass, request.operation === "upload-body" ? undefined : timing);
 }
 
-function released(response: HttpResponse, release: Release): HttpResponse {
-  release();
-  return response;
+/** How long all requests shall wait. Longer than we are ready to is for the one that was told, who fails by it. */
+function askedMs(response: HttpResponse, { clock, maxRetryAfterMs = 120_000 }: Seen["options"]): number | undefined {
+  const asked = retryAfterMs(response.headers.get("retry-after"), clock.now());
+  return asked === undefined || asked > maxRetryAfterMs ? undefined : asked;
+}
+
+function unavailable(request: HttpRequest, status: number): WaybillError {
+  const { host, origin } = new URL(request.url);
+  const context = { registry: request.registry ?? host, origin, status };
+  return new WaybillError("unavailable", `Cannot reach "${host}": it answers HTTP ${status}`, context);
+}
+
+/** Places are kept until the body has ended, where there can be one; a blob's slot only until its headers are here. */
+function leaving({ leaveLane, leaveSeat }: Pass, request: HttpRequest, response: HttpResponse): HttpResponse {
+  const isEmpty = isBodiless(request, response);
+  if (isEmpty) leaveSeat?.();
+  if (isEmpty || request.operation === "blob") leaveLane();
+  if (isEmpty || (request.operation === "blob" && !leaveSeat)) return response;
+  return afterBody(response, () => {
+    leaveLane();
+    leaveSeat?.();
+  });
+}
+
+function isBodiless({ method }: HttpRequest, { status, headers }: HttpResponse): boolean {
+  return method === "HEAD" || status === 204 || status === 304 || headers.get("content-length") === "0";
 }
 
 /** HTTP/2's own way to say 429: a stream reset with ENHANCE_YOUR_CALM. */
 function isCalmAsked(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof Error && error.cause.message.includes("ENHANCE_YOUR_CALM");
-}
-
-function learn(
-  gate: Gate,
-  request: HttpRequest,
-  response: HttpResponse,
-  seen: { readonly latencyMs: number; readonly ownLoad: number },
-): void {
-  const overloaded = response.status === 429 || response.status === 503;
-  // How long an upload takes says more about its size than about the registry.
-  if (!overloaded && request.operation === "upload-body") return;
-  step(gate, overloaded ? { type: "overloaded" } : { type: "answered", ...seen });
-}
-
-function step(gate: Gate, event: ConcurrencyEvent): void {
-  gate.state = stepConcurrency(gate.state, event);
-  gate.reading.limit = gate.state.limit;
-  gate.writing.limit = gate.state.limit;
 }

@@ -121,7 +121,7 @@ async function put(
   const response = await ask(access, {
     method: "PUT",
     path: `manifests/${reference}${search}`,
-    operation: "manifest",
+    operation: tags.length > 0 ? "tag" : "manifest",
     rights: "pull,push",
     headers: { "content-type": manifest.descriptor.mediaType },
     body: manifest.bytes,

@@ -59,7 +59,8 @@ async function requestManifest(
   name: string,
   signal?: AbortSignal,
 ): Promise<HttpResponse> {
-  const request = { method, path: `manifests/${name}`, operation: "manifest", headers: readHeaders } as const;
+  const operation = method === "HEAD" && isTag(name) ? "tag" : "manifest";
+  const request = { method, path: `manifests/${name}`, operation, headers: readHeaders } as const;
   const response = await ask(access, { ...request, ...(signal && { signal }) });
   notePullQuota(access, response.headers);
   noteKind(access, response);

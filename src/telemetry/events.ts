@@ -91,6 +91,24 @@ export type WaybillEvent =
       readonly at: number;
     }
   /**
+   * What we allow ourselves towards one origin has changed. `registry` is who it is asked for, as users write it; `origin` may be
+   * its token service or its storage.
+   */
+  | {
+      readonly type: "load";
+      readonly registry: string;
+      readonly origin: string;
+      /** Most requests at the same time. */
+      readonly concurrency: number;
+      /** Most requests in a second; absent for as many as come. */
+      readonly perSecond?: number;
+      /** All of them wait for so long; absent when they go. */
+      readonly waitMs?: number;
+      /** What made us wait: `HTTP 429`, or a sentence. */
+      readonly why?: string;
+      readonly at: number;
+    }
+  /**
    * Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once.
    * `isUrgent`: also to whoever wants no news, because a safety that they count on, or off, is not so.
    */

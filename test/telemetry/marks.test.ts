@@ -27,7 +27,7 @@ function observed(options: Partial<NetworkOptions> = {}) {
   const send = intercept(
     network.send,
     traceAttempts({ clock, report: (event) => void events.push(event) }),
-    throttle({ clock }),
+    throttle({ clock, random: () => 0, report: () => undefined }).interceptor,
   );
   const attempts = () => events.filter((event): event is AttemptEvent => event.type === "http");
   const ask = async (request: HttpRequest) => Buffer.from(await readBody(await send(request), 1 << 24));

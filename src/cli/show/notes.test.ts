@@ -10,3 +10,26 @@ test.each([
   expect(noteOf(event, false)).toBe(line);
   expect(noteOf(event, true)).toBe(line);
 });
+
+test.each([
+  [
+    { waitMs: 8000, why: "HTTP 429", perSecond: 10 },
+    "docker.io: waiting 8.0 s (HTTP 429); 16 requests at a time, 10.0 a second",
+  ],
+  [
+    { waitMs: 200, why: "Cannot reach\u001b[31m it" },
+    "docker.io: waiting 0.2 s (Cannot reach\\x1b[31m it); 16 requests at a time",
+  ],
+  [{}, "docker.io: 16 requests at a time"],
+  [{ origin: "https://auth.docker.io" }, "docker.io (https://auth.docker.io): 16 requests at a time"],
+])("noteOf tells what is allowed towards an origin, to whoever debugs: %j", (facts, text) => {
+  const event = {
+    type: "load",
+    registry: "docker.io",
+    origin: "https://docker.io",
+    concurrency: 16,
+    at: 0,
+    ...facts,
+  } as const;
+  expect([noteOf(event, true), noteOf(event, false)]).toEqual([`DEBUG: ${text}`, undefined]);
+});

@@ -14,6 +14,8 @@ export function noteOf(event: WaybillEvent, debug: boolean): string | undefined 
       return debug ? `DEBUG: ${display(event.message)}` : undefined;
     case "http":
       return debug ? `DEBUG: ${display(requestText(event))}` : undefined;
+    case "load":
+      return debug ? `DEBUG: ${display(loadText(event))}` : undefined;
     case "retry":
       return debug ? display(retryText(event)) : undefined;
     default:
@@ -30,4 +32,13 @@ function quotaText({ registry, remaining, limit, windowSeconds }: WaybillEvent &
 function spanText(seconds: number): string {
   if (seconds % 3600 === 0) return `${seconds / 3600} h`;
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+/** `docker.io: waiting 8.0 s (HTTP 429); 16 requests at a time, 10.0 a second`, with the origin where it is another host. */
+function loadText(event: WaybillEvent & { type: "load" }): string {
+  const { registry, origin, waitMs, why = "it asks for it" } = event;
+  const place = origin.endsWith(`//${registry}`) ? registry : `${registry} (${origin})`;
+  const waiting = waitMs === undefined ? "" : ` waiting ${(waitMs / 1000).toFixed(1)} s (${why});`;
+  const rate = event.perSecond === undefined ? "" : `, ${event.perSecond.toFixed(1)} a second`;
+  return `${place}:${waiting} ${event.concurrency} requests at a time${rate}`;
 }

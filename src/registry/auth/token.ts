@@ -167,7 +167,8 @@ function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest
 function failure(code: ErrorCode, seen: string, request: TokenRequest, facts: object): WaybillError {
   const address = request.realm.origin + request.realm.pathname;
   const message = `Cannot get a token for "${request.registry}" from "${address}": ${seen}`;
-  return new WaybillError(code, message, { registry: request.registry, sent: "nothing", ...facts });
+  const { origin } = request.realm;
+  return new WaybillError(code, message, { registry: request.registry, origin, sent: "nothing", ...facts });
 }
 
 const detailSchema = v.object({
