@@ -35,6 +35,7 @@ export type {
 } from "./content/store.ts";
 export { createMemoryStore, type MemoryStore, type Shelf } from "./content/memory.ts";
 export { openContext, type Access, type Context, type ContextOptions } from "./verbs/context.ts";
+export type { RegistryLimit } from "./registry/limits.ts";
 export { create, type CreateRequest, type CreateResult } from "./verbs/create.ts";
 export { resume } from "./verbs/resume.ts";
 export { planRollback, rollback, type RollbackTag, type RollbackTarget } from "./verbs/rollback.ts";

@@ -1,6 +1,7 @@
 import type { Clock, Random } from "./async/clock.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
+import { limitBandwidth } from "./http/bandwidth.ts";
 import { withoutEchoes } from "./http/echoes.ts";
 import { createNetwork, type Network, type SocketNetwork } from "./http/network.ts";
 import { eventLoopLoad } from "./http/own-load.ts";
@@ -21,6 +22,7 @@ import { credentialChain } from "./registry/credentials/chain.ts";
 import type { CredentialSource } from "./registry/credentials/credential.ts";
 import { nodeCredentialEnvironment, type CredentialEnvironment } from "./registry/credentials/environment.ts";
 import { endpoints, type Endpoints } from "./registry/endpoint.ts";
+import { registryLimits, type RegistryLimit } from "./registry/limits.ts";
 import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
 import type { LayoutOwner } from "./layout/lock.ts";
@@ -59,6 +61,8 @@ export interface StoresOptions {
   readonly reportAttempts?: boolean;
   /** The longest `Retry-After` that is followed; default 120,000. */
   readonly maxRetryAfterMs?: number;
+  /** The most that may be asked of single registries. Default: as much as they bear, which is learned. */
+  readonly limits?: readonly RegistryLimit[];
   /** Most descriptors in one manifest; default 5,000. */
   readonly maxDescriptors?: number;
   /** The buildx builder whose registry settings apply; default `$BUILDX_BUILDER`, else the current one. */
@@ -162,7 +166,8 @@ interface Parts {
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
   const { credentials, places, scopes, granted, tracing } = parts;
-  const load = throttle({ ...options, ownLoad: eventLoopLoad(options.clock) });
+  const limits = registryLimits(options.limits ?? [], places);
+  const load = throttle({ ...options, limitOf: limits.limitOf, ownLoad: eventLoopLoad(options.clock) });
   return [
     ...(tracing.length > 0 ? [traceRequests()] : []),
     reportWarnings(options),
@@ -178,6 +183,7 @@ function interceptors(options: StoresOptions, parts: Parts): readonly Intercepto
     withoutEchoes({ secrets: proxyPasswords(options.env) }),
     followRedirects(),
     ...tracing,
+    ...(limits.hasBandwidth ? [limitBandwidth({ ...options, bytesPerSecond: limits.bytesPerSecond })] : []),
     load.interceptor,
   ];
 }

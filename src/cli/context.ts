@@ -39,6 +39,7 @@ export function contextOptions(flags: RegistryFlags & TimelineFlags, host: Host,
     reportAttempts: flags.debug === true || flags.timeline !== undefined,
     chunkSizeBytes: flags.chunkSize,
     maxRetryAfterMs: flags.maxRetryAfter,
+    limits: flags.limit,
     maxDescriptors: flags.maxDescriptors,
     builder: flags.builder,
   });

@@ -1,8 +1,10 @@
 import { Command, Option } from "commander";
-import { WaybillError } from "../errors.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
+import type { RegistryLimit } from "../registry/limits.ts";
 import type { Host } from "./host.ts";
+import { parseLimit } from "./limit.ts";
 import { durationMs, sizeBytes } from "./units.ts";
+import { usage } from "./usage.ts";
 
 /** A command that throws instead of ending the process and writes its help to `host.stdout`. `path` is what the user types. */
 export function newCommand(path: string, host: Host): Command {
@@ -66,6 +68,7 @@ export interface RegistryFlags {
   readonly timeout?: number;
   readonly maxRetryAfter?: number;
   readonly maxDescriptors?: number;
+  readonly limit?: readonly RegistryLimit[];
 }
 
 /** Flags about what goes to and comes from registries, and those about reaching them. */
@@ -124,7 +127,12 @@ export function addReachOptions(command: Command): Command {
     "Longest wait that a registry may ask for (default: 2m)",
     timed("--max-retry-after"),
   );
-  return command;
+  return addList(
+    command,
+    "--limit <limit>",
+    "Most to ask of one registry, registry=HOST,concurrency=8,rps=10,bandwidth=20MiB, each part optional; repeatable",
+    parseLimit,
+  );
 }
 
 /**
@@ -143,10 +151,6 @@ export function addCommonOptions(command: Command): Command {
 export function addExamples(command: Command, ...examples: readonly (readonly [string, string])[]): Command {
   const lines = examples.map(([what, typed]) => `  # ${what}\n  ${typed}`);
   return command.addHelpText("after", `\nExamples:\n${lines.join("\n\n")}`);
-}
-
-function usage(flag: string, value: string, expected: string): WaybillError {
-  return new WaybillError("invalid_argument", `invalid argument "${value}" for "${flag}" flag: expected ${expected}`);
 }
 
 function hostNamed(flag: string): (value: string) => string {

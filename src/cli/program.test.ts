@@ -103,4 +103,14 @@ describe("create", () => {
       "right tag",
     ]);
   });
+
+  test("create --limit shows its form and says what is wrong", async () => {
+    const { code, stderr } = await create("--limit", "docker.io=8", "-t", `${registry.host}/none:3`);
+
+    const form = "registry=HOST,concurrency=8,rps=10,bandwidth=20MiB";
+    expect([code, stderr]).toEqual([
+      2,
+      `ERROR: invalid argument "docker.io=8" for "--limit" flag: expected ${form}: there is no part "docker.io=8"\n`,
+    ]);
+  });
 });

@@ -9,6 +9,7 @@ import { createRegistry, type RegistryOptions } from "../../src/server/registry.
 import type { Storage } from "../../src/server/storage.ts";
 import type { Digest } from "../../src/spec/digest.ts";
 import type { WaybillEvent } from "../../src/telemetry/events.ts";
+import type { StoresOptions } from "../../src/stores.ts";
 import { openContext, type Context } from "../../src/verbs/context.ts";
 import { wrongTags } from "./closures.ts";
 import { fakeClock, type FakeClock } from "./fake-clock.ts";
@@ -27,6 +28,8 @@ export interface SimulationOptions {
   /** How long each request, and each answer, is under way. Default: no time at all. */
   readonly latencyMs?: (random: Random) => number;
   readonly chunkSizeBytes?: number;
+  /** What the user allows towards single registries. */
+  readonly limits?: StoresOptions["limits"];
   readonly onRequest?: (count: number) => void;
   readonly onEvent?: (event: WaybillEvent) => void;
 }
@@ -87,6 +90,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     signal: controller.signal,
     network: { send, close: async () => undefined },
     ...(options.chunkSizeBytes !== undefined && { chunkSizeBytes: options.chunkSizeBytes }),
+    ...(options.limits && { limits: options.limits }),
   });
   const outside = { count: 0 };
   const settle = <T>(work: Promise<T>) => settled(work, clock, outside);

@@ -1,0 +1,93 @@
+import type { Clock } from "../async/clock.ts";
+import { createMeter, type Meter } from "../async/meter.ts";
+import type { Bytes } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
+import { openBody } from "./body.ts";
+import type { HttpRequest, HttpResponse, Interceptor, RequestBody } from "./send.ts";
+
+export interface BandwidthOptions {
+  readonly clock: Clock;
+  /** How many bytes a second may go to and come from a registry, bodies of both directions together; `undefined` for any. */
+  readonly bytesPerSecond: (registry: string) => number | undefined;
+}
+
+/** Slows bodies down to what the user allows each registry, whatever host it has them sent to or fetched from. */
+export function limitBandwidth({ clock, bytesPerSecond }: BandwidthOptions): Interceptor {
+  const meters = new Map<string, Slowness | undefined>();
+  const meterOf = (registry: string) => {
+    if (!meters.has(registry)) {
+      const perSecond = bytesPerSecond(registry);
+      meters.set(registry, perSecond === undefined ? undefined : slowness(clock, perSecond));
+    }
+    return meters.get(registry);
+  };
+  return (next) => async (request) => {
+    const meter = request.registry === undefined ? undefined : meterOf(request.registry);
+    if (!meter) return next(request);
+    const body = request.body === undefined ? {} : { body: slowBody(request, meter) };
+    return slowAnswer(await next({ ...request, ...body }), meter);
+  };
+}
+
+interface Slowness extends Meter {
+  /** Small enough for many bodies to go on side by side: who sends much at once waits long afterwards. */
+  readonly pieceBytes: number;
+}
+
+function slowness(clock: Clock, perSecond: number): Slowness {
+  return { ...createMeter(clock, perSecond), pieceBytes: Math.max(4096, Math.floor(perSecond / 64)) };
+}
+
+function slowBody(request: HttpRequest, meter: Slowness): RequestBody {
+  const { body } = request;
+  const sizeBytes = body instanceof Uint8Array ? body.byteLength : (body?.sizeBytes ?? 0);
+  return {
+    sizeBytes,
+    open: (signal) => slow(openBody({ ...request, ...(signal && { signal }) }).body, meter),
+  };
+}
+
+function slowAnswer(response: HttpResponse, meter: Slowness): HttpResponse {
+  const { status, headers, url, protocol } = response;
+  const leaving = new AbortController();
+  const leave = () => leaving.abort(new WaybillError("cancelled", "Cannot read on: the answer was left"));
+  return {
+    status,
+    headers,
+    url,
+    ...(protocol !== undefined && { protocol }),
+    body: slow(response.body, meter, leaving),
+    async [Symbol.asyncDispose]() {
+      leave();
+      await response[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** `body` in pieces, each when it is paid for. Whoever stops reading does not wait. */
+function slow(body: Bytes, meter: Slowness, leaving = new AbortController()): Bytes {
+  return {
+    [Symbol.asyncIterator]() {
+      const chunks = body[Symbol.asyncIterator]();
+      let rest: Uint8Array = new Uint8Array();
+      return {
+        async next() {
+          while (rest.byteLength === 0) {
+            const result = await chunks.next();
+            if (result.done) return result;
+            rest = result.value;
+          }
+          const piece = rest.subarray(0, meter.pieceBytes);
+          rest = rest.subarray(piece.byteLength);
+          await meter.pay(piece.byteLength, leaving.signal);
+          return { done: false, value: piece };
+        },
+        async return() {
+          leaving.abort();
+          await chunks.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
