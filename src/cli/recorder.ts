@@ -9,6 +9,7 @@ import {
   type Recorder,
   type Recording,
 } from "../transfer/recording.ts";
+import type { Repeats } from "../transfer/repeats.ts";
 import { runFolder } from "../transfer/runs.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Host } from "./host.ts";
@@ -53,6 +54,8 @@ export interface CommandRecorder {
 
 export interface RecorderOptions {
   readonly news: Report;
+  /** Counts what is sent again, for the report. */
+  readonly repeats?: Repeats;
   /** What a report from elsewhere told of the same publication. */
   readonly earlier?: Earlier;
   /** When its first run began. */
@@ -61,13 +64,18 @@ export interface RecorderOptions {
 
 /** @throws WaybillError `io_failed` where the report cannot be written. */
 export async function openRecorder(flags: RecordFlags, host: Host, options: RecorderOptions): Promise<CommandRecorder> {
-  const { news, startedAt, earlier = nothingEarlier } = options;
+  const { news, startedAt, repeats, earlier = nothingEarlier } = options;
   const { clock } = host;
   const warn = (message: string) => news({ type: "warning", message, at: clock.now() });
   const file =
     flags.report === undefined
       ? undefined
-      : await openReportFile(flags.report, { clock, warn, ...(startedAt !== undefined && { startedAt }) });
+      : await openReportFile(flags.report, {
+          clock,
+          warn,
+          ...(repeats && { repeats }),
+          ...(startedAt !== undefined && { startedAt }),
+        });
   const owner = thisProcess();
   const journal =
     flags.journal === false

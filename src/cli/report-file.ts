@@ -7,6 +7,7 @@ import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Publication } from "../transfer/publication.ts";
 import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
+import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
 
@@ -22,6 +23,8 @@ export interface ReportFileOptions {
   readonly clock: Clock;
   /** Told when the file cannot be written, once. */
   readonly warn: (message: string) => void;
+  /** Counts what is sent again. */
+  readonly repeats?: Repeats;
   /** Begins here where the report is of a run that goes on; default now. */
   readonly startedAt?: number;
 }
@@ -57,7 +60,7 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
         },
         end(ending) {
           isTold = true;
-          return write(reportOf(ending, { startedAt, endedAt: clock.now() }, publication));
+          return write(reportOf(ending, { startedAt, endedAt: clock.now() }, publication, options.repeats));
         },
       };
     },

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { isComplete } from "../transfer/outcome.ts";
+import { createRepeats } from "../transfer/repeats.ts";
 import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
@@ -37,15 +38,17 @@ export async function runPublish(
   publish: (context: Context) => Promise<CreateResult>,
   flags: PublishFlags,
   host: Host,
-  { title, ...known }: Omit<RecorderOptions, "news"> & { readonly title: string },
+  { title, ...known }: Omit<RecorderOptions, "news" | "repeats"> & { readonly title: string },
 ): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
   const { result, resumeCommand, mode } = await inShow(flags, host, async (show, mode) => {
     const film = createFilm(flags, (message) => show.report({ type: "warning", message, at: host.clock.now() }));
+    const repeats = createRepeats();
     const news: Report = (event) => {
       show.report(event);
+      repeats.hear(event);
       film.report(event);
     };
-    const { recorder, fail, resumeCommand, runFolder } = await openRecorder(flags, host, { ...known, news });
+    const { recorder, fail, resumeCommand, runFolder } = await openRecorder(flags, host, { ...known, news, repeats });
     try {
       const opened = await openCommandContext(flags, host, news, recorder);
       const result = await filmed(published(publish, opened), () => film.finish(title, runFolder()));

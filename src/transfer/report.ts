@@ -5,6 +5,7 @@ import type { TagState, TargetResult } from "./ledger.ts";
 import type { PreflightResult } from "./look.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
+import type { Repeats } from "./repeats.ts";
 
 /**
  * The account of a publish, as `--report` writes it and `schema/report-1.json` describes it. It holds the plan, so that
@@ -35,6 +36,8 @@ export interface TargetReport {
   readonly mountedBytes: number;
   readonly skippedBytes: number;
   readonly durationMs: number;
+  /** How often a request or an upload towards it was sent again. */
+  readonly retries?: number;
   /** Not tagged, or given up, because another target failed. */
   readonly heldBack?: true;
   readonly error?: ErrorReport;
@@ -50,6 +53,8 @@ export interface TagReport {
   readonly after?: Digest | null;
   /** What there is to say about a roll-back, such as why a new tag was left behind. */
   readonly why?: string;
+  /** How often its write was sent. */
+  readonly attempts?: number;
   /** The write of this tag had begun when this was written. */
   readonly isBeingWritten?: true;
 }
@@ -72,13 +77,18 @@ export interface ReportTimes {
   readonly endedAt: number;
 }
 
-/** The final account. `publication` is absent where it never came to a plan. */
-export function reportOf(ending: Ending, times: ReportTimes, publication?: Publication): PublishReport {
+/** The final account. `publication` is absent where it never came to a plan, `repeats` where nobody has counted. */
+export function reportOf(
+  ending: Ending,
+  times: ReportTimes,
+  publication?: Publication,
+  repeats?: Repeats,
+): PublishReport {
   const skew = tagSkewMs(ending.results);
   return {
     ...headOf(publication, ending.state, times.startedAt),
     endedAt: timeText(times.endedAt),
-    targets: targetReports(ending.results, publication?.root.digest),
+    targets: targetReports(ending.results, publication?.root.digest, repeats),
     ...(skew !== undefined && { tagSkewMs: skew }),
     ...(ending.error !== undefined && { error: errorReport(ending.error) }),
     ...(publication && { plan: publication }),
@@ -123,7 +133,11 @@ function headOf(publication: Publication | undefined, state: PublishReport["stat
 }
 
 /** What happened at each target, as data. */
-export function targetReports(results: readonly TargetResult[], root: Digest | undefined): readonly TargetReport[] {
+export function targetReports(
+  results: readonly TargetResult[],
+  root: Digest | undefined,
+  repeats?: Repeats,
+): readonly TargetReport[] {
   return results.map((result) => ({
     target: formatLocation(result.at),
     tags: result.tags.map(({ tag, state, before, why }) => ({
@@ -132,16 +146,21 @@ export function targetReports(results: readonly TargetResult[], root: Digest | u
       ...beforeOf(before),
       ...afterOf(state, { before, root }),
       ...(why !== undefined && { why }),
+      ...(repeats && hasTried.has(state) && { attempts: 1 + repeats.ofTag(result.at, tag) }),
     })),
     sentBytes: result.sentBytes,
     mountedBytes: result.mountedBytes,
     skippedBytes: result.skippedBytes,
     durationMs: result.durationMs,
+    ...(repeats && { retries: repeats.atTarget(result.at) }),
     ...(result.heldBack && { heldBack: true as const }),
     ...(result.error !== undefined && { error: errorReport(result.error) }),
     ...(result.preflight && { preflight: result.preflight }),
   }));
 }
+
+/** In these states a tag was written, or its write was tried. */
+const hasTried: ReadonlySet<TagState> = new Set(["created", "moved", "failed", "rolled-back", "left-behind"]);
 
 function writtenState(before: Digest | "absent" | undefined): TagState {
   return before === "absent" ? "created" : "moved";

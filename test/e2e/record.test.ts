@@ -161,6 +161,19 @@ describe("--timeline", () => {
 });
 
 describe("--report", () => {
+  test("--report tells how often a tag's write was sent, and what else was sent again", async () => {
+    const left = new Set(["PUT /v2/out/manifests/1", "POST /v2/out/blobs/uploads/"]);
+    hurdle = (next) => (request) => {
+      const isHarmed = left.delete(`${request.method} ${new URL(request.url).pathname}`);
+      return isHarmed ? faulty(next, [{ fault: { kind: "status", status: 503 } }])(request) : next(request);
+    };
+    expect((await create(source("amd64"))).code).toBe(0);
+    expect(report().targets.map(({ retries, tags }) => [retries, tags[0]?.attempts])).toEqual([
+      [0, 1],
+      [2, 2],
+    ]);
+  });
+
   test("--report tells of a run that never came to a plan", async () => {
     expect((await create(`${registries[0]!.host}/app:none`)).code).toBe(6);
     expect(report()).toMatchObject({ state: "failed", targets: [], error: { class: "not_found" } });

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { parseReference } from "../spec/reference.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { createRepeats } from "./repeats.ts";
+
+const at = parseReference("docker.io/acme/app").location;
+const retry = (method: string, path: string, registry = "docker.io"): WaybillEvent => ({
+  type: "retry",
+  method,
+  url: `https://registry-1.docker.io/v2/${path}`,
+  registry,
+  attempt: 1,
+  delayMs: 1,
+  why: "HTTP 503",
+  at: 0,
+});
+
+test("createRepeats counts what was sent again, by target and by tag", () => {
+  const repeats = createRepeats();
+  repeats.hear(retry("PUT", "acme/app/manifests/1"));
+  repeats.hear(retry("PUT", "acme/app/manifests/1"));
+  repeats.hear(retry("HEAD", "acme/app/manifests/1"));
+  repeats.hear(retry("PUT", `acme/app/manifests/sha256:${"0".repeat(64)}`));
+  repeats.hear(retry("POST", "acme/app/blobs/uploads/"));
+  repeats.hear(retry("POST", "acme/other/blobs/uploads/"));
+  repeats.hear(retry("POST", "acme/app/blobs/uploads/", "ghcr.io"));
+
+  expect(repeats.atTarget(at)).toBe(5);
+  expect(repeats.ofTag(at, "1")).toBe(2);
+  expect(repeats.ofTag(at, "latest")).toBe(0);
+});
+
+test("createRepeats counts uploads that went on or began anew", () => {
+  const repeats = createRepeats();
+  const content = { id: "1", digest: "d", mediaType: "m", sizeBytes: 1, target: "docker.io/acme/app", at: 0 };
+  repeats.hear({ type: "content-started", ...content });
+  repeats.hear({ type: "content-again", id: "1", offsetBytes: 5, at: 1 });
+  expect(repeats.atTarget(at)).toBe(1);
+});
