@@ -4,6 +4,7 @@ const benches = {
   many: async () => (await import("./many-blobs.mjs")).manyBlobFigures(),
   bulk: async () => (await import("./bulk.mjs")).bulkFigures(),
   start: async () => (await import("./start.mjs")).startFigures(),
+  telemetry: async () => (await import("./telemetry.mjs")).telemetryFigures(),
 };
 
 const wanted = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { median, noise, program, pushImage, pushIndex, row, runNode, startRegist
 
 const platforms = ["amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64"];
 
-async function fill(registry) {
+export async function fill(registry) {
   const children = [];
   for (const architecture of platforms) {
     const layers = Array.from({ length: 30 }, (_, number) => noise(`${architecture} ${number}`, 100_000));

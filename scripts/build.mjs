@@ -25,7 +25,7 @@ async function buildCli() {
   await rm(cliFolder, { recursive: true, force: true });
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ["src/cli/main.ts", "src/cli/quickstart.ts"],
+    entryPoints: ["src/cli/main.ts", "src/cli/quickstart.ts", "src/cli/telemetry/worker.ts"],
     outdir: cliFolder,
     chunkNames: "chunks/[name]-[hash]",
     bundle: true,

@@ -59,6 +59,8 @@ export interface StoresOptions {
   readonly attempts?: number;
   /** Whether each HTTP attempt is reported, as an `http` event; costs a little for each. Default true. */
   readonly reportAttempts?: boolean;
+  /** Headers that an attempt carries to a registry itself, by its id; only where attempts are reported. */
+  readonly attemptHeaders?: (attempt: string) => Readonly<Record<string, string>>;
   /** The longest `Retry-After` that is followed; default 120,000. */
   readonly maxRetryAfterMs?: number;
   /** The most that may be asked of single registries. Default: as much as they bear, which is learned. */
@@ -109,7 +111,8 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const granted = grantedByTokens();
   const network: Network & Partial<SocketNetwork> = options.network ?? openNetwork(options, builder);
   const wire = options.observe ? options.observe(network.send) : network.send;
-  const tracing = options.reportAttempts === false ? [] : [traceAttempts(options)];
+  const tracing =
+    options.reportAttempts === false ? [] : [traceAttempts({ ...options, headersFor: options.attemptHeaders })];
   const parts = { credentials, places, scopes, granted, tracing };
   const wrapped = intercept(wire, ...interceptors(options, parts));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];

@@ -8,13 +8,41 @@ import type { RegistryFlags } from "./options.ts";
 import type { TimelineFlags } from "./timeline/film.ts";
 
 /** Opens what a verb needs, as the flags say. The caller disposes of it, which closes every connection. */
-export function openCommandContext(
+export async function openCommandContext(
   flags: RegistryFlags & TimelineFlags,
   host: Host,
   report: Report,
   recorder?: Recorder,
 ): ReturnType<typeof openContext> {
-  return openContext({ ...contextOptions(flags, host, report), ...(recorder && { recorder }) });
+  const options = await observed(contextOptions(flags, host, report), flags, host);
+  return openContext({ ...options, ...(recorder && { recorder }) });
+}
+
+/** `options`, with telemetry listening where the environment asks for it. */
+export async function observed(options: ContextOptions, flags: RegistryFlags, host: Host): Promise<ContextOptions> {
+  const isWanted = flags.propagateTrace === true;
+  const { command = "run" } = host;
+  const telemetry = await host.telemetry?.open({ command, flushMs: flags.telemetryFlush, isWanted });
+  if (!telemetry) return options;
+  const at = host.clock.now();
+  for (const message of telemetry.warnings) options.report({ type: "warning", message, at });
+  return {
+    ...options,
+    report: toBoth(options.report, telemetry.report),
+    reportAttempts: options.reportAttempts === true || telemetry.isOn || isWanted,
+    ...(isWanted && { attemptHeaders: telemetry.headersFor }),
+  };
+}
+
+/** Neither listener can keep news from the other. */
+function toBoth(first: Report, second: Report): Report {
+  return (event) => {
+    try {
+      first(event);
+    } finally {
+      second(event);
+    }
+  };
 }
 
 /** What flags and environment come to. @throws WaybillError `invalid_argument` */

@@ -1,4 +1,5 @@
 import type { Clock, Random } from "../async/clock.ts";
+import type { RunTelemetry } from "./telemetry/run-telemetry.ts";
 
 /** Where text goes: a terminal, a pipe or a file. */
 export interface Output {
@@ -25,6 +26,10 @@ export interface Host {
   readonly stderr: Output;
   readonly clock: Clock;
   readonly random: Random;
+  /** The command that runs, such as `create`. */
+  readonly command?: string;
+  /** Where telemetry goes; absent where there is none. */
+  readonly telemetry?: RunTelemetry;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
 }

@@ -69,6 +69,8 @@ export interface RegistryFlags {
   readonly maxRetryAfter?: number;
   readonly maxDescriptors?: number;
   readonly limit?: readonly RegistryLimit[];
+  readonly propagateTrace?: boolean;
+  readonly telemetryFlush?: number;
 }
 
 /** Flags about what goes to and comes from registries, and those about reaching them. */
@@ -127,12 +129,21 @@ export function addReachOptions(command: Command): Command {
     "Longest wait that a registry may ask for (default: 2m)",
     timed("--max-retry-after"),
   );
-  return addList(
+  addList(
     command,
     "--limit <limit>",
     "Most to ask of one registry, registry=HOST,concurrency=8,rps=10,bandwidth=20MiB, each part optional; repeatable",
     parseLimit,
   );
+  command.optionsGroup("Telemetry (on when OTEL_* asks for it; see docs/telemetry.md):");
+  addSwitch(command, "--propagate-trace", "Send the trace's id to registries (traceparent header)");
+  addValue(
+    command,
+    "--telemetry-flush <duration>",
+    "Longest time that telemetry may take at the end (default: 2s)",
+    timed("--telemetry-flush"),
+  );
+  return command;
 }
 
 /**

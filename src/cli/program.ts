@@ -20,6 +20,7 @@ export async function runProgram(args: readonly string[], host: Host): Promise<n
     await dispatch(found, found.dockerConfig === undefined ? host : withDockerConfig(host, found.dockerConfig));
     return exitCodes.done;
   } catch (error) {
+    host.telemetry?.failed(error);
     host.stderr.write(failureText(error, { debug }));
     return exitCodeOf(error);
   }
@@ -36,8 +37,8 @@ async function dispatch(found: Route, host: Host): Promise<void> {
     host.stderr.write(found.group === "" ? rootHelp(host) : groupHelp(found.group, host));
     throw new WaybillError("invalid_argument", `unknown command: ${JSON.stringify(found.name)}`);
   }
-  const path = `waybill ${found.group === "" ? "" : `${found.group} `}${found.command.name}`;
-  const command = await found.command.load(path, host);
+  const name = `${found.group === "" ? "" : `${found.group} `}${found.command.name}`;
+  const command = await found.command.load(`waybill ${name}`, { ...host, command: name });
   await parse(command, goArguments(found.args, command));
 }
 

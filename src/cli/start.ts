@@ -6,6 +6,7 @@ import { createInterrupts, watchDocker, type Interrupts } from "./interrupts.ts"
 import type { Invocation } from "./plugin.ts";
 import { processHost } from "./process-host.ts";
 import { runProgram } from "./program.ts";
+import { runTelemetry } from "./telemetry/run-telemetry.ts";
 
 /** Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. */
 export async function start(invocation: Invocation, version: string): Promise<void> {
@@ -13,10 +14,20 @@ export async function start(invocation: Invocation, version: string): Promise<vo
   const interrupts = createInterrupts({ clock, exit: (code) => process.exit(code) });
   listen(interrupts);
   const host = processHost({ version, isPlugin: invocation.isPlugin, signal: interrupts.signal });
-  const code = await runProgram(invocation.args, host);
+  const telemetry = runTelemetry({ ...host, clock });
+  const ended = await runProgram(invocation.args, { ...host, telemetry });
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-  process.exit(interrupts.exitCode() !== undefined && code !== 0 ? interrupts.exitCode() : code);
+  const interrupted = interrupts.exitCode();
+  const code = interrupted !== undefined && ended !== 0 ? interrupted : ended;
+  // The result is out: from here on nothing that happens changes it. Whoever presses Ctrl-C now wants the prompt.
+  if (interrupted === undefined) interrupts.signal.addEventListener("abort", () => process.exit(code));
+  await telemetry.close(code, interrupted === undefined ? Number.POSITIVE_INFINITY : mostAfterInterruptMs);
+  await flushed(process.stderr);
+  process.exit(code);
 }
+
+/** An interrupted run has little time left before it is ended. */
+const mostAfterInterruptMs = 1000;
 
 function listen(interrupts: Interrupts): void {
   process.on("SIGINT", () => interrupts.interrupt("SIGINT"));

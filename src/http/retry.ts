@@ -112,15 +112,16 @@ async function pause(
 ): Promise<void> {
   const { clock, report } = options;
   const delayMs = await delayOf(request, result, attempt, options);
-  const why = "error" in result ? reasonOf(result.error) : `HTTP ${result.response.status}`;
+  const { registry, task } = request;
   report({
     type: "retry",
     method: request.method,
     url: withoutQuery(request.url),
-    ...(request.registry !== undefined && { registry: request.registry }),
+    ...(registry !== undefined && { registry }),
+    ...(task !== undefined && { task }),
     attempt,
     delayMs,
-    why,
+    ...reasonOf(result),
     at: clock.now(),
   });
   try {
@@ -169,6 +170,10 @@ function tooLong(request: HttpRequest, result: AttemptResult, askedMs: number, n
   });
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof WaybillError ? error.message : "internal";
+function reasonOf(result: AttemptResult): { readonly why: string; readonly cause: string } {
+  if ("response" in result) return { why: `HTTP ${result.response.status}`, cause: `${result.response.status}` };
+  const { error } = result;
+  return error instanceof WaybillError
+    ? { why: error.message, cause: error.code }
+    : { why: "internal", cause: "internal" };
 }

@@ -10,6 +10,8 @@ import { originOf } from "./send.ts";
 export interface TraceOptions {
   readonly clock: Clock;
   readonly report: Report;
+  /** More headers for an attempt, by its id. Not sent where a registry's word has led us. */
+  readonly headersFor?: ((attempt: string) => Readonly<Record<string, string>>) | undefined;
 }
 
 /** Lets the attempts of one request know of each other. The outermost interceptor; `traceAttempts` needs it for `after` and `resend`. */
@@ -21,7 +23,7 @@ export function traceRequests(): Interceptor {
  * Reports one `http` event for each attempt, when its response's body has ended or it has failed. URLs lose their query. What
  * `report` throws is dropped.
  */
-export function traceAttempts({ clock, report }: TraceOptions): Interceptor {
+export function traceAttempts({ clock, report, headersFor }: TraceOptions): Interceptor {
   const quietly: Report = (event) => {
     try {
       report(event);
@@ -29,7 +31,7 @@ export function traceAttempts({ clock, report }: TraceOptions): Interceptor {
       // Whoever listens has a bug; the request has none.
     }
   };
-  const wire: Observed = { clock, report: quietly, inFlight: new Map(), count: 0 };
+  const wire: Observed = { clock, report: quietly, headersFor, inFlight: new Map(), count: 0 };
   return (next) => async (request) => {
     const attempt = new Attempt(request, wire);
     try {
@@ -70,7 +72,9 @@ class Attempt {
     inFlight.set(this.#origin, others + 1);
     const id = `a${++wire.count}`;
     this.#beginning = { id, ...follow(request, id), inFlight: others + 1, startedAt: now() };
-    this.request = { ...request, marks: this.#marks, onProgress: this.#onProgress(request) };
+    const more = request.ledBy === undefined ? wire.headersFor?.(id) : undefined;
+    const headers = more && { headers: { ...request.headers, ...more } };
+    this.request = { ...request, ...headers, marks: this.#marks, onProgress: this.#onProgress(request) };
   }
 
   #onProgress({ onProgress }: HttpRequest): (bytes: number) => void {
@@ -91,7 +95,7 @@ class Attempt {
 
   end({ receivedBytes = 0, ...ending }: Ending): void {
     const { clock, report, inFlight } = this.#wire;
-    const { method, url, task, registry, operation, attempt = 1 } = this.request;
+    const { method, url, task, registry, operation, authorization, attempt = 1 } = this.request;
     inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
     report({
       type: "http",
@@ -102,6 +106,7 @@ class Attempt {
       ...(registry !== undefined && { registry }),
       ...(operation !== undefined && { operation }),
       attempt,
+      ...(authorization && { authorized: true }),
       durationMs: preciseNow(clock) - this.#beginning.startedAt,
       sentBytes: this.#sentBytes,
       receivedBytes,

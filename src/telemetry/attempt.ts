@@ -25,6 +25,8 @@ export interface AttemptEvent {
   readonly error?: string;
   /** Which try of the retry interceptor this was, from 1. */
   readonly attempt: number;
+  /** It carried a credential. */
+  readonly authorized?: true;
   /** How many attempts its origin had at the moment when it began, itself included. */
   readonly inFlight: number;
   readonly startedAt: number;

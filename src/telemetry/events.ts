@@ -76,9 +76,13 @@ export type WaybillEvent =
       readonly url: string;
       /** `host[:port]` as users write it, where the request is for a registry. */
       readonly registry?: string;
+      /** The task that the request was sent for. */
+      readonly task?: string;
       readonly attempt: number;
       readonly delayMs: number;
       readonly why: string;
+      /** `why` in one word: a status, or an error's code. */
+      readonly cause?: string;
       readonly at: number;
     }
   /** How many more manifests a registry lets this account read, told once for each registry that counts. */

@@ -8,6 +8,10 @@ import { digestOf } from "../../src/spec/digest.ts";
 import { goJson } from "../../src/spec/json.ts";
 import { mediaTypes } from "../../src/spec/media-type.ts";
 import { parseReference } from "../../src/spec/reference.ts";
+import { Measurer } from "../../src/telemetry/derive/measurements.ts";
+import { SpanMaker } from "../../src/telemetry/derive/spans.ts";
+import { traceIdentity } from "../../src/telemetry/trace-context.ts";
+import { create } from "../../src/verbs/create.ts";
 import { openContext } from "../../src/verbs/context.ts";
 import { answerWith, evilHost, type Arrived, type EvilHost } from "../support/evil-host.ts";
 import { basicEntry } from "../support/hosts.ts";
@@ -365,5 +369,26 @@ test("S12 errors of every stage show no secret, however they are printed", async
       const all = [show(reason, { depth: Infinity, showHidden: true }), JSON.stringify(reason) ?? "", String(reason)];
       expectNoCanary(...all);
     }
+  }
+});
+
+test("S12 spans and measurements of every stage hold no secret", async () => {
+  const kinds = Object.values(entries);
+  for (const [at, stage] of [...stages, ...stages].entries()) {
+    const scheme = at < stages.length ? "bearer" : "basic";
+    await using store = await objectStore(stage === "blob", 400);
+    await using registry = await talkative({ stage, status: 400, scheme, store: store.host });
+    const env = home({ [registry.host]: scheme === "basic" ? entries.password : kinds[at % kinds.length]! });
+    const { signal } = new AbortController();
+    const told: object[] = [];
+    const [maker, measurer] = [new SpanMaker(traceIdentity()), new Measurer()];
+    const report = (event: Parameters<SpanMaker["take"]>[0]) =>
+      void told.push(event, maker.take(event) ?? {}, ...measurer.take(event));
+    await using context = await openContext({ clock: systemClock(), random: () => 0, env, report, signal });
+    const publish = { sources: [`${registry.host}/source:1`], tags: [`${registry.host}/target:1`] };
+    await create(publish, context).catch(() => undefined);
+    expect(told.length).toBeGreaterThan(10);
+    expectNoCanary(JSON.stringify(told));
+    for (const [url] of JSON.stringify(told).matchAll(/"url\.full":"[^"]*"/g)) expect(url).not.toContain("?");
   }
 });

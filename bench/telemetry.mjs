@@ -1,0 +1,56 @@
+// What telemetry costs a publish: traces and metrics to a collector that takes everything, against none, in turns.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fill } from "./many-blobs.mjs";
+import { median, program, row, startRegistry } from "./support.mjs";
+
+const rounds = 9;
+
+export async function telemetryFigures() {
+  const [from, to] = [await startRegistry(), await startRegistry()];
+  await fill(from);
+  const collector = createServer((request, response) => request.resume().on("end", () => response.end()));
+  await new Promise((resolve) => collector.listen(0, "127.0.0.1", resolve));
+  const watched = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.address().port}` };
+  const publish = (name, env) =>
+    untilResult(["create", "-q", "--no-journal", "-t", `${to.host}/${name}:1`, `${from.host}/source:1`], env);
+  const pairs = [];
+  for (let round = 0; round <= rounds; round++) {
+    // Whoever comes second finds a warmer machine: they take turns.
+    const order = round % 2 === 0 ? [{}, watched] : [watched, {}];
+    const [first, second] = [await publish(`a-${round}`, order[0]), await publish(`b-${round}`, order[1])];
+    if (round > 0) pairs.push(round % 2 === 0 ? { off: first, on: second } : { off: second, on: first });
+  }
+  const time = median(pairs.map(({ off, on }) => on.resultS / off.resultS));
+  const memory = median(pairs.map(({ off, on }) => on.peakMb - off.peakMb));
+  const after = median(pairs.map(({ on }) => on.endS - on.resultS));
+  const figure = "8 platforms × 30 layers with traces and metrics on";
+  row(`${figure}, until the result`, `${time.toFixed(3)} × off`, "≤ 1.03", time <= 1.03);
+  row(`${figure}, peak memory`, `${memory.toFixed(1)} MB more`, "≤ 20", memory <= 20);
+  row(`${figure}, after the result`, `${after.toFixed(2)} s`, "≤ 2 s", after <= 2);
+  await Promise.all([from.close(), to.close()]);
+  collector.closeAllConnections();
+  collector.close();
+}
+
+/** Seconds until the result is on stdout and until the process ends, and its peak memory. */
+async function untilResult(args, env) {
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const usage = join(folder, "usage.json");
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ["--import", join(import.meta.dirname, "usage.mjs"), program, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env, WAYBILL_BENCH_USAGE: usage },
+  });
+  let resultS;
+  child.stdout.on("data", () => (resultS = (performance.now() - startedAt) / 1000));
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  const endS = (performance.now() - startedAt) / 1000;
+  if (code !== 0 || resultS === undefined) throw new Error(`${args.join(" ")} ended with ${code}`);
+  const { peakMb } = JSON.parse(readFileSync(usage, "utf8"));
+  rmSync(folder, { recursive: true });
+  return { resultS, endS, peakMb };
+}

@@ -1,0 +1,156 @@
+import type { Clock } from "../../async/clock.ts";
+import type { WaybillEvent } from "../../telemetry/events.ts";
+import { healthy, Problems, type TelemetryHealth } from "../../telemetry/health.ts";
+import type { FromExporter, ToExporter } from "./protocol.ts";
+
+/** The thread that exports, from outside. */
+export interface ExporterThread {
+  post(message: ToExporter): void;
+  /** Ends it, whatever it is doing. */
+  stop(): void;
+}
+
+export interface ThreadEvents {
+  readonly onMessage: (message: FromExporter) => void;
+  /** It is gone, or was never there. */
+  readonly onFailure: (what: string) => void;
+}
+
+export interface LinkOptions {
+  readonly clock: Clock;
+  readonly start: (events: ThreadEvents) => ExporterThread;
+  /** A line of the console exporter. */
+  readonly onLine: (text: string) => void;
+  /** How long news may wait before the thread is started for it, in milliseconds. */
+  readonly delayMs: number;
+  /** Most news that is held; default 8,192. */
+  readonly capacity?: number;
+}
+
+const batchSize = 256;
+/** Batches that the thread may have without having said that it has taken them: what is held for it stays bounded. */
+const mostUntaken = 4;
+const pumpMs = 250;
+/** What is left of the time at the end for the thread to say how it fared. */
+const answerMs = 150;
+
+/**
+ * Hands news to the exporting thread. The thread is started late: when there is much news, or the run takes long, or at its end,
+ * so that a short run pays for it after its result is known. Holds a bounded amount; the oldest goes first.
+ */
+export class ExporterLink {
+  readonly #options: LinkOptions;
+  readonly #capacity: number;
+  readonly #problems = new Problems();
+  readonly #waiting: WaybillEvent[] = [];
+  #dropped = 0;
+  #untaken = 0;
+  #thread: ExporterThread | undefined;
+  #isGone = false;
+  #cancelTimer: (() => void) | undefined;
+  #reported: TelemetryHealth = healthy;
+  #onDone: () => void = () => undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#capacity = options.capacity ?? 8192;
+  }
+
+  add(event: WaybillEvent): void {
+    if (this.#isGone) return this.#drop([event]);
+    if (this.#waiting.length === this.#capacity) this.#drop(this.#waiting.splice(0, 1));
+    this.#waiting.push(event);
+    const isMuch = this.#waiting.length >= (this.#thread ? batchSize : this.#capacity / 2);
+    if (isMuch) this.#pump();
+    else
+      this.#cancelTimer ??= this.#options.clock.after(this.#thread ? pumpMs : this.#options.delayMs, () =>
+        this.#pump(),
+      );
+  }
+
+  get health(): TelemetryHealth {
+    const { spansSent, spansDropped, problems, lastFailed } = this.#reported;
+    return {
+      spansSent,
+      spansDropped: spansDropped + this.#dropped,
+      problems: [...this.#problems.list, ...problems],
+      lastFailed: lastFailed || this.#isGone,
+    };
+  }
+
+  /** Has everything sent that is left, for at most `withinMs`; for no time at all when the last thing that was sent did not arrive. */
+  async finish(withinMs: number): Promise<TelemetryHealth> {
+    this.#cancelTimer?.();
+    if (!this.health.lastFailed) await this.#finishWithin(withinMs);
+    this.#drop(this.#waiting.splice(0));
+    this.#thread?.stop();
+    this.#isGone = true;
+    return { ...this.health, lastFailed: this.#reported.lastFailed };
+  }
+
+  #finishWithin(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(withinMs, () => {
+        this.#problems.add(`not all could be sent within ${withinMs / 1000} s`);
+        resolve();
+      });
+      this.#onDone = () => {
+        cancel();
+        resolve();
+      };
+      this.#untaken = Number.NEGATIVE_INFINITY;
+      this.#pump();
+      // The thread has its answer ready in time, also where it has to give up.
+      const until = this.#options.clock.now() + withinMs - Math.min(answerMs, withinMs / 5);
+      this.#thread?.post({ type: "finish", until });
+    });
+  }
+
+  #pump(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#thread ??= this.#start();
+    while (!this.#isGone && this.#waiting.length > 0 && this.#untaken < mostUntaken) {
+      this.#untaken++;
+      this.#thread?.post({ type: "news", events: this.#waiting.splice(0, batchSize) });
+    }
+  }
+
+  #start(): ExporterThread | undefined {
+    const onMessage = (message: FromExporter) => this.#hear(message);
+    const onFailure = (what: string) => this.#lose(what);
+    try {
+      return this.#options.start({ onMessage, onFailure });
+    } catch (error) {
+      this.#lose(`its thread cannot be started: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  #lose(what: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#problems.add(what);
+    this.#onDone();
+  }
+
+  #hear(message: FromExporter): void {
+    if (this.#isGone) return;
+    switch (message.type) {
+      case "taken":
+        this.#untaken--;
+        if (this.#waiting.length >= batchSize) this.#pump();
+        return;
+      case "line":
+        return this.#options.onLine(message.text);
+      default:
+        this.#reported = message.health;
+        if (message.type === "done") this.#onDone();
+    }
+  }
+
+  /** Each of these would have been the end of a span. */
+  #drop(events: readonly WaybillEvent[]): void {
+    this.#dropped += events.filter(({ type }) => type === "http" || type === "task-done").length;
+  }
+}

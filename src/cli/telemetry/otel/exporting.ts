@@ -1,0 +1,135 @@
+import { resourceFromAttributes, type Resource } from "@opentelemetry/resources";
+import {
+  JsonMetricsSerializer,
+  JsonTraceSerializer,
+  ProtobufMetricsSerializer,
+  ProtobufTraceSerializer,
+} from "@opentelemetry/otlp-transformer";
+import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
+import { Measurer } from "../../../telemetry/derive/measurements.ts";
+import { SpanMaker } from "../../../telemetry/derive/spans.ts";
+import type { WaybillEvent } from "../../../telemetry/events.ts";
+import { Problems, type TelemetryHealth } from "../../../telemetry/health.ts";
+import type { ExporterSettings } from "../../../telemetry/settings/settings.ts";
+import type { ExportOrder, FromExporter } from "../protocol.ts";
+import { consoleOutlet, metricLines, spanLines } from "./console-outlet.ts";
+import { hearDiagnostics } from "./diagnostics.ts";
+import { openMeter, type Meter } from "./metrics.ts";
+import { MetricShipper } from "./metric-shipper.ts";
+import { OtlpOutlet, type Outlet } from "./outlet.ts";
+import { createPoster } from "./post.ts";
+import { Shipper } from "./shipper.ts";
+import { spanFactory } from "./spans.ts";
+
+/** Makes spans and measurements of news, and sends them where they are wanted. */
+export interface Exporting {
+  take(events: readonly WaybillEvent[]): void;
+  /** Sends what is left, and closes everything. Settles by `until`, by `Date.now()`; `take` must not be called again. */
+  finish(until: number): Promise<TelemetryHealth>;
+}
+
+/** Opens nothing before there is something to send. `tell`: for the other thread. */
+export async function openExporting(order: ExportOrder, tell: (message: FromExporter) => void): Promise<Exporting> {
+  const { settings } = order;
+  const problems = new Problems();
+  const onProblem = (what: string) => problems.add(what);
+  const line = (text: string) => tell({ type: "line", text });
+  hearDiagnostics(settings.logLevel, { onProblem, onDetail: (what) => line(`telemetry: ${what}`) });
+  const resource = resourceOf(order);
+  const outletFor = outletsFor(order, line);
+  const onChange = () => tell({ type: "health", health: health() });
+  const spans = await Promise.all(
+    settings.traces.map(async (exporter) => {
+      const outlet = await outletFor<ReadableSpan[]>(
+        exporter,
+        [ProtobufTraceSerializer, JsonTraceSerializer],
+        spanLines,
+      );
+      return new Shipper({ outlet, batch: settings.batch, onProblem, onChange });
+    }),
+  );
+  const meter = settings.metrics.length > 0 ? openMeter({ ...order, ...settings, resource }) : undefined;
+  const metrics = await Promise.all(
+    settings.metrics.map((exporter) =>
+      outletFor<ResourceMetrics>(exporter, [ProtobufMetricsSerializer, JsonMetricsSerializer], metricLines),
+    ),
+  );
+  const metricShipper = meter && new MetricShipper(meter, metrics, { ...settings.metricsEach, onProblem, onChange });
+  const shippers = [...spans, ...(metricShipper ? [metricShipper] : [])];
+  function health(): TelemetryHealth {
+    return {
+      spansSent: Math.min(...spans.map(({ sent }) => sent), spans.length === 0 ? 0 : Infinity),
+      spansDropped: Math.max(0, ...spans.map(({ dropped }) => dropped)),
+      problems: problems.list,
+      lastFailed: shippers.every(({ lastFailed }) => lastFailed),
+    };
+  }
+  const take = taker(order, { spans, meter, resource, onProblem });
+  return {
+    take,
+    async finish(until) {
+      await Promise.all(shippers.map((shipper) => shipper.finish(until)));
+      return health();
+    },
+  };
+}
+
+interface Taking {
+  readonly spans: readonly Shipper<ReadableSpan>[];
+  readonly meter: Meter | undefined;
+  readonly resource: Resource;
+  readonly onProblem: (what: string) => void;
+}
+
+function taker({ identity, settings, version }: ExportOrder, { spans, meter, resource, onProblem }: Taking) {
+  const maker = new SpanMaker(identity);
+  const measurer = new Measurer();
+  const toSdk = spanFactory({ identity, resource, version, limits: settings.limits });
+  const takeOne = (event: WaybillEvent) => {
+    const span = spans.length > 0 ? maker.take(event) : undefined;
+    const made = span && toSdk(span);
+    if (made) for (const shipper of spans) shipper.add(made);
+    if (meter) for (const measurement of measurer.take(event)) meter.add(measurement);
+  };
+  return (events: readonly WaybillEvent[]) => {
+    for (const event of events) {
+      try {
+        takeOne(event);
+      } catch (error) {
+        onProblem(`an event of type "${event.type}" could not be used: ${String(error)}`);
+      }
+    }
+  };
+}
+
+type Serializers<Batch> = readonly [
+  ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
+  ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
+];
+
+function outletsFor({ files, version }: ExportOrder, line: (text: string) => void) {
+  return async <Batch>(
+    exporter: ExporterSettings,
+    [protobuf, json]: Serializers<Batch>,
+    linesOf: (batch: Batch) => readonly object[],
+  ): Promise<Outlet<Batch>> => {
+    if (exporter.kind === "console") return consoleOutlet(linesOf, line);
+    const poster = await createPoster(exporter, files, `waybill/${version}`);
+    return new OtlpOutlet(exporter.encoding === "json" ? json : protobuf, poster, exporter.timeoutMs);
+  };
+}
+
+/** Spec: OpenTelemetry semantic conventions, "Service" and "Telemetry SDK"; what the environment says comes last. */
+function resourceOf({ settings, version }: ExportOrder): Resource {
+  return resourceFromAttributes({
+    "service.name": "waybill",
+    "service.version": version,
+    "telemetry.sdk.name": "opentelemetry",
+    "telemetry.sdk.language": "nodejs",
+    "process.runtime.name": "nodejs",
+    "process.runtime.version": process.versions.node,
+    "os.type": process.platform === "win32" ? "windows" : process.platform,
+    ...settings.resource,
+  });
+}

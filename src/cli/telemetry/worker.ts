@@ -1,0 +1,20 @@
+// The thread that exports: whatever goes wrong here, the job does not hear of it.
+import { parentPort, workerData } from "node:worker_threads";
+import { openExporting } from "./otel/exporting.ts";
+import type { ExportOrder, FromExporter, ToExporter } from "./protocol.ts";
+
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin.
+const tell = (message: FromExporter) => parentPort?.postMessage(message);
+const exporting = openExporting(workerData as ExportOrder, tell);
+
+parentPort?.on("message", (message: ToExporter) => void handle(message));
+
+async function handle(message: ToExporter): Promise<void> {
+  const opened = await exporting;
+  if (message.type === "news") {
+    opened.take(message.events);
+    tell({ type: "taken" });
+  } else {
+    tell({ type: "done", health: await opened.finish(message.until) });
+  }
+}

@@ -1,0 +1,91 @@
+import type { AttemptEvent } from "../attempt.ts";
+import { timingOf } from "../timing.ts";
+import { pathFacts } from "./place.ts";
+import { known, type Attributes, type Span } from "./span.ts";
+
+/** What an attempt is as a client span, but for its ids. Spec: OpenTelemetry semantic conventions 1.41, "HTTP client spans". */
+export function attemptSpan(attempt: AttemptEvent, phase: string | undefined): Omit<Span, "id" | "parentId" | "links"> {
+  const url = new URL(attempt.url);
+  const facts = pathFacts(url.pathname);
+  const failed = isFailure(attempt);
+  return {
+    name: facts.template === undefined ? attempt.method : `${attempt.method} ${facts.template}`,
+    kind: "client",
+    startedAt: attempt.startedAt,
+    endedAt: attempt.startedAt + attempt.durationMs,
+    attributes: {
+      ...httpAttributes(attempt, url, facts.template),
+      ...(failed && known({ "error.type": errorType(attempt) })),
+      ...ownAttributes(attempt, phase),
+      ...timings(attempt),
+    },
+    events: attempt.marks,
+    ...(failed && { error: attempt.error ?? `HTTP ${attempt.status}` }),
+  };
+}
+
+/** Answers that say that something is not there, or that ask who we are, are what was asked for. */
+function isFailure({ status = 0, error, method, authorized }: AttemptEvent): boolean {
+  if (error !== undefined) return true;
+  if (status === 404) return method !== "GET" && method !== "HEAD" && method !== "DELETE";
+  if (status === 401) return authorized === true;
+  return status >= 400;
+}
+
+function httpAttributes(attempt: AttemptEvent, url: URL, template: string | undefined): Attributes {
+  const { status, resend, protocol } = attempt;
+  return known({
+    ...serverAttributes(url),
+    "http.request.method": attempt.method,
+    "url.full": attempt.url,
+    "url.template": template,
+    "http.response.status_code": status,
+    "http.request.resend_count": resend > 0 ? resend : undefined,
+    ...protocolAttributes(protocol),
+    "http.request.body.size": attempt.sentBytes,
+    "http.response.body.size": attempt.receivedBytes,
+  });
+}
+
+/** Who was asked: what spans and measurements share. */
+export function serverAttributes(url: URL): Attributes {
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  return { "server.address": url.hostname.replace(/^\[|\]$/g, ""), "server.port": port };
+}
+
+/** `http/1.1` and `h2` in the conventions' words. */
+export function protocolAttributes(protocol: string | undefined): Attributes {
+  const version = protocol === "h2" ? "2" : protocol?.split("/")[1];
+  return known({ "network.protocol.name": version && "http", "network.protocol.version": version });
+}
+
+/** What an unsuccessful answer counts as. */
+export function errorType({ status = 0, error }: { status?: number | undefined; error?: string | undefined }) {
+  return error ?? (status >= 400 ? String(status) : undefined);
+}
+
+function ownAttributes(attempt: AttemptEvent, phase: string | undefined): Attributes {
+  const { repository, digest, isManifest } = pathFacts(new URL(attempt.url).pathname);
+  return known({
+    "waybill.registry": attempt.registry,
+    "waybill.repository": repository,
+    "waybill.digest": digest,
+    "oci.manifest.digest": isManifest ? digest : undefined,
+    "waybill.phase": phase,
+    "waybill.operation": attempt.operation,
+    "waybill.attempt": attempt.attempt,
+    "waybill.in_flight": attempt.inFlight,
+    "waybill.request_id": attempt.requestId,
+  });
+}
+
+/** Milliseconds of each stretch, and whether the connection was there already. */
+function timings(attempt: AttemptEvent): Attributes {
+  const { stretches, reused } = timingOf(attempt);
+  const sums: Record<string, number> = {};
+  for (const { name, durationMs } of stretches) {
+    const key = `waybill.${name}_ms`;
+    sums[key] = (sums[key] ?? 0) + durationMs;
+  }
+  return { ...sums, "waybill.connection.reused": reused };
+}

@@ -1,0 +1,123 @@
+import type { AttemptEvent } from "../attempt.ts";
+import type { WaybillEvent } from "../events.ts";
+import type { Task, TaskEvent } from "../task.ts";
+import { errorType, protocolAttributes, serverAttributes } from "./attempt-span.ts";
+import { pathFacts, placeOfTarget } from "./place.ts";
+import { known, type Attributes } from "./span.ts";
+
+/** What is measured: its kind, its unit, and what it means. Durations are in seconds, as the conventions want it. */
+export const instruments = {
+  "http.client.request.duration": { kind: "histogram", unit: "s", about: "Time of an HTTP attempt, its body included" },
+  "waybill.requests": { kind: "counter", unit: "{request}", about: "HTTP attempts" },
+  "waybill.retries": { kind: "counter", unit: "{retry}", about: "Requests that were sent again after a failure" },
+  "waybill.bytes.sent": { kind: "counter", unit: "By", about: "Bytes of request bodies" },
+  "waybill.bytes.received": { kind: "counter", unit: "By", about: "Bytes of response bodies" },
+  "waybill.bytes.mounted": { kind: "counter", unit: "By", about: "Bytes of blobs that were mounted" },
+  "waybill.bytes.skipped": { kind: "counter", unit: "By", about: "Bytes of blobs that were there already" },
+  "waybill.tags": { kind: "counter", unit: "{tag}", about: "Tags that were written" },
+  "waybill.task.duration": { kind: "histogram", unit: "s", about: "Time of a phase, or of one of its steps" },
+  "waybill.concurrency": {
+    kind: "histogram",
+    unit: "{request}",
+    about: "Attempts in flight to an origin when one begins",
+  },
+  "waybill.telemetry.drops": {
+    kind: "counter",
+    unit: "{item}",
+    about: "What was seen and is missing from what is told",
+  },
+} as const;
+
+export type InstrumentName = keyof typeof instruments;
+
+export interface Measurement {
+  readonly name: InstrumentName;
+  readonly value: number;
+  readonly attributes: Attributes;
+}
+
+type Started = TaskEvent & { readonly type: "task-started" };
+
+/** Makes measurements of news. */
+export class Measurer {
+  readonly #open = new Map<string, Started>();
+
+  take(event: WaybillEvent): readonly Measurement[] {
+    switch (event.type) {
+      case "http":
+        return ofAttempt(event);
+      case "task-started":
+        this.#open.set(event.id, event);
+        return [];
+      case "task-done":
+        return this.#ofTask(event);
+      case "retry":
+        return [one("waybill.retries", { "waybill.registry": event.registry, "error.type": event.cause })];
+      case "tag-done":
+        return [one("waybill.tags", { ...placeAttributes(event.target), "waybill.state": event.state })];
+      case "telemetry-drop":
+        return [measured("waybill.telemetry.drops", event.count, { "waybill.what": event.what })];
+      default:
+        return [];
+    }
+  }
+
+  #ofTask(event: TaskEvent & { readonly type: "task-done" }): readonly Measurement[] {
+    const started = this.#open.get(event.id);
+    if (!started) return [];
+    this.#open.delete(event.id);
+    const attributes = known({
+      ...placeAttributes(started.target),
+      "waybill.phase": started.phase,
+      "waybill.part": started.part,
+      "waybill.outcome": event.outcome,
+      "error.type": event.error?.code,
+    });
+    const duration = measured("waybill.task.duration", Math.max(0, event.at - started.at) / 1000, attributes);
+    return [duration, ...spared(started, event.outcome)];
+  }
+}
+
+/** Bytes that did not have to be sent. */
+function spared(task: Task, outcome: string | undefined): readonly Measurement[] {
+  if (task.phase !== "stage" || task.part !== "blob" || (outcome !== "mounted" && outcome !== "existed")) return [];
+  const name = outcome === "mounted" ? "waybill.bytes.mounted" : "waybill.bytes.skipped";
+  return [measured(name, task.sizeBytes ?? 0, placeAttributes(task.target))];
+}
+
+function ofAttempt(attempt: AttemptEvent): readonly Measurement[] {
+  const { method, status, error, operation, protocol } = attempt;
+  const url = new URL(attempt.url);
+  const registry = { "waybill.registry": attempt.registry };
+  const kind = { "waybill.operation": operation, "waybill.status_class": classOf(status) };
+  return [
+    measured("http.client.request.duration", attempt.durationMs / 1000, {
+      "http.request.method": method,
+      ...serverAttributes(url),
+      "url.template": pathFacts(url.pathname).template,
+      "http.response.status_code": status,
+      "error.type": errorType({ status, error }),
+      ...protocolAttributes(protocol),
+    }),
+    one("waybill.requests", { ...registry, ...kind }),
+    ...(attempt.sentBytes > 0 ? [measured("waybill.bytes.sent", attempt.sentBytes, registry)] : []),
+    ...(attempt.receivedBytes > 0 ? [measured("waybill.bytes.received", attempt.receivedBytes, registry)] : []),
+    measured("waybill.concurrency", attempt.inFlight, { "server.address": url.hostname }),
+  ];
+}
+
+function classOf(status: number | undefined): string {
+  return status === undefined ? "none" : `${Math.floor(status / 100)}xx`;
+}
+
+function placeAttributes(target: string | undefined): Attributes {
+  return known({ "waybill.registry": placeOfTarget(target).registry });
+}
+
+function one(name: InstrumentName, attributes: Parameters<typeof known>[0]): Measurement {
+  return measured(name, 1, attributes);
+}
+
+function measured(name: InstrumentName, value: number, attributes: Parameters<typeof known>[0]): Measurement {
+  return { name, value, attributes: known(attributes) };
+}

@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import type { AttemptEvent } from "../attempt.ts";
+import type { WaybillEvent } from "../events.ts";
+import { spanIdOf, traceIdentity } from "../trace-context.ts";
+import { Measurer } from "./measurements.ts";
+import { pathFacts, placeOfTarget } from "./place.ts";
+import type { Span } from "./span.ts";
+import { SpanMaker } from "./spans.ts";
+
+const identity = traceIdentity();
+const attempt: AttemptEvent = {
+  type: "http",
+  id: "a2",
+  task: "stage x",
+  after: "a1",
+  resend: 1,
+  method: "PUT",
+  url: "https://r.example/v2/acme/app/manifests/sha256:" + "0".repeat(64),
+  registry: "r.example",
+  operation: "manifest",
+  status: 503,
+  attempt: 2,
+  inFlight: 3,
+  startedAt: 1000,
+  durationMs: 20,
+  sentBytes: 7,
+  receivedBytes: 9,
+  protocol: "h2",
+  requestId: "id",
+  marks: [
+    { name: "connection", at: 1001 },
+    { name: "headers-sent", at: 1002 },
+    { name: "first-byte", at: 1012 },
+  ],
+};
+const step: WaybillEvent = {
+  type: "task-started",
+  id: "stage x",
+  parent: "stage",
+  phase: "stage",
+  part: "blob",
+  target: "r.example/acme/app",
+  digest: "sha256:1",
+  sizeBytes: 70,
+  at: 900,
+};
+
+function spansOf(...events: readonly WaybillEvent[]): readonly Span[] {
+  const maker = new SpanMaker(identity);
+  return events.flatMap((event) => maker.take(event) ?? []);
+}
+
+test("SpanMaker makes a client span of an attempt, below its task and linked to the one before it", () => {
+  const [span] = spansOf(step, attempt);
+  expect(span).toMatchObject({
+    id: spanIdOf(identity, "a2"),
+    parentId: spanIdOf(identity, "stage x"),
+    links: [spanIdOf(identity, "a1")],
+    name: "PUT /v2/{name}/manifests/{reference}",
+    kind: "client",
+    startedAt: 1000,
+    endedAt: 1020,
+    error: "HTTP 503",
+    attributes: {
+      "http.request.method": "PUT",
+      "http.response.status_code": 503,
+      "http.request.resend_count": 1,
+      "error.type": "503",
+      "server.address": "r.example",
+      "server.port": 443,
+      "network.protocol.name": "http",
+      "network.protocol.version": "2",
+      "http.request.body.size": 7,
+      "http.response.body.size": 9,
+      "oci.manifest.digest": `sha256:${"0".repeat(64)}`,
+      "waybill.registry": "r.example",
+      "waybill.repository": "acme/app",
+      "waybill.phase": "stage",
+      "waybill.wait_ms": 10,
+      "waybill.connection.reused": true,
+    },
+  });
+  expect(span?.events.map(({ name }) => name)).toEqual(["connection", "headers-sent", "first-byte"]);
+});
+
+test.each<[Partial<AttemptEvent>, boolean]>([
+  [{ method: "HEAD", status: 404 }, false],
+  [{ method: "GET", status: 404 }, false],
+  [{ method: "PUT", status: 404 }, true],
+  [{ method: "GET", status: 401 }, false],
+  [{ method: "GET", status: 401, authorized: true }, true],
+  [{ method: "GET", status: 200, error: "timeout" }, true],
+])("SpanMaker calls a failure what is one: %j", (facts, failed) => {
+  expect(spansOf({ ...attempt, ...facts })[0]?.error !== undefined).toBe(failed);
+});
+
+test("SpanMaker ends each task once, and nothing that never began", () => {
+  const done: WaybillEvent = { type: "task-done", id: "stage x", at: 950, outcome: "mounted" };
+  const spans = spansOf(done, step, done, done);
+  expect(spans).toHaveLength(1);
+  expect(spans[0]).toMatchObject({
+    name: "stage blob",
+    parentId: spanIdOf(identity, "stage"),
+    attributes: { "waybill.outcome": "mounted", "waybill.digest": "sha256:1", "waybill.repository": "acme/app" },
+  });
+  expect(spans[0]?.attributes).not.toHaveProperty("oci.manifest.digest");
+});
+
+test("SpanMaker lets time go forward, also where a clock was set back", () => {
+  const [span] = spansOf(step, { type: "task-done", id: "stage x", at: 100 });
+  expect(span).toMatchObject({ startedAt: 900, endedAt: 900 });
+});
+
+test("Measurer counts what was mounted, and requests by registry, operation and class", () => {
+  const measurer = new Measurer();
+  const events = [step, { type: "task-done", id: "stage x", at: 950, outcome: "mounted" }, attempt] as const;
+  const measured = events.flatMap((event) => measurer.take(event));
+  expect(measured).toContainEqual({
+    name: "waybill.bytes.mounted",
+    value: 70,
+    attributes: { "waybill.registry": "r.example" },
+  });
+  expect(measured).toContainEqual({
+    name: "waybill.requests",
+    value: 1,
+    attributes: { "waybill.registry": "r.example", "waybill.operation": "manifest", "waybill.status_class": "5xx" },
+  });
+  expect(measured.find(({ name }) => name === "http.client.request.duration")?.value).toBe(0.02);
+});
+
+test("pathFacts reads the distribution API's paths, and no others", () => {
+  const digest = `sha256:${"a".repeat(64)}`;
+  expect(pathFacts(`/v2/a/b/blobs/${digest}`)).toEqual({
+    repository: "a/b",
+    digest,
+    template: "/v2/{name}/blobs/{digest}",
+  });
+  expect(pathFacts("/v2/a/blobs/uploads/")).toEqual({ repository: "a", template: "/v2/{name}/blobs/uploads/" });
+  expect(pathFacts("/v2/a/blobs/uploads/1-2")).toMatchObject({ template: "/v2/{name}/blobs/uploads/{session}" });
+  expect(pathFacts("/v2/")).toEqual({ template: "/v2/" });
+  expect(pathFacts("/token")).toEqual({});
+});
+
+test("placeOfTarget knows registries from layouts", () => {
+  expect(placeOfTarget("r.example:5000/a/b")).toEqual({ registry: "r.example:5000", repository: "a/b" });
+  expect(placeOfTarget("oci-layout:///tmp/x")).toEqual({});
+  expect(placeOfTarget(undefined)).toEqual({});
+});

@@ -1,0 +1,124 @@
+import type { AttemptEvent } from "../attempt.ts";
+import type { WaybillEvent } from "../events.ts";
+import type { Task, TaskEvent } from "../task.ts";
+import { spanIdOf, type TraceIdentity } from "../trace-context.ts";
+import { attemptSpan } from "./attempt-span.ts";
+import { placeOfTarget } from "./place.ts";
+import { known, type Attributes, type Span, type SpanEvent } from "./span.ts";
+
+type Done = TaskEvent & { readonly type: "task-done" };
+
+interface OpenTask {
+  readonly task: Task;
+  readonly startedAt: number;
+  readonly events: SpanEvent[];
+}
+
+/** Tasks of which it is remembered what they were for; attempts may be told after their task has ended. */
+const mostRemembered = 50_000;
+
+/** The task that stands for the whole run: what has no parent belongs to it, and it to whoever called us. */
+export const commandTask = "command";
+
+/** Makes spans of news, each when it is over. What is never over makes none. */
+export class SpanMaker {
+  readonly #identity: TraceIdentity;
+  readonly #open = new Map<string, OpenTask>();
+  readonly #phases = new Map<string, string>();
+
+  constructor(identity: TraceIdentity) {
+    this.#identity = identity;
+  }
+
+  /** The span that `event` brings to its end, if it does. */
+  take(event: WaybillEvent): Span | undefined {
+    switch (event.type) {
+      case "task-started":
+        return this.#begin(event);
+      case "task-done":
+        return this.#end(event);
+      case "http":
+        return this.#attempt(event);
+      case "tag-done":
+        return this.#note(commandTask, event.at, "tag", {
+          "waybill.target": event.target,
+          "waybill.tag": event.tag,
+          "waybill.state": event.state,
+        });
+      case "retry":
+        return this.#note(event.task, event.at, "retry", {
+          "waybill.delay_ms": event.delayMs,
+          "waybill.why": event.why,
+        });
+      case "warning":
+        return this.#note(commandTask, event.at, "warning", { "waybill.message": event.message });
+      default:
+        return undefined;
+    }
+  }
+
+  #begin(task: TaskEvent & { readonly type: "task-started" }): undefined {
+    this.#open.set(task.id, { task, startedAt: task.at, events: [] });
+    this.#phases.set(task.id, task.phase);
+    const [oldest] = this.#phases.keys();
+    if (this.#phases.size > mostRemembered && oldest !== undefined) this.#phases.delete(oldest);
+  }
+
+  #note(task: string | undefined, at: number, name: string, attributes: Attributes): undefined {
+    this.#open.get(task ?? commandTask)?.events.push({ name, at, attributes });
+  }
+
+  #end(event: Done): Span | undefined {
+    const open = this.#open.get(event.id);
+    if (!open || !this.#open.delete(event.id)) return undefined;
+    const { task, startedAt, events } = open;
+    return {
+      ...this.#place(task.id, task.parent),
+      name: nameOf(task),
+      kind: "internal",
+      startedAt,
+      endedAt: Math.max(startedAt, event.at),
+      attributes: taskAttributes(task, event),
+      events,
+      links: [],
+      ...(event.error && { error: event.error.message }),
+    };
+  }
+
+  #attempt(event: AttemptEvent): Span {
+    const phase = this.#phases.get(event.task ?? commandTask);
+    const links = event.after === undefined ? [] : [spanIdOf(this.#identity, event.after)];
+    return { ...this.#place(event.id, event.task), ...attemptSpan(event, phase), links };
+  }
+
+  #place(id: string, parent: string | undefined): Pick<Span, "id" | "parentId"> {
+    const above = id === commandTask ? this.#identity.parent?.spanId : spanIdOf(this.#identity, parent ?? commandTask);
+    return { id: spanIdOf(this.#identity, id), ...(above !== undefined && { parentId: above }) };
+  }
+}
+
+/** Few names, so that spans of one kind can be found by it; what tells them apart is in the attributes. */
+function nameOf({ phase, part, name }: Task): string {
+  if (phase === "command") return `waybill ${name ?? ""}`.trim();
+  if (part === "tags") return phase === "tag" ? "write tags" : `${phase} tags`;
+  return part === undefined ? phase : `${phase} ${part}`;
+}
+
+function taskAttributes(task: Task, end: Done): Attributes {
+  const { registry, repository } = placeOfTarget(task.target);
+  const digest = task.digest ?? end.digest;
+  const isManifest = task.part !== "blob" && digest !== undefined;
+  return known({
+    "waybill.phase": task.phase,
+    "waybill.registry": registry,
+    "waybill.repository": repository,
+    "waybill.target": task.target,
+    "waybill.digest": digest,
+    "oci.manifest.digest": isManifest ? digest : undefined,
+    "waybill.media_type": task.mediaType,
+    "waybill.size": task.sizeBytes,
+    "waybill.tags": task.tags,
+    "waybill.outcome": end.outcome,
+    "error.type": end.error?.code,
+  });
+}

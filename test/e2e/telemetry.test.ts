@@ -1,0 +1,207 @@
+import { createServer } from "node:net";
+import { createServer as createHttps } from "node:https";
+import { readdirSync, readFileSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { attributesOf, otlpReceiver, type OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
+import { buildProgram, type Program } from "../support/program.ts";
+import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
+import { listening } from "../support/socket-server.ts";
+
+let program: Program;
+let registries: RunningRegistry[];
+beforeAll(async () => {
+  program = buildProgram();
+  registries = await Promise.all([1, 2, 3, 4].map(() => startRegistry()));
+  await pushSmallImage(`${registries[0]!.host}/app:1`, "amd64");
+}, 60_000);
+afterAll(async () => {
+  program[Symbol.dispose]();
+  for (const registry of registries) await registry[Symbol.asyncDispose]();
+});
+
+let runs = 0;
+/** Publishes to three registries, each time to repositories of its own. */
+async function publish(env: Record<string, string>, more: readonly string[] = []) {
+  runs += 1;
+  const targets = registries.slice(1).flatMap(({ host }) => ["-t", `${host}/to-${runs}:1`]);
+  const startedAt = performance.now();
+  const args = ["create", "--no-journal", "--progress", "quiet", ...more, ...targets, `${registries[0]!.host}/app:1`];
+  const ran = await program.run(args, { env });
+  return { ...ran, ms: performance.now() - startedAt };
+}
+
+/** `name` of each span by how often, and what is wrong with the tree. */
+function treeOf(spans: readonly ReceivedSpan[]) {
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const counts: Record<string, number> = {};
+  for (const { name, kind } of spans) if (kind === 1) counts[name] = (counts[name] ?? 0) + 1;
+  return {
+    counts,
+    repeated: spans.length - ids.size,
+    traces: new Set(spans.map(({ traceId }) => traceId)).size,
+    orphans: spans.filter(({ parentSpanId }) => parentSpanId && !ids.has(parentSpanId)).map(({ name }) => name),
+    roots: spans.filter(({ parentSpanId }) => !parentSpanId).map(({ name }) => name),
+  };
+}
+
+describe.each(["http/protobuf", "http/json"])("a collector that speaks %s", (protocol) => {
+  test("gets the whole tree of a publish to three registries, and measurements", async () => {
+    await using collector = await otlpReceiver();
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
+    const ran = await publish({
+      ...env,
+      OTEL_RESOURCE_ATTRIBUTES: "team=release",
+      OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+    });
+
+    expect([ran.code, ran.stderr]).toEqual([0, ""]);
+    const tree = treeOf(collector.spans);
+    expect(tree).toMatchObject({ repeated: 0, traces: 1, orphans: [], roots: ["waybill create"] });
+    expect(tree.counts).toMatchObject({ preflight: 3, resolve: 1, assemble: 1, plan: 1, stage: 3, verify: 3, tag: 3 });
+    expect(tree.counts).toMatchObject({ confirm: 3, "stage blob": 9, "read blob": 3, "write tags": 3 });
+    expect(collector.resources[0]).toMatchObject({ "service.name": "waybill", team: "release" });
+    const put = collector.spans.find(({ name }) => name === "PUT /v2/{name}/manifests/{reference}")!;
+    expect(put.kind).toBe(3);
+    expect(put.events?.map(({ name }) => name)).toContain("first-byte");
+    expect(attributesOf(put)).toMatchObject({
+      "http.request.method": "PUT",
+      "server.address": "127.0.0.1",
+      "network.protocol.version": "1.1",
+      "waybill.repository": `to-${runs}`,
+      "waybill.phase": expect.stringMatching(/^(?:stage|tag)$/),
+    });
+    const names = new Set(collector.metrics.map(({ name }) => name));
+    for (const name of ["waybill.requests", "waybill.bytes.sent", "http.client.request.duration"])
+      expect(names).toContain(name);
+    const types = new Set(collector.requests.map(({ type }) => type));
+    expect([...types]).toEqual([protocol === "http/json" ? "application/json" : "application/x-protobuf"]);
+  });
+});
+
+test.each(["--version", "--help", "create --help"])(
+  "%s loads nothing of it, whatever the environment says",
+  async (args) => {
+    // What a program loads it must be able to read.
+    const worker = join(dirname(program.path), "telemetry");
+    const parts = readdirSync(join(dirname(program.path), "chunks")).filter((name) =>
+      /^(?:telemetry|thread)-/.test(name),
+    );
+    expect(parts).toHaveLength(2);
+    const hidden = [worker, ...parts.map((name) => join(dirname(program.path), "chunks", name))];
+    for (const path of hidden) renameSync(path, `${path}.hidden`);
+    const ran = await program.run(args.split(" "), { env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" } });
+    for (const path of hidden) renameSync(`${path}.hidden`, path);
+    expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  },
+);
+
+test("a run is part of its pipeline's trace", async () => {
+  await using collector = await otlpReceiver();
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const TRACEPARENT = `00-${traceId}-b7ad6b7169203331-01`;
+  await publish({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, TRACEPARENT });
+  expect(new Set(collector.spans.map((span) => span.traceId))).toEqual(new Set([traceId]));
+  expect(collector.spans.find(({ name }) => name === "waybill create")?.parentSpanId).toBe("b7ad6b7169203331");
+  expect(collector.requests.map(({ path }) => path)).toEqual(["/v1/traces"]);
+});
+
+test("an invalid value is one warning, and gRPC becomes HTTP with another", async () => {
+  await using collector = await otlpReceiver();
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_TRACES_SAMPLER: "x",
+    OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+  };
+  const ran = await publish(env, ["--progress", "plain"]);
+  expect(ran.code).toBe(0);
+  expect(ran.stderr.match(/WARNING: Cannot use OTEL_TRACES_SAMPLER/g)).toHaveLength(1);
+  expect(ran.stderr.match(/WARNING: Cannot use OTEL_EXPORTER_OTLP_PROTOCOL/g)).toHaveLength(1);
+  expect(collector.spans.length).toBeGreaterThan(10);
+});
+
+test("the console exporter writes to stderr, so that stdout holds results only", async () => {
+  const ran = await publish({ OTEL_TRACES_EXPORTER: "console" }, ["-q"]);
+  expect(ran.stdout.trim().split("\n")).toHaveLength(3);
+  expect(ran.stderr).toContain('{"span":"waybill create"');
+});
+
+test("SIGINT ends the run in time, and what has ended by then is whole", async () => {
+  await using collector = await otlpReceiver();
+  await using slow = await startRegistry({ wrap: () => () => new Promise(() => undefined) });
+  const args = ["create", "--no-journal", "-t", `${slow.host}/x:1`, `${registries[0]!.host}/app:1`];
+  let startedAt = 0;
+  const ran = await program.run(args, {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
+    onStart: (child) =>
+      setTimeout(() => {
+        startedAt = performance.now();
+        child.kill("SIGINT");
+      }, 1500),
+  });
+  expect(ran.code).toBe(130);
+  expect(performance.now() - startedAt).toBeLessThan(2500);
+  const tree = treeOf(collector.spans);
+  expect(tree).toMatchObject({ repeated: 0, orphans: [], roots: ["waybill create"] });
+});
+
+interface Bad {
+  readonly url: string;
+  readonly close: () => unknown;
+}
+
+async function misbehaving(answer: Parameters<typeof otlpReceiver>[0]): Promise<Bad> {
+  const receiver: OtlpReceiver = await otlpReceiver(answer);
+  return { url: receiver.url, close: () => receiver[Symbol.asyncDispose]() };
+}
+
+async function blackHole(): Promise<Bad> {
+  const server = createServer((socket) => socket.on("error", () => undefined).resume());
+  return { url: `http://127.0.0.1:${await listening(server)}`, close: () => server.close() };
+}
+
+async function untrusted(): Promise<Bad> {
+  const file = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), "utf8");
+  const server = createHttps({ cert: file("cert.pem"), key: file("key.pem") }, (_request, response) => response.end());
+  return { url: `https://127.0.0.1:${await listening(server)}`, close: () => server.close() };
+}
+
+const bad: readonly (readonly [string, () => Promise<Bad>, RegExp])[] = [
+  ["that refuses", async () => ({ url: "http://127.0.0.1:1", close: () => 0 }), /the connection was refused/],
+  ["that answers 503", () => misbehaving((_q, response) => response.writeHead(503).end()), /answered 503/],
+  ["that is a black hole", blackHole, /did not answer within/],
+  [
+    "that is slow",
+    () => misbehaving((_q, response) => void setInterval(() => response.write("x"), 200).unref()),
+    /did not answer within/,
+  ],
+  [
+    "that answers garbage",
+    () => misbehaving((_q, response) => response.end(Buffer.from([0xff, 0xff, 0xff, 7]))),
+    /cannot be understood/,
+  ],
+  ["nobody vouches for", untrusted, /Cannot trust/],
+  [
+    "without a name",
+    async () => ({ url: "http://collector.invalid:4318", close: () => 0 }),
+    /there is no host of this name|cannot be looked up/,
+  ],
+];
+
+describe("a collector", () => {
+  test.each(bad)(
+    "%s changes nothing but one line at the end, and no time beyond the budget",
+    async (_name, start, said) => {
+      const collector = await start();
+      const ran = await publish({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, ["--telemetry-flush", "1s", "-q"]);
+      await collector.close();
+      const calm = await publish({}, ["-q"]);
+      expect(ran.code).toBe(0);
+      expect(ran.stdout.replaceAll(/to-\d+/g, "to")).toBe(calm.stdout.replaceAll(/to-\d+/g, "to"));
+      expect(ran.stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect(ran.stderr).toMatch(/^telemetry degraded: .*; the run was not affected$/m);
+      expect(ran.stderr).toMatch(said);
+      expect(ran.ms - calm.ms).toBeLessThan(1000 + 700);
+    },
+  );
+});
