@@ -14,6 +14,8 @@ import { problemOf } from "./problem.ts";
 import { referrersTag } from "./referrers.ts";
 
 const maxRounds = 6;
+/** How long a registry may take until it shows what it has acknowledged, in milliseconds. */
+const lagMs = 30_000;
 
 /** Keeps the lists of referrers of one repository whose registry does not. */
 export interface FallbackTags {
@@ -59,23 +61,39 @@ interface Addition extends CallOptions {
 }
 
 async function addTo(access: Access, tag: string, addition: Addition): Promise<void> {
-  const { referrer } = addition;
-  for (let round = 0; round < maxRounds; round++) {
-    // Another writer is met at once, a registry that shows its own writes late is given time.
+  const isListed = ({ index }: Version) => index.manifests.some(({ digest }) => digest === addition.referrer.digest);
+  const until = access.clock.now() + lagMs;
+  let now = await read(access, tag, addition);
+  for (let round = 0; !isListed(now) && round < maxRounds; round++) {
+    // Another writer is met at once, unless it goes on.
     if (round > 2) await sleep(access.clock, backoffMs(round, access.random), addition.signal);
-    const now = await read(access, tag, addition);
-    if (now.index.manifests.some(({ digest }) => digest === referrer.digest)) return;
     await write(access, tag, { ...addition, ...now });
+    now = await readAfter(access, tag, { ...addition, replaced: now, until });
   }
-  const { index } = await read(access, tag, addition);
-  if (index.manifests.some(({ digest }) => digest === referrer.digest)) return;
+  if (isListed(now)) return;
+  const { referrer } = addition;
   const message = `Cannot list referrer ${referrer.digest} in "${nameOfRepository(access)}": somebody else keeps replacing tag "${tag}"`;
   throw new WaybillError("busy", message, { ...contextOf(access), subject: tag });
 }
 
 interface Version {
+  /** Of the list; absent where there is none. */
+  readonly digest?: Digest;
   readonly index: Index;
   readonly etag?: string;
+}
+
+/** Reads what a write has come to. A registry that shows its own writes late, and so what was there before, is given time. */
+async function readAfter(
+  access: Access,
+  tag: string,
+  { replaced, until, signal }: CallOptions & { readonly replaced: Version; readonly until: number },
+): Promise<Version> {
+  for (let waitMs = 250; ; waitMs *= 2) {
+    const now = await read(access, tag, { ...(signal && { signal }) });
+    if (now.digest !== replaced.digest || access.clock.now() + waitMs > until) return now;
+    await sleep(access.clock, waitMs, signal);
+  }
 }
 
 const empty: Index = { kind: "index", mediaType: mediaTypes.ociIndex, manifests: [] };
@@ -84,7 +102,7 @@ async function read(access: Access, tag: string, { signal }: CallOptions): Promi
   try {
     const { manifest, etag } = await readManifest(access, tag, { ...(signal && { signal }) });
     const index = manifest.document.kind === "index" ? manifest.document : empty;
-    return { index, ...(etag !== undefined && { etag }) };
+    return { digest: manifest.descriptor.digest, index, ...(etag !== undefined && { etag }) };
   } catch (error) {
     if (hasCode(error, "not_found")) return { index: empty };
     throw error;

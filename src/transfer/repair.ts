@@ -21,14 +21,13 @@ export interface Repair {
 /**
  * Pushes a manifest by `push`. Where the registry says that content is missing: what this run has brought is there and not shown
  * yet, so that asking again in a while, for half a minute, is enough; what was found there at first has gone in the
- * meantime and is brought again, three times at most.
+ * meantime and is brought again, three times at most, each with as much time to show.
  *
  * @throws what `push` throws; `blob_unknown` when nothing helps.
  */
 export async function pushRepairing(push: () => Promise<void>, repair: Repair): Promise<void> {
   const { children, isBrought, bringAgain, clock, signal } = repair;
-  const until = clock.now() + lagMs;
-  let waitMs = 250;
+  let patience = fullPatience(clock);
   for (let round = 0; ;) {
     try {
       return await push();
@@ -36,13 +35,18 @@ export async function pushRepairing(push: () => Promise<void>, repair: Repair): 
       if (!hasCode(error, "blob_unknown")) throw error;
       const named = children.filter((digest) => error.context.missing?.includes(digest));
       const missing = named.length > 0 ? named : children;
-      if (missing.every(isBrought) && clock.now() + waitMs <= until) {
-        await sleep(clock, waitMs, signal);
-        waitMs *= 2;
+      if (missing.every(isBrought) && clock.now() + patience.waitMs <= patience.until) {
+        await sleep(clock, patience.waitMs, signal);
+        patience = { ...patience, waitMs: patience.waitMs * 2 };
       } else {
         if (round++ === mostRounds) throw error;
         await bringAgain(missing);
+        patience = fullPatience(clock);
       }
     }
   }
+}
+
+function fullPatience(clock: Clock): { readonly waitMs: number; readonly until: number } {
+  return { waitMs: 250, until: clock.now() + lagMs };
 }
