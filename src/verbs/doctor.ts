@@ -18,6 +18,7 @@ export type { Section } from "./doctor/sections.ts";
 
 export interface DoctorOptions extends ContextOptions {
   readonly runtime: Runtime;
+  readonly trySpan?: Machine["trySpan"];
 }
 
 /**
@@ -40,7 +41,7 @@ export async function* examine(wanted: Wanted, options: DoctorOptions): AsyncGen
   const own = { ...options, environment, signal, observe: answers.observe, attempts: 1 };
   await using context = await usableContext(own);
   const hosts = subjects.registries.map(({ host }) => host);
-  const machine: Machine = { runtime: options.runtime, environment, options: own, hosts };
+  const machine: Machine = { runtime: options.runtime, environment, options: own, hosts, trySpan: options.trySpan };
   const sections = [
     scope.spawn(() => sectionOf({ kind: "machine", subject: "" }, machineChecks, machine, signal)),
     ...(context

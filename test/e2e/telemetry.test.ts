@@ -205,3 +205,19 @@ describe("a collector", () => {
     },
   );
 });
+
+test("doctor sends a span to find out whether one arrives, and is traced itself", async () => {
+  await using collector = await otlpReceiver();
+  const args = ["doctor", "--plain-http", registries[0]!.host];
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER: "parentbased_always_on" };
+  const ran = await program.run(args, { env });
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  expect(ran.stdout).toContain(`a span arrived at ${new URL(collector.url).host}`);
+  const names = collector.spans.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(["waybill doctor telemetry", "waybill doctor"]));
+
+  const refused = await program.run(args, { env: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://127.0.0.1:1/canary" } });
+  expect(refused.code).toBe(0);
+  expect(refused.stdout).toContain("no span arrived at 127.0.0.1:1: ");
+  expect(refused.stdout + refused.stderr).not.toContain("canary");
+});

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import { examine, type Section } from "../../verbs/doctor.ts";
-import { contextOptions } from "../context.ts";
+import { contextOptions, observed } from "../context.ts";
 import type { Host } from "../host.ts";
 import {
   addCommonOptions,
@@ -18,6 +18,7 @@ import { wantsColor } from "../show/color.ts";
 import { openShow } from "../show/show.ts";
 import { stylesFor } from "../show/styles.ts";
 import { symbolsFor } from "../show/symbols.ts";
+import { trySpan } from "../telemetry/try-span.ts";
 
 interface DoctorFlags extends RegistryFlags {
   readonly json?: boolean;
@@ -61,7 +62,8 @@ async function check(references: readonly string[], flags: DoctorFlags, host: Ho
     env: host.env,
     debug: flags.debug === true,
   });
-  const options = { ...contextOptions(flags, host, show.report), runtime: runtimeOf(host) };
+  const context = await observed(contextOptions(flags, host, show.report), flags, host);
+  const options = { ...context, runtime: runtimeOf(host), trySpan: () => trySpan(host) };
   const look = lookFor(host);
   const sections: Section[] = [];
   for await (const section of examine({ references, probes: flags.probe ?? [] }, options)) {

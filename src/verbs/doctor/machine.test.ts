@@ -9,6 +9,7 @@ import { builder } from "./machine/builder.ts";
 import { config } from "./machine/config.ts";
 import { helpers } from "./machine/helpers.ts";
 import { proxy } from "./machine/proxy.ts";
+import { telemetry } from "./machine/telemetry.ts";
 import { versions } from "./machine/versions.ts";
 
 const file = "/home/u/.docker/config.json";
@@ -19,14 +20,15 @@ interface Given extends FakeEnvironmentOptions {
   readonly hosts?: readonly string[];
   readonly runtime?: Runtime;
   readonly caFiles?: readonly string[];
+  readonly trySpan?: Machine["trySpan"];
 }
 
 async function found(check: Check<Machine>, given: Given = {}) {
-  const { hosts = [], runtime = usual, caFiles = [], ...rest } = given;
+  const { hosts = [], runtime = usual, caFiles = [], trySpan, ...rest } = given;
   const environment = fakeEnvironment(rest);
   const { env } = environment;
   const options = { env, clock: fakeClock(), random: () => 0, report: silent, signal, caFiles };
-  const { findings } = await outcomeOf(check, { runtime, environment, options, hosts }, signal);
+  const { findings } = await outcomeOf(check, { runtime, environment, options, hosts, trySpan }, signal);
   return findings.map(({ level, text, advice }) =>
     [level, text, ...(advice === undefined ? [] : [advice])].join(" | "),
   );
@@ -187,5 +189,56 @@ describe("builder", () => {
     expect(await found(builder, { env, files: { [path]: instance("[[[") } })).toEqual([
       expect.stringMatching(/^failure \| .*malformed/),
     ]);
+  });
+});
+
+describe("telemetry", () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://me:canary@collector.example:4318/canary" };
+  const sends =
+    (spansSent: number, ...whats: readonly string[]) =>
+    async () => ({
+      spansSent,
+      spansDropped: 0,
+      problems: whats.map((what) => ({ what, count: 1 })),
+      lastFailed: true,
+    });
+  const never = () => expect.unreachable();
+
+  test.each<[string, Readonly<Record<string, string>>, string]>([
+    ["nothing", {}, "note | off: no OTEL_* variable asks for it"],
+    ["the switch", { ...endpoint, OTEL_SDK_DISABLED: "true" }, "note | off: no OTEL_* variable asks for it"],
+    ["the console", { OTEL_TRACES_EXPORTER: "console" }, "note | traces to stderr, metrics to nowhere"],
+    [
+      "metrics alone",
+      { ...endpoint, OTEL_TRACES_EXPORTER: "none" },
+      "note | traces to nowhere, metrics to collector.example:4318",
+    ],
+    [
+      "a sampler that keeps nothing",
+      { ...endpoint, OTEL_TRACES_SAMPLER: "always_off" },
+      "note | traces to collector.example:4318, metrics to collector.example:4318; the sampler keeps no span",
+    ],
+  ])("sends no span where %s is set", async (_name, env, line) => {
+    expect(await found(telemetry, { env, trySpan: never })).toEqual([line]);
+  });
+
+  test("says that a span arrived, and shows no more than the host", async () => {
+    const lines = await found(telemetry, { env: endpoint, trySpan: sends(1) });
+    expect(lines).toEqual(["ok | a span arrived at collector.example:4318"]);
+  });
+
+  test.each([
+    [sends(0, "the connection was refused"), "the connection was refused"],
+    [sends(1, "it answered 503"), "it answered 503"],
+    [sends(0), "nothing was heard in time"],
+  ])("warns of what went wrong, no more", async (trySpan, seen) => {
+    const [line] = await found(telemetry, { env: endpoint, trySpan });
+    expect(line).toContain(`warning | no span arrived at collector.example:4318: ${seen} | `);
+  });
+
+  test("warns of each variable that cannot be used", async () => {
+    const env = { ...endpoint, OTEL_TRACES_SAMPLER: "x" };
+    const lines = await found(telemetry, { env, trySpan: sends(1) });
+    expect(lines).toEqual([expect.stringMatching(/^warning \| .*OTEL_TRACES_SAMPLER/), expect.stringMatching(/^ok/)]);
   });
 });

@@ -1,4 +1,5 @@
 import type { CredentialEnvironment } from "../../registry/credentials/environment.ts";
+import type { TelemetryHealth } from "../../telemetry/health.ts";
 import type { ContextOptions } from "../context.ts";
 import type { Check } from "./check.ts";
 import { authorities } from "./machine/authorities.ts";
@@ -6,6 +7,7 @@ import { builder } from "./machine/builder.ts";
 import { config } from "./machine/config.ts";
 import { helpers } from "./machine/helpers.ts";
 import { proxy } from "./machine/proxy.ts";
+import { telemetry } from "./machine/telemetry.ts";
 import { versions } from "./machine/versions.ts";
 
 /** What runs us. */
@@ -23,7 +25,17 @@ export interface Machine {
   readonly options: ContextOptions;
   /** The registries that are looked at. */
   readonly hosts: readonly string[];
+  /** Sends one span where the environment says; absent where that cannot be done. */
+  readonly trySpan?: (() => Promise<TelemetryHealth>) | undefined;
 }
 
 /** In the order in which they are told. */
-export const machineChecks: readonly Check<Machine>[] = [versions, config, helpers, builder, proxy, authorities];
+export const machineChecks: readonly Check<Machine>[] = [
+  versions,
+  config,
+  helpers,
+  builder,
+  proxy,
+  authorities,
+  telemetry,
+];
