@@ -19,6 +19,7 @@ test("a publish to two registries tells what is planned, and each target's phase
   const phases = newsOf(world.events, "phase").filter(({ target }) => target === "b.example/app");
   const names = [...new Set(phases.map(({ phase }) => phase))];
   expect(names.filter((name) => name !== "barrier")).toEqual(["stage", "verify", "tag", "confirm"]);
+  expect(newsOf(world.events, "content-done").map(({ outcome }) => outcome)).toEqual(Array(18).fill("sent"));
   const waits = newsOf(world.events, "phase").filter(({ phase }) => phase === "barrier");
   expect(waits.map(({ waitingFor }) => waitingFor)).toContain(1);
 });

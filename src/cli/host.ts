@@ -6,6 +6,10 @@ export interface Output {
   write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
+  /** Tells of a terminal's new size, which `columns` and `rows` have by then. */
+  on?(event: "resize", listener: () => void): unknown;
+  off?(event: "resize", listener: () => void): unknown;
 }
 
 /** What a command sees of the outside world. Made once, in `main.ts`; handed in everywhere else. */

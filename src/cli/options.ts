@@ -3,6 +3,7 @@ import { isHost, normalizeHost } from "../spec/reference.ts";
 import type { RegistryLimit } from "../registry/limits.ts";
 import type { Host } from "./host.ts";
 import { parseLimit } from "./limit.ts";
+import { colorModes } from "./show/color.ts";
 import { durationMs, sizeBytes } from "./units.ts";
 import { usage } from "./usage.ts";
 
@@ -48,6 +49,12 @@ export function addValue(
 /** A flag that takes one of a few words. */
 export function addChoice(command: Command, flags: string, description: string, choices: readonly string[]): Command {
   return addValue(command, flags, description, oneOf(flags.split(" ", 1)[0] ?? flags, choices));
+}
+
+/** When the command's news is coloured: `auto`, unless said otherwise. */
+export function addColor(command: Command): Command {
+  const description = "Colour what is told: auto, always or never (default: auto) [$NO_COLOR, $FORCE_COLOR]";
+  return addChoice(command, "--color <when>", description, colorModes);
 }
 
 export const asText = (value: string): string => value;

@@ -6,7 +6,6 @@ import type { CreateResult } from "../verbs/create.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { metadataText } from "./metadata-file.ts";
 import { outcomeError } from "./outcome.ts";
-import { summaryText } from "./show/summary.ts";
 
 type Target = CreateResult["targets"][number];
 
@@ -57,26 +56,6 @@ describe("outcomeError", () => {
 
     expect(error === undefined ? undefined : exitCodeOf(error)).toBe(exitCode);
   });
-});
-
-test("summaryText shows one line for each target", () => {
-  const text = summaryText({
-    ...result(target("a.example", "created"), target("b.example", "failed", denied)),
-    leftBehind: { "x/y": 2 },
-  });
-
-  expect(text).toBe(`${digest} application/vnd.oci.image.index.v1+json
-  target         tags       sent    mounted  skipped  time
-  a.example/app  1 created  212 MB  0 B      18.0 MB  1.2s
-  b.example/app  1 failed   212 MB  0 B      18.0 MB  1.2s  failed: Cannot push: 403
-left behind: 2 x/y (see --referrers)
-`);
-});
-
-test("summaryText does not speak of what was left behind when nothing went anywhere", () => {
-  const text = summaryText({ ...result(target("a.example", "failed", denied)), leftBehind: { "x/y": 2 } });
-
-  expect(text).not.toContain("left behind");
 });
 
 test("metadataText names repositories once, sorted and without tags", () => {

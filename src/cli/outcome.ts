@@ -7,21 +7,24 @@ const stays: ReadonlySet<string> = new Set(["created", "moved", "left-behind"]);
 
 /**
  * What the run's exit code speaks of: nothing where every target is complete; `partial` where some are not although a tag
- * has moved; else the error of the first target that failed, in the order of the command line. `resumeCommand`
- * goes on where the run has stopped.
+ * has moved; else the error of the first target that failed, in the order of the command line. `next` is how to go on, where
+ * that is known; `told` where it is said elsewhere.
  */
-export function outcomeError(result: CreateResult, resumeCommand?: string): unknown {
+export function outcomeError(result: CreateResult, next?: { readonly command?: string } | "told"): unknown {
   const failed = result.targets.filter((target) => !isComplete(target));
   const first = failed.find(({ error }) => error !== undefined) ?? failed[0];
   if (!first) return undefined;
   const error = first.error ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   const moved = result.targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
   if (!(error instanceof WaybillError)) return error;
-  if (!moved) return resumeCommand === undefined ? error : advised(error, resumeCommand);
+  const command = next === "told" ? undefined : next?.command;
+  if (!moved) return command === undefined ? error : advised(error, command);
   const seen = `${failed.length} of ${result.targets.length} targets failed after a tag had moved: ${error.message}`;
-  const again = resumeCommand ?? "run the same command again";
-  const advice = `${error.context.advice ?? "put right what failed"}; then: ${again} (what is there is not sent again)`;
-  return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, { advice }, { cause: error });
+  const again = `then: ${command ?? "run the same command again"} (what is there is not sent again)`;
+  const advice =
+    next === "told" ? error.context.advice : `${error.context.advice ?? "put right what failed"}; ${again}`;
+  const context = advice === undefined ? {} : { advice };
+  return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, context, { cause: error });
 }
 
 /** The same error, which also says how to go on. */

@@ -6,6 +6,7 @@ import { failureText } from "./failure.ts";
 import type { Host } from "./host.ts";
 import { groupHelp, rootHelp } from "./help.ts";
 import { route, type Route } from "./route.ts";
+import { ToldError } from "./told.ts";
 
 /**
  * Runs one command and tells its error on `host.stderr`, the only place that does.
@@ -20,9 +21,11 @@ export async function runProgram(args: readonly string[], host: Host): Promise<n
     await dispatch(found, found.dockerConfig === undefined ? host : withDockerConfig(host, found.dockerConfig));
     return exitCodes.done;
   } catch (error) {
-    host.telemetry?.failed(error);
-    host.stderr.write(failureText(error, { debug }));
-    return exitCodeOf(error);
+    const isTold = error instanceof ToldError;
+    const failure = isTold ? error.cause : error;
+    host.telemetry?.failed(failure);
+    if (!isTold) host.stderr.write(failureText(failure, { debug }));
+    return exitCodeOf(failure);
   }
 }
 

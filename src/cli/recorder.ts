@@ -44,8 +44,8 @@ export function addRecordOptions(command: Command): Command {
 /** Where a command takes down what it publishes: the journal, the report, both or neither. */
 export interface CommandRecorder {
   readonly recorder: Recorder;
-  /** What to type to go on, once something was taken down that can be gone on with. */
-  readonly resumeCommand: () => string | undefined;
+  /** What `waybill resume` and `rollback` take to find it, once something was taken down. */
+  readonly recordedAs: () => string | undefined;
   /** The folder of the run's journal, once there is one. */
   readonly runFolder: () => string | undefined;
   /** Tells the report of a run that failed before it came to a plan. */
@@ -96,7 +96,7 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
         return inner || file ? wrap(publication, inner) : undefined;
       },
     },
-    resumeCommand: () => (begun === undefined ? undefined : `waybill resume ${begun}`),
+    recordedAs: () => begun,
     runFolder: () => folder,
     fail: async (error) => file?.fail(error),
   };

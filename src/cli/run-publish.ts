@@ -7,25 +7,28 @@ import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
-import { addSwitch, addValue, asText, type RegistryFlags } from "./options.ts";
+import { addColor, addSwitch, addValue, asText, type RegistryFlags } from "./options.ts";
 import { outcomeError } from "./outcome.ts";
 import { openRecorder, type RecordFlags, type RecorderOptions } from "./recorder.ts";
-import { progressMode, type ProgressMode } from "./show/mode.ts";
+import { wantsColor, type ColorMode } from "./show/color.ts";
+import { progressMode } from "./show/mode.ts";
 import { openShow, type Show } from "./show/show.ts";
-import { summaryText } from "./show/summary.ts";
 import { createFilm, type TimelineFlags } from "./timeline/film.ts";
+import { ToldError } from "./told.ts";
 
 /** The flags of every command that publishes. */
 export interface PublishFlags extends RegistryFlags, RecordFlags, ProgressFlags, TimelineFlags {}
 
 export interface ProgressFlags {
   readonly progress?: string;
+  readonly color?: ColorMode;
   readonly quiet?: boolean;
 }
 
 export function addProgressOptions(command: Command): void {
-  const modes = "auto, none, quiet, plain, rawjson or tty (default: auto) [$BUILDKIT_PROGRESS]";
+  const modes = "auto, none, quiet, plain, rawjson, jsonl or tty (default: auto) [$BUILDKIT_PROGRESS]";
   addValue(command, "--progress <mode>", modes, asText);
+  addColor(command);
   addSwitch(command, "-q, --quiet", "Show nothing but REPOSITORY@DIGEST for each target");
 }
 
@@ -40,7 +43,7 @@ export async function runPublish(
   host: Host,
   { title, ...known }: Omit<RecorderOptions, "news" | "repeats"> & { readonly title: string },
 ): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
-  const { result, resumeCommand, mode } = await inShow(flags, host, async (show, mode) => {
+  return inShow(flags, host, async (show) => {
     const film = createFilm(flags, (message) => show.report({ type: "warning", message, at: host.clock.now() }));
     const repeats = createRepeats();
     const news: Report = (event) => {
@@ -48,21 +51,39 @@ export async function runPublish(
       repeats.hear(event);
       film.report(event);
     };
-    const { recorder, fail, resumeCommand, runFolder } = await openRecorder(flags, host, { ...known, news, repeats });
+    const { recorder, fail, recordedAs, runFolder } = await openRecorder(flags, host, { ...known, news, repeats });
+    let result: CreateResult;
     try {
       const opened = await openCommandContext(flags, host, news, recorder);
-      const result = await filmed(published(publish, opened), () => film.finish(title, runFolder()));
-      show.clear();
-      return { result, resumeCommand, mode };
+      result = await filmed(published(publish, opened), () => film.finish(title, runFolder()));
     } catch (error) {
       await fail(error);
       throw error;
     }
+    const failure = tell(result, { show, flags, host, recordedAs: recordedAs() });
+    return { result, failure: failure !== undefined && show.tellsOutcome ? new ToldError(failure) : failure };
   });
-  const failure = outcomeError(result, resumeCommand());
-  if (flags.quiet) printTargets(result, host);
-  else if (mode !== "quiet" || failure !== undefined) host.stderr.write(summaryText(result));
-  return { result, failure };
+}
+
+interface Telling {
+  readonly show: Show;
+  readonly flags: PublishFlags;
+  readonly host: Host;
+  readonly recordedAs: string | undefined;
+}
+
+/** @returns what the exit code speaks of. */
+function tell(result: CreateResult, { show, flags, host, recordedAs }: Telling): unknown {
+  const saysNext = show.saysNext && flags.quiet !== true;
+  const command = recordedAs === undefined ? {} : { command: `waybill resume ${recordedAs}` };
+  const error = outcomeError(result, saysNext ? "told" : command);
+  if (flags.quiet) {
+    show.close({ result, error });
+    printTargets(result, host);
+  } else {
+    show.tell(result, { error, ...(recordedAs !== undefined && { recordedAs }) });
+  }
+  return error;
 }
 
 /** Whatever it comes to: what happened is told while there is still somebody to tell of trouble with that. */
@@ -87,16 +108,20 @@ async function published(
 export async function inShow<T>(
   flags: ProgressFlags & Pick<RegistryFlags, "debug">,
   host: Host,
-  work: (show: Show, mode: ProgressMode) => Promise<T>,
+  work: (show: Show) => Promise<T>,
 ): Promise<T> {
-  const isTerminal = host.stderr.isTTY === true;
-  const mode = progressMode(flags.progress ?? (flags.quiet ? "quiet" : "auto"), { env: host.env, isTerminal });
   const { stderr: output, clock, env } = host;
-  const show = await openShow(mode, { output, clock, env, debug: flags.debug === true });
+  const stderr = { env, isTerminal: output.isTTY === true };
+  const mode = progressMode(flags.progress ?? (flags.quiet ? "quiet" : "auto"), stderr);
+  const color = wantsColor(flags.color ?? "auto", stderr);
+  const show = await openShow(mode, { output, clock, env, debug: flags.debug === true, color });
   try {
-    return await work(show, mode);
-  } finally {
+    const done = await work(show);
     show.close();
+    return done;
+  } catch (error) {
+    show.close({ error });
+    throw show.tellsOutcome ? new ToldError(error) : error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { assert, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { durationMs, formatBytes, formatDuration, sizeBytes } from "./units.ts";
+import { durationMs, formatBytes, formatDuration, formatElapsed, formatShare, formatWait, sizeBytes } from "./units.ts";
 
 test.each([
   ["4096", 4096],
@@ -60,4 +60,23 @@ test.each([
   [7_300_000, "2h 1m"],
 ])("formatDuration writes %i ms as %s", (ms, expected) => {
   expect(formatDuration(ms)).toBe(expected);
+});
+
+test.each([
+  [40_900_000, 60_000_000, "40.9 / 60.0 MB"],
+  [0, 4_000_000, "0.00 / 4.00 MB"],
+  [999, 1000, "1.00 / 1.00 kB"],
+  [20, 61, "20 / 61 B"],
+])("formatShare writes %i of %i as %s", (part, whole, expected) => {
+  expect(formatShare(part, whole)).toBe(expected);
+});
+
+test.each([
+  [0, "0s", "0s"],
+  [900, "1s", "0s"],
+  [59_999, "1m 0s", "59s"],
+  [200_000, "3m 20s", "3m 20s"],
+  [7_300_000, "2h 1m", "2h 1m"],
+])("formatWait writes %i ms as %s, formatElapsed as %s", (ms, wait, elapsed) => {
+  expect([formatWait(ms), formatElapsed(ms)]).toEqual([wait, elapsed]);
 });

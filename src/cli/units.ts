@@ -35,21 +35,45 @@ export function durationMs(text: string): number | undefined {
   return total || undefined;
 }
 
+const byteUnits = ["B", "kB", "MB", "GB", "TB"];
+
 /** `212 MB`: three digits and a decimal unit, as docker writes sizes. */
 export function formatBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
+  const unit = unitFor(bytes);
+  return `${digitsOf(bytes / 1000 ** unit, unit)} ${byteUnits[unit]}`;
+}
+
+/** `40.9 / 60.0 MB`: both in the unit of the whole. */
+export function formatShare(part: number, whole: number): string {
+  const unit = unitFor(whole);
+  return `${digitsOf(part / 1000 ** unit, unit)} / ${formatBytes(whole)}`;
+}
+
+function unitFor(bytes: number): number {
   let unit = 0;
-  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
-  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  return `${value.toFixed(digits)} ${units[unit]}`;
+  for (let value = bytes; value >= 999.5 && unit < byteUnits.length - 1; unit++) value /= 1000;
+  return unit;
+}
+
+function digitsOf(value: number, unit: number): string {
+  return value.toFixed(unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
 }
 
 /** `0.9s`, `42.0s`, `3m 20s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 59.95) return `${seconds.toFixed(1)}s`;
-  const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes}m ${whole % 60}s` : `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+  return seconds < 59.95 ? `${seconds.toFixed(1)}s` : formatWait(Math.round(seconds) * 1000);
+}
+
+/** `8s`, `3m 20s`, `2h 1m`: for what changes while somebody looks. A part of a second counts as one. */
+export function formatWait(ms: number): string {
+  const seconds = Math.ceil(Math.max(0, ms) / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes}m ${seconds % 60}s` : `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+}
+
+/** As `formatWait`, for time that has passed: whole seconds only. */
+export function formatElapsed(ms: number): string {
+  return formatWait(Math.floor(ms / 1000) * 1000);
 }

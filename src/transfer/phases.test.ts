@@ -90,3 +90,21 @@ test("followPhases knows that new tags wait for those that are moved elsewhere",
     "b barrier 1",
   ]);
 });
+
+test("followPhases does not speak of the look at tags between two barriers", () => {
+  const look = (at: Location): TargetStep => {
+    const name = formatLocation(at);
+    return { kind: "compare", id: `compare ${name}`, at, after: ["barrier"], content, tags: ["1"], before: {} };
+  };
+  const all = [a, b].flatMap((at) => stepsAt(at, { after: ["seen"] }));
+  const looks = [a, b].map(look);
+  const barrier: Step = { kind: "barrier", id: "barrier", after: all.filter(isStaging).map(({ id }) => id) };
+  const seen: Step = { kind: "barrier", id: "seen", after: looks.map(({ id }) => id) };
+  const plan = {
+    steps: [...all.filter(isStaging), barrier, ...looks, seen, ...all.filter((step) => !isStaging(step))],
+  };
+  const staged = ["a", "b"].flatMap((name) => [`stage memory://${name}`, `verify memory://${name}`]);
+  const news = told(plan, [...staged, "barrier", "compare memory://a", "compare memory://b", "seen"]);
+
+  expect(news).toEqual(["a stage", "b stage", "a verify", "a barrier 1", "b verify", "a tag", "b tag"]);
+});

@@ -21,10 +21,10 @@ const phaseOf = {
   check: "stage",
   stage: "stage",
   verify: "verify",
-  compare: "tag",
+  compare: "compare",
   tag: "tag",
   confirm: "confirm",
-} as const satisfies Readonly<Record<TargetStep["kind"], Phase>>;
+} as const satisfies Readonly<Record<TargetStep["kind"], Phase | "compare">>;
 
 /** Calls `onChange` whenever a target of `plan` comes to another phase; no more for one that has failed or was given up. */
 export function followPhases(plan: Plan, onChange: (at: Location, standing: Standing) => void): Phases {
@@ -100,7 +100,7 @@ class Target {
   readonly at: Location;
   readonly name: string;
   /** Steps that are not over. */
-  readonly open = { stage: 0, verify: 0, tag: 0, confirm: 0 };
+  readonly open = { stage: 0, verify: 0, compare: 0, tag: 0, confirm: 0 };
   /** A step of it has failed, or was not attempted: where it stands means nothing any more. */
   isLost = false;
   readonly #barriers: readonly Barrier[];
@@ -121,11 +121,13 @@ class Target {
   }
 
   #standing(): Standing | undefined {
-    const { stage, verify, tag, confirm } = this.open;
+    const { stage, verify, compare, tag, confirm } = this.open;
     if (stage > 0) return { phase: "stage" };
     if (verify > 0) return { phase: "verify" };
     const waitingFor = Math.max(0, ...this.#barriers.map((barrier) => barrier.othersFor(this.name)));
     if (waitingFor > 0) return { phase: "barrier", waitingFor };
+    // A last look before anything is written: the moment is not worth a name of its own.
+    if (compare > 0 && this.#told) return this.#told;
     if (tag > 0) return { phase: "tag" };
     return confirm > 0 ? { phase: "confirm" } : undefined;
   }

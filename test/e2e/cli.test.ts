@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/async/clock.ts";
 import { bearerAuth, parseHtpasswd } from "../../src/server/index.ts";
 import { version } from "../../src/cli/version.ts";
+import { faultsOfSolveStatus } from "../support/solve-status.ts";
 import { buildProgram, runCommand, type Program } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
 
@@ -124,16 +125,40 @@ describe("waybill create", () => {
     expect(dry.stdout).toBe(`${raw.stdout}\n`);
   });
 
-  test("waybill create --progress rawjson writes JSON lines on stderr and nothing on stdout", async () => {
-    const args = ["create", "--progress", "rawjson", "-qt", `${registry.host}/json:1`, ...sources()];
-    const { code, stderr } = await program.run(args);
+  test("waybill create --progress rawjson writes what buildkit's readers take on stderr, and nothing on stdout", async () => {
+    const args = ["create", "--progress", "rawjson", "-t", `${registry.host}/json:1`, ...sources()];
+    const { code, stdout, stderr } = await program.run(args);
 
-    expect(code).toBe(0);
-    const lines = stderr
+    expect([code, stdout]).toEqual([0, ""]);
+    const lines = stderr.trim().split("\n");
+    expect(JSON.parse(lines[0]!)).toHaveProperty("vertexes");
+    expect(faultsOfSolveStatus(lines)).toEqual([]);
+  });
+
+  test.each([
+    ["succeeds", "jsonl:1", undefined],
+    ["fails", "127.0.0.1:1/jsonl:1", 8],
+  ])("waybill create --progress jsonl writes JSON alone on stderr when it %s", async (_how, name, exitCode) => {
+    const tag = name.includes(":1/") ? name : `${registry.host}/${name}`;
+    const { code, stdout, stderr } = await program.run(["create", "--progress", "jsonl", "-t", tag, ...sources()]);
+
+    expect([code, stdout]).toEqual([exitCode ?? 0, ""]);
+    const events = stderr
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as object);
-    expect(lines[0]).toHaveProperty("vertexes");
+      .map((line) => JSON.parse(line) as { type: string; error?: { exitCode: number } });
+    expect(events[0]?.type).toBe("run-started");
+    expect(events.at(-1)?.type).toBe("run-done");
+    expect(events.at(-1)?.error?.exitCode).toBe(exitCode);
+  });
+
+  test("waybill create colours its table where it is told to, and not where nobody wants it", async () => {
+    const args = ["create", "-t", `${registry.host}/color:1`, ...sources()];
+    const always = await program.run([...args, "--color", "always"], { env: { NO_COLOR: "1" } });
+    const forced = await program.run(args, { env: { FORCE_COLOR: "1" } });
+    const piped = await program.run(args);
+
+    expect([always, forced, piped].map(({ stderr }) => stderr.includes("\u001b[32m✓"))).toEqual([true, true, false]);
   });
 
   test("waybill create obeys BUILDKIT_PROGRESS", async () => {

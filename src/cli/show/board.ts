@@ -1,6 +1,9 @@
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { Phase, WaybillEvent } from "../../telemetry/events.ts";
+import { causeOf, registryOf } from "./repeat-text.ts";
+import { InFlight } from "./in-flight.ts";
+import { Meter } from "./meter.ts";
 
-/** What is known of one target's work: a line on the screen, a vertex in the log. */
+/** What is known of one target's work: a row on the screen, a vertex in the log. */
 export interface Row {
   readonly id: string;
   /** Counts from 1, in the order in which work began. */
@@ -10,45 +13,66 @@ export interface Row {
   readonly startedAt: number;
   endedAt?: number;
   error?: string;
+  phase?: Phase;
+  /** The last news of the phase was of another phase, not of how many are waited for. Staging, where all begin, is none. */
+  hasNewPhase: boolean;
+  /** How many other targets the barrier still waits for. */
+  waitingFor: number;
   /** Bytes that have left, and bytes that are to leave as far as is known; what exists or is mounted counts in neither. */
   sentBytes: number;
   totalBytes: number;
-  active: number;
+  /** `totalBytes` was known from the beginning. */
+  readonly isPlanned: boolean;
+  /** Blobs on their way, by id, in the order in which they began. */
+  readonly blobs: Map<string, InFlight>;
   sent: number;
   mounted: number;
   existed: number;
   failed: number;
+  retries: number;
   readonly tags: string[];
-  /** The latest thing worth a line: a log line or a retry. */
+  /** The latest log line. */
   note: string;
+  /** What is waited for before something is tried again, and until when. */
+  wait?: Wait;
+  readonly meter: Meter;
 }
 
-interface Content {
-  readonly row: Row;
-  readonly sizeBytes: number;
-  sentBytes: number;
+export interface Wait {
+  readonly text: string;
+  readonly until: number;
 }
+
+type ContentEvent = WaybillEvent & {
+  readonly type: "content-started" | "content-progress" | "content-again" | "content-done";
+};
+type Event<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
 
 /** Adds events up to rows. Events of work that nobody announced get a row of their own. */
 export class Board {
   readonly rows: Row[] = [];
-  readonly #contents = new Map<string, Content>();
+  /** A wait that belongs to no row, such as for a source's registry. */
+  wait: Wait | undefined;
+  readonly #blobs = new Map<string, { readonly row: Row; readonly blob: InFlight }>();
 
   /** The row that `event` speaks of, brought up to date; `undefined` where it speaks of none. */
   apply(event: WaybillEvent): Row | undefined {
     switch (event.type) {
       case "work-started":
-        return this.#add(event.id, event.name, { target: event.target ?? "", at: event.at });
+        return this.#add(event.id, event.name, event);
       case "work-log":
         return this.#update(event.id, (row) => (row.note = event.message));
       case "work-done":
         return this.#update(event.id, (row) => end(row, event));
+      case "phase":
+        return this.#phase(event);
       case "tag-done":
         return this.#tag(event);
       case "retry":
         return this.#retry(event);
       case "content-started":
       case "content-progress":
+      case "content-again":
       case "content-done":
         return this.#content(event);
       default:
@@ -56,17 +80,27 @@ export class Board {
     }
   }
 
-  #add(id: string, name: string, facts: { readonly target: string; readonly at: number }): Row {
-    const counts = { sentBytes: 0, totalBytes: 0, active: 0, sent: 0, mounted: 0, existed: 0, failed: 0 };
+  #add(id: string, name: string, facts: Pick<Event<"work-started">, "target" | "planned" | "at">): Row {
     const row: Row = {
       id,
       index: this.rows.length + 1,
       name: name.startsWith("[") ? name : `[internal] ${name}`,
-      target: facts.target,
+      target: facts.target ?? "",
       startedAt: facts.at,
-      ...counts,
+      hasNewPhase: false,
+      waitingFor: 0,
+      sentBytes: 0,
+      totalBytes: facts.planned?.bytes ?? 0,
+      isPlanned: facts.planned !== undefined,
+      blobs: new Map(),
+      sent: 0,
+      mounted: 0,
+      existed: 0,
+      failed: 0,
+      retries: 0,
       tags: [],
       note: "",
+      meter: new Meter(),
     };
     this.rows.push(row);
     return row;
@@ -84,65 +118,102 @@ export class Board {
     return row ?? this.#add(target, `pushing ${target}`, { target, at });
   }
 
-  #tag(event: WaybillEvent & { type: "tag-done" }): Row {
+  #phase(event: Event<"phase">): Row {
+    const row = this.#rowFor("", event.target, event.at);
+    row.hasNewPhase = event.phase !== (row.phase ?? "stage");
+    row.phase = event.phase;
+    row.waitingFor = event.waitingFor ?? 0;
+    return row;
+  }
+
+  #tag(event: Event<"tag-done">): Row {
     const row = this.#rowFor("", event.target, event.at);
     if (event.state !== "failed" && event.state !== "not-attempted") row.tags.push(event.tag);
     return row;
   }
 
-  #retry(event: WaybillEvent & { type: "retry" }): Row | undefined {
-    const row = this.rows.findLast(({ target, endedAt }) => {
-      const repository = target.slice(target.indexOf("/") + 1);
-      return endedAt === undefined && repository !== "" && event.url.includes(`/v2/${repository}/`);
-    });
-    if (row) row.note = retryText(event);
+  #retry(event: Event<"retry">): Row | undefined {
+    const row = this.rows.findLast((candidate) => candidate.endedAt === undefined && isAbout(event, candidate.target));
+    const wait = { text: `${registryOf(event)}: ${causeOf(event)}`, until: event.at + event.delayMs };
+    if (!row) {
+      this.wait = wait;
+      return undefined;
+    }
+    row.retries++;
+    row.wait = { ...wait, text: causeOf(event) };
     return row;
   }
 
-  #content(event: WaybillEvent & { type: "content-started" | "content-progress" | "content-done" }): Row | undefined {
+  #content(event: ContentEvent): Row | undefined {
+    const row = this.#counted(event);
+    // What is sent once more, because its registry lost it, is in no plan.
+    if (row) row.totalBytes = Math.max(row.totalBytes, row.sentBytes);
+    return row;
+  }
+
+  #counted(event: ContentEvent): Row | undefined {
     if (event.type === "content-started") return this.#contentStarted(event);
-    const content = this.#contents.get(event.id);
-    if (event.type === "content-done") return this.#contentDone(event, content);
-    if (!content) return undefined;
-    // A repeated attempt sends bytes again: the bar does not run over its end.
-    const sentBytes = Math.min(content.sizeBytes, content.sentBytes + event.bytes);
-    content.row.sentBytes += sentBytes - content.sentBytes;
-    content.sentBytes = sentBytes;
-    return content.row;
-  }
-
-  #contentStarted(event: WaybillEvent & { type: "content-started" }): Row {
-    const row = this.#rowFor(event.id, event.target, event.at);
-    this.#contents.set(event.id, { row, sizeBytes: event.sizeBytes, sentBytes: 0 });
-    row.totalBytes += event.sizeBytes;
-    row.active++;
-    return row;
-  }
-
-  #contentDone(event: WaybillEvent & { type: "content-done" }, content: Content | undefined): Row {
-    const row = content?.row ?? this.#rowFor(event.id, event.target, event.at);
-    row[event.outcome]++;
-    if (content) {
-      this.#contents.delete(event.id);
-      row.active--;
-      row.sentBytes += (event.outcome === "sent" ? content.sizeBytes : 0) - content.sentBytes;
-      if (event.outcome !== "sent") row.totalBytes -= content.sizeBytes;
-    } else if (event.outcome === "sent") {
-      row.sentBytes += event.sizeBytes;
-      row.totalBytes += event.sizeBytes;
+    if (event.type === "content-done") return this.#contentDone(event);
+    const found = this.#blobs.get(event.id);
+    if (!found) return undefined;
+    const { row, blob } = found;
+    if (event.type === "content-progress") {
+      row.sentBytes += blob.advance(event.bytes, event.at);
+      row.meter.add(event.bytes, event.at);
+    } else {
+      row.sentBytes += blob.standAt(event.offsetBytes);
     }
     return row;
   }
+
+  #contentStarted(event: Event<"content-started">): Row {
+    this.#forget(event.id);
+    const row = this.#rowFor(event.id, event.target, event.at);
+    const blob = new InFlight(event.digest, event.sizeBytes, event.at);
+    this.#blobs.set(event.id, { row, blob });
+    row.blobs.set(event.id, blob);
+    if (!row.isPlanned) row.totalBytes += event.sizeBytes;
+    return row;
+  }
+
+  #contentDone(event: Event<"content-done">): Row {
+    const row = this.#forget(event.id) ?? this.#rowFor(event.id, event.target, event.at);
+    row[event.outcome]++;
+    const isSent = event.outcome === "sent";
+    if (isSent) row.sentBytes += event.sizeBytes;
+    if (isSent !== row.isPlanned) row.totalBytes += isSent ? event.sizeBytes : -event.sizeBytes;
+    return row;
+  }
+
+  /** Takes a blob in flight, and what was counted of it, from its row. */
+  #forget(id: string): Row | undefined {
+    const found = this.#blobs.get(id);
+    if (!found) return undefined;
+    const { row, blob } = found;
+    this.#blobs.delete(id);
+    row.blobs.delete(id);
+    row.sentBytes -= blob.sentBytes;
+    if (!row.isPlanned) row.totalBytes -= blob.sizeBytes;
+    return row;
+  }
 }
 
-function end(row: Row, event: WaybillEvent & { type: "work-done" }): void {
+function end(row: Row, event: Event<"work-done">): void {
   row.endedAt = event.at;
-  row.active = 0;
+  row.blobs.clear();
   row.note = "";
+  delete row.wait;
   if (event.error !== undefined) row.error = event.error;
 }
 
-/** `retry 2 in 1.2s: PATCH https://…: 503`. */
-export function retryText(event: WaybillEvent & { type: "retry" }): string {
-  return `retry ${event.attempt} in ${(event.delayMs / 1000).toFixed(1)}s: ${event.method} ${event.url}: ${event.why}`;
+/** True for the end of work that nothing is wrong with: another target failed, or the run was told to stop. */
+export function isCancelled(error: string): boolean {
+  return error.startsWith("Cancelled");
+}
+
+function isAbout({ url, registry }: Event<"retry">, target: string): boolean {
+  const slash = target.indexOf("/");
+  const repository = target.slice(slash + 1);
+  const isThere = repository !== "" && url.includes(`/v2/${repository}/`);
+  return isThere && (registry === undefined || registry === target.slice(0, slash));
 }

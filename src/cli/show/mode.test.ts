@@ -9,6 +9,7 @@ describe("progressMode", () => {
     ["auto", { BUILDKIT_PROGRESS: "rawjson" }, true, "rawjson"],
     ["auto", { BUILDKIT_PROGRESS: "" }, false, "plain"],
     ["plain", { BUILDKIT_PROGRESS: "rawjson" }, true, "plain"],
+    ["auto", { BUILDKIT_PROGRESS: "jsonl" }, true, "jsonl"],
     ["none", {}, true, "quiet"],
     ["quiet", {}, false, "quiet"],
     ["tty", {}, true, "tty"],

@@ -1,7 +1,7 @@
 import { WaybillError } from "../../errors.ts";
 
 /** How news is shown. */
-export type ProgressMode = "quiet" | "plain" | "rawjson" | "tty";
+export type ProgressMode = "quiet" | "plain" | "rawjson" | "jsonl" | "tty";
 
 export interface ModeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,6 +25,7 @@ export function progressMode(asked: string, options: ModeOptions): ProgressMode 
       return "quiet";
     case "plain":
     case "rawjson":
+    case "jsonl":
       return wanted;
     case "tty":
       if (isTerminal) return "tty";
@@ -33,7 +34,7 @@ export function progressMode(asked: string, options: ModeOptions): ProgressMode 
       });
     default:
       throw new WaybillError("invalid_argument", `invalid progress mode ${wanted}`, {
-        advice: "the modes are auto, none, quiet, plain, rawjson and tty",
+        advice: "the modes are auto, none, quiet, plain, rawjson, jsonl and tty",
       });
   }
 }

@@ -1,6 +1,6 @@
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import { display } from "../../spec/display.ts";
-import { retryText } from "./board.ts";
+import { retryText } from "./repeat-text.ts";
 import { requestText } from "./request-text.ts";
 
 /** A line for news that belongs to no target: warnings always, requests and details only when debugging. */

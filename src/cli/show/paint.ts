@@ -1,108 +1,131 @@
-import { shortDigest } from "../../spec/digest.ts";
-import { display, widthOf } from "../../spec/display.ts";
-import { formatBytes, formatDuration } from "../units.ts";
-import type { Row } from "./board.ts";
+import { widthOf } from "../../spec/display.ts";
+import type { Board, Row } from "./board.ts";
+import { foldTo, type Entry, type Group } from "./fold.ts";
+import { composeLine } from "./line.ts";
+import { paintBlob, paintWait } from "./paint-blob.ts";
+import { paintRegistry, paintRow, type Label } from "./paint-row.ts";
+import { paintStart, paintTotal } from "./paint-total.ts";
+import { blocksOf, placeOf, type Block } from "./place.ts";
+import type { Styles } from "./styles.ts";
 
-/** The styles a line may have; plain text where the terminal has no colours. */
-export interface Styles {
-  readonly green: (text: string) => string;
-  readonly red: (text: string) => string;
-  readonly yellow: (text: string) => string;
-  readonly cyan: (text: string) => string;
-  readonly dim: (text: string) => string;
-}
-
-export interface PaintOptions {
+/** What a picture is made for. */
+export interface View {
   readonly columns: number;
+  /** Of the terminal. The picture takes one less: the cursor stands below it. */
+  readonly rows: number;
   readonly now: number;
+  /** When the run began. */
+  readonly startedAt: number;
   readonly styles: Styles;
-  /** Bytes per second towards this row's target. */
-  readonly rate: (row: Row) => number;
 }
 
-type Style = (text: string) => string;
-type Segment = readonly [text: string, style?: Style];
+// What is over before it can be read is not worth a line that comes and goes.
+const worthALineMs = 300;
 
-const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-const barWidth = 20;
-
-/** The lines that show `rows` now, each cut to the terminal's width: one for a target, one more for its latest note. */
-export function paint(rows: readonly Row[], options: PaintOptions): string[] {
-  const nameWidth = Math.min(
-    Math.max(...rows.map((row) => widthOf(nameOf(row))), 0),
-    Math.max(12, Math.floor(options.columns / 3)),
-  );
-  return rows.flatMap((row) => paintRow(row, nameWidth, options));
+/**
+ * The picture of a run: a block for each registry, its targets inside, their blobs in flight below, and a line for all of it.
+ * Takes at most `rows - 1` lines of at most `columns - 1` columns; what has no room is counted.
+ */
+export function paint(board: Board, view: View): readonly string[] {
+  const height = Math.max(1, view.rows - 1);
+  const wait = board.wait && board.wait.until > view.now ? [paintWait(board.wait, view)] : [];
+  if (board.rows.length === 0) return [paintStart(view), ...wait].slice(0, height);
+  const foot = [...wait, paintTotal(board, view)].slice(0, height - 1);
+  return [...foldTo(height - foot.length, new Picture(board, view).blocks()), ...foot];
 }
 
-function paintRow(row: Row, nameWidth: number, options: PaintOptions): string[] {
-  const name = pad(display(nameOf(row), nameWidth), nameWidth);
-  const { styles, now, columns } = options;
-  if (row.error !== undefined) return [fit([["✗", styles.red], [` ${name}  `], [row.error, styles.red]], columns)];
-  const age = formatDuration((row.endedAt ?? now) - row.startedAt);
-  if (row.endedAt !== undefined) {
-    return [
-      fit(
-        [
-          ["✓", styles.green],
-          [` ${name}  ${totalsOf(row)}  `],
-          [row.tags.join(" "), styles.cyan],
-          [`  ${age}`, styles.dim],
-        ],
-        columns,
-      ),
-    ];
+class Picture {
+  readonly #view: View;
+  readonly #blocks: readonly Block[];
+  readonly #labelWidth: number;
+
+  constructor({ rows }: Board, view: View) {
+    this.#view = view;
+    this.#blocks = blocksOf(rows);
+    this.#labelWidth = labelWidthOf(this.#blocks, view.columns);
   }
-  const spin = spinner[Math.floor(now / 100) % spinner.length] ?? "";
-  const moving = fit(
-    [[spin, styles.cyan], [` ${name}  `], ...movementOf(row, options), [`  ${age}`, styles.dim]],
-    columns,
-  );
-  return row.note === "" ? [moving] : [moving, fit([[`  ${shortened(row.note)}`, styles.dim]], columns)];
-}
 
-function movementOf(row: Row, options: PaintOptions): Segment[] {
-  if (row.totalBytes === 0) return [[row.active > 0 ? "checking" : "", options.styles.dim]];
-  const filled = Math.round((row.sentBytes / row.totalBytes) * barWidth);
-  const done = row.sent + row.mounted + row.existed + row.failed;
-  return [
-    ["━".repeat(filled), options.styles.green],
-    ["╌".repeat(barWidth - filled), options.styles.dim],
-    [
-      `  ${formatBytes(row.sentBytes)} / ${formatBytes(row.totalBytes)}  ${formatBytes(Math.round(options.rate(row)))}/s`,
-    ],
-    [`  ${done}/${done + row.active} items`, options.styles.dim],
-  ];
-}
-
-function totalsOf(row: Row): string {
-  const parts = [`${formatBytes(row.sentBytes)} sent`];
-  if (row.mounted > 0) parts.push(`${row.mounted} mounted`);
-  if (row.existed > 0) parts.push(`${row.existed} there already`);
-  return parts.join(", ");
-}
-
-function nameOf(row: Row): string {
-  return row.target === "" ? row.name : row.target;
-}
-
-function pad(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - widthOf(text)));
-}
-
-function shortened(text: string): string {
-  return text.replace(/sha(?:256|512):[0-9a-f]{64,128}/g, shortDigest);
-}
-
-/** Foreign text is made safe here; a line that would wrap would be drawn over wrongly. */
-function fit(segments: readonly Segment[], columns: number): string {
-  let left = columns - 1;
-  let line = "";
-  for (const [text, style] of segments) {
-    if (left <= 0) break;
-    const shown = display(text, left);
-    left -= widthOf(shown);
-    line += style ? style(shown) : shown;
+  blocks(): Group {
+    return {
+      rank: 0,
+      entries: this.#blocks.map((block) => this.#block(block)),
+      more: this.#more("registries", 0),
+    };
   }
-  return line;
+
+  #block(block: Block): Entry {
+    const { registry, rows } = block;
+    const [only] = rows;
+    if (only && rows.length === 1) return this.#target(only, nameOf(only), 0);
+    const isOver = rows.every(({ endedAt }) => endedAt !== undefined);
+    const targets = rows.map((row) => this.#target(row, placeOf(row).repository, 1));
+    return {
+      line: () => paintRegistry(block, this.#label(registry, 0), this.#view),
+      isOver,
+      ...(!isOver && { below: { rank: 1, entries: targets, more: this.#more("repositories", 1) } }),
+    };
+  }
+
+  #target(row: Row, name: string, depth: number): Entry {
+    const isOver = row.endedAt !== undefined;
+    return {
+      line: () => paintRow(row, this.#label(name, depth), this.#view),
+      isOver,
+      ...(!isOver && { below: this.#details(row, depth + 1) }),
+    };
+  }
+
+  #details(row: Row, depth: number): Group {
+    const { now } = this.#view;
+    const old = [...row.blobs.values()].filter(({ startedAt }) => now - startedAt >= worthALineMs);
+    const moving = old.filter(({ movedAt }) => movedAt !== undefined);
+    const wait = row.wait && row.wait.until > now ? row.wait : undefined;
+    return {
+      rank: 2,
+      entries: [
+        ...(wait ? [{ line: () => paintWait(wait, this.#view, indentOf(depth)) }] : []),
+        ...moving.map((blob) => ({
+          line: () => paintBlob(blob, this.#view, indentOf(depth)),
+          isOver: blob.sentBytes === blob.sizeBytes,
+        })),
+      ],
+      extra: old.length - moving.length,
+      more: this.#more("in flight", depth),
+    };
+  }
+
+  #label(name: string, depth: number): Label {
+    return { name, indent: indentOf(depth), width: this.#labelWidth };
+  }
+
+  #more(what: string, depth: number): Group["more"] {
+    const { styles, columns } = this.#view;
+    const indent = " ".repeat(indentOf(depth));
+    return (count, shown) => {
+      const text = shown > 0 ? `+${count} more ${what}` : `${count} ${what}`;
+      return composeLine([{ text: indent + text, style: styles.dim }], columns);
+    };
+  }
+}
+
+/** Columns before a line below another: its name stands below the other's. */
+function indentOf(depth: number): number {
+  return depth * 2;
+}
+
+function nameOf({ target, name }: Row): string {
+  return target === "" ? name : target;
+}
+
+/**
+ * Names take what they need, up to two fifths of the line, so that what comes behind them stands in columns. On a narrow
+ * terminal up to what the shortest news leaves: two registries must not look alike.
+ */
+function labelWidthOf(blocks: readonly Block[], columns: number): number {
+  const widths = blocks.flatMap(({ registry, rows }) => {
+    const [only] = rows;
+    if (only && rows.length === 1) return [widthOf(nameOf(only))];
+    return [widthOf(registry), ...rows.map((row) => widthOf(placeOf(row).repository) + indentOf(1))];
+  });
+  return Math.min(Math.max(...widths, 0), Math.max(12, Math.floor(columns * 0.4), Math.min(24, columns - 18)));
 }

@@ -1,11 +1,17 @@
 import { display } from "../../spec/display.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
-import { Board, retryText, type Row } from "./board.ts";
+import { againText } from "./repeat-text.ts";
+import { amountsOf, timeLeft } from "./amounts.ts";
+import { Board, isCancelled, type Row } from "./board.ts";
 import { noteOf } from "./notes.ts";
+import { phaseText } from "./phase-text.ts";
+import { retryText } from "./repeat-text.ts";
 import type { Renderer, RendererOptions } from "./show.ts";
 
-// A large blob tells how far it is once in so many milliseconds.
-const progressEveryMs = 5000;
+// Work of which nothing was printed for so long has its turn, and says how far it is where there is nothing else to say.
+const heartbeatMs = 10_000;
+// However late the news is: nobody looks more often than this.
+const leastBeatMs = 1000;
 // Lines of other targets wait for so long, so that the log does not jump with every line.
 const patienceMs = 5000;
 // Lines of a failed target that are shown once more at the end.
@@ -28,8 +34,11 @@ class PlainLines {
   readonly #board = new Board();
   readonly #logs = new Map<Row, string[]>();
   readonly #unsaid = new Map<Row, Unsaid>();
-  readonly #told = new Map<string, number>();
+  /** When something about each row was printed last. */
+  readonly #saidAt = new Map<Row, number>();
   readonly #options: RendererOptions;
+  #cancelBeat: () => void = () => undefined;
+  #isBeating = false;
   #current: Row | undefined;
   #currentSince = 0;
   #begun = false;
@@ -41,12 +50,45 @@ class PlainLines {
   event(event: WaybillEvent): void {
     const row = this.#board.apply(event);
     if (!row || event.type === "http") return this.#note(event);
+    this.#beat();
     const line = this.#lineOf(event, row);
     if (line === undefined && event.type !== "work-started" && event.type !== "work-done") return;
     const unsaid = this.#unsaidOf(row);
     if (line !== undefined) this.#add(row, line);
     if (event.type === "work-done") unsaid.end = endOf(row);
     this.#turnTo(row, event.at);
+  }
+
+  /** Keeps looking, from the first news on, for work of which nothing was printed. */
+  #beat(): void {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    const { clock } = this.#options;
+    const running = this.#board.rows.filter(({ endedAt }) => endedAt === undefined);
+    const due = Math.min(...running.map((row) => this.#dueAt(row)));
+    const waitMs = Math.max(leastBeatMs, Math.min(due - clock.now(), heartbeatMs));
+    this.#cancelBeat = clock.after(waitMs, () => {
+      this.#isBeating = false;
+      // Nobody is above us on a timer's stack to catch what an output does to us: the log then ends here.
+      try {
+        this.#tellOfSilent(clock.now());
+        this.#beat();
+      } catch {
+        this.#isBeating = true;
+      }
+    });
+  }
+
+  #dueAt(row: Row): number {
+    return (this.#saidAt.get(row) ?? row.startedAt) + heartbeatMs;
+  }
+
+  #tellOfSilent(now: number): void {
+    for (const row of this.#board.rows) {
+      if (row.endedAt !== undefined || this.#dueAt(row) > now) continue;
+      if (this.#unsaidOf(row).lines.length === 0) this.#add(row, `${since(row, now)} ${standingOf(row, now)}`);
+      this.#turnTo(row, now, "at once");
+    }
   }
 
   #note(event: WaybillEvent): void {
@@ -60,10 +102,12 @@ class PlainLines {
         return `${since(row, event.at)} ${display(event.message)}`;
       case "retry":
         return `${since(row, event.at)} ${display(retryText(event))}`;
+      case "phase":
+        return row.hasNewPhase ? `${since(row, event.at)} ${phaseText(row)}` : undefined;
+      case "content-again":
+        return `${since(row, event.at)} ${display(againText(event, row))}`;
       case "content-done":
         return contentLine(event, row);
-      case "content-progress":
-        return this.#progressLine(event, row);
       case "tag-done":
         return `${since(row, event.at)} ${display(`tag ${event.tag} ${event.state}`)}`;
       case "work-done":
@@ -71,13 +115,6 @@ class PlainLines {
       default:
         return undefined;
     }
-  }
-
-  #progressLine(event: WaybillEvent & { type: "content-progress" }, row: Row): string | undefined {
-    const last = this.#told.get(row.id) ?? row.startedAt;
-    if (event.at - last < progressEveryMs) return undefined;
-    this.#told.set(row.id, event.at);
-    return `${since(row, event.at)} ${bytes(row.sentBytes)} / ${bytes(row.totalBytes)}`;
   }
 
   #add(row: Row, line: string): void {
@@ -92,11 +129,12 @@ class PlainLines {
   }
 
   /** Prints what is to be said about the current row; about `row` only once the current one has had its time. */
-  #turnTo(row: Row, at: number): void {
-    if (this.#current === undefined || (this.#current !== row && at - this.#currentSince >= patienceMs))
-      this.#head(row, at);
+  #turnTo(row: Row, at: number, when: "at once" | "in turn" = "in turn"): void {
+    const isTurn = when === "at once" || at - this.#currentSince >= patienceMs;
+    if (this.#current === undefined || (this.#current !== row && isTurn)) this.#head(row, at);
     for (let next = this.#current; next !== undefined; next = this.#current) {
       const unsaid = this.#unsaidOf(next);
+      if (unsaid.lines.length > 0) this.#saidAt.set(next, at);
       for (const line of unsaid.lines.splice(0)) this.#options.output.write(`#${next.index} ${line}\n`);
       if (unsaid.end === undefined) return;
       this.#options.output.write(`#${next.index} ${unsaid.end}\n`);
@@ -117,7 +155,8 @@ class PlainLines {
   }
 
   close(): void {
-    for (const row of this.#unsaid.keys()) this.#turnTo(row, this.#currentSince + patienceMs);
+    this.#cancelBeat();
+    for (const row of this.#unsaid.keys()) this.#turnTo(row, this.#currentSince, "at once");
     for (const row of this.#board.rows) {
       if (row.error === undefined || isCancelled(row.error)) continue;
       const log = (this.#logs.get(row) ?? []).map((line) => `${line}\n`).join("");
@@ -131,8 +170,20 @@ function endOf(row: Row): string {
   return isCancelled(row.error) ? "CANCELED" : `ERROR: ${display(row.error)}`;
 }
 
-function isCancelled(error: string): boolean {
-  return error.startsWith("Cancelled");
+/** How far it is: what a heartbeat says. */
+function standingOf(row: Row, now: number): string {
+  const { bytesPerSecond } = amountsOf([row], now);
+  const { phase = "stage", sentBytes, totalBytes, wait } = row;
+  if (phase !== "stage") return phaseText(row);
+  const parts = [
+    `${bytes(sentBytes)} / ${bytes(totalBytes)}`,
+    bytesPerSecond > 0 ? `${bytes(Math.round(bytesPerSecond))}/s` : "",
+    timeLeft({ sentBytes, totalBytes, bytesPerSecond }),
+    row.blobs.size > 0 ? `${row.blobs.size} in flight` : "",
+    ...countedIn(row),
+    wait && wait.until > now ? `waiting because of ${display(wait.text)}` : "",
+  ];
+  return parts.filter(Boolean).join(", ");
 }
 
 function contentLine(event: WaybillEvent & { type: "content-done" }, row: Row): string | undefined {
@@ -143,13 +194,14 @@ function contentLine(event: WaybillEvent & { type: "content-done" }, row: Row): 
 }
 
 function countsOf(row: Row): string | undefined {
-  const parts = [
-    row.sent > 0 ? `${row.sent} sent (${bytes(row.sentBytes)})` : "",
-    row.mounted > 0 ? `${row.mounted} mounted` : "",
-    row.existed > 0 ? `${row.existed} there already` : "",
-  ];
-  const said = parts.filter((part) => part !== "").join(", ");
+  const sent = row.sent > 0 ? [`${row.sent} sent (${bytes(row.sentBytes)})`] : [];
+  const said = [...sent, ...countedIn(row)].join(", ");
   return said === "" ? undefined : `${since(row, row.endedAt ?? row.startedAt)} ${said}`;
+}
+
+/** What costs no line of its own: there can be hundreds. */
+function countedIn({ mounted, existed }: Row): readonly string[] {
+  return [mounted > 0 ? `${mounted} mounted` : "", existed > 0 ? `${existed} there already` : ""].filter(Boolean);
 }
 
 /** Seconds since the row began, with the digits that buildkit gives them. */

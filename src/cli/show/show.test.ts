@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
+import { fakeClock } from "../../../test/support/fake-clock.ts";
 import { systemClock } from "../../async/clock.ts";
+import { WaybillError } from "../../errors.ts";
+import { digestOf } from "../../spec/digest.ts";
+import type { CreateResult } from "../../verbs/create.ts";
 import { guarded, openShow } from "./show.ts";
 import { script } from "../../../test/support/progress-script.ts";
 
@@ -47,4 +51,52 @@ test("openShow of quiet says nothing unless debugging", async () => {
   const debugging = await openShow("quiet", { ...options, debug: true });
   debugging.report({ type: "debug", message: "credential for one.example from docker config", at: 0 });
   expect(told).toEqual(["DEBUG: credential for one.example from docker config\n"]);
+});
+
+const bytes = Buffer.from("{}");
+const result: CreateResult = {
+  root: { descriptor: { mediaType: "x/y", digest: digestOf(bytes), size: bytes.byteLength }, bytes },
+  targets: [],
+  leftBehind: {},
+};
+const failed = new WaybillError("unavailable", "Cannot push");
+
+test.each([
+  ["plain", undefined, "the table"],
+  ["plain", failed, "the table"],
+  ["tty", undefined, "the table"],
+  ["quiet", undefined, "nothing"],
+  ["quiet", failed, "the table"],
+  ["rawjson", failed, "nothing"],
+  ["jsonl", failed, "JSON"],
+] as const)("tell of %s after %s writes %s", async (mode, error, expected) => {
+  let text = "";
+  const output = { write: (chunk: string | Uint8Array) => (text += String(chunk)) };
+  const show = await openShow(mode, { output, clock: fakeClock(), env: {}, debug: false });
+
+  show.tell(result, { error });
+  show.close();
+
+  const isJson = text
+    .trimEnd()
+    .split("\n")
+    .every((line) => line.startsWith("{"));
+  const seen = text === "" ? "nothing" : isJson ? "JSON" : text.includes(digestOf(bytes)) ? "the table" : text;
+  expect(seen).toBe(expected);
+});
+
+test("tell writes the summary also when the renderer has failed", () => {
+  let text = "";
+  const broken = {
+    event() {
+      throw new RangeError("no");
+    },
+    close: () => undefined,
+  };
+  const show = guarded(broken, { output: { write: (chunk) => (text += String(chunk)) } });
+
+  show.report({ type: "debug", message: "x", at: 0 });
+  show.tell(result);
+
+  expect(text).toContain(digestOf(bytes));
 });

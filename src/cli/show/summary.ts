@@ -1,38 +1,96 @@
-import { display } from "../../spec/display.ts";
-import { formatLocation } from "../../spec/reference.ts";
-import type { CreateResult } from "../../verbs/create.ts";
 import { isComplete } from "../../transfer/outcome.ts";
-import { formatBytes, formatDuration } from "../units.ts";
-import { tableText } from "./table.ts";
+import type { CreateResult } from "../../verbs/create.ts";
+import { stylesFor, type Styles } from "./styles.ts";
+import { failureBlocks, successBlocks, type Blocks } from "./summary-blocks.ts";
+import { headline, nextLines, whyOf } from "./summary-words.ts";
+import { tableLines } from "./table.ts";
+import type { Tally } from "./tally.ts";
+import { wrap } from "./wrap.ts";
 
-type Target = CreateResult["targets"][number];
-
-/** The result for people: the digest, a line for each target, and what did not travel. */
-export function summaryText(result: CreateResult): string {
-  const { digest, mediaType } = result.root.descriptor;
-  const head = ["target", "tags", "sent", "mounted", "skipped", "time"];
-  const rows = result.targets.map(rowOf);
-  const isPublished = result.targets.some(isComplete);
-  const leftBehind = isPublished ? Object.entries(result.leftBehind) : [];
-  const left = leftBehind.map(([type, count]) => `${count} ${display(type)}`);
-  const leftLine = left.length === 0 ? "" : `left behind: ${left.join(", ")} (see --referrers)\n`;
-  return `${digest} ${display(mediaType)}\n${tableText([head, ...rows])}${leftLine}`;
+/** What a summary is made for, and what is known beside the result. */
+export interface SummaryOptions {
+  /** Of the terminal; default as many as it takes. */
+  readonly columns?: number;
+  readonly color?: boolean;
+  /** What the run's events add. */
+  readonly tally?: Pick<Tally, "remarks">;
+  /** What `waybill resume` and `rollback` take: the run's id, or the path of its report. Default: it was not taken down. */
+  readonly recordedAs?: string;
+  /** What the exit code speaks of. */
+  readonly error?: unknown;
 }
 
-function rowOf(target: Target): readonly string[] {
-  const tags = target.tags.map(({ tag, state }) => `${tag} ${state.replace("-", " ")}`).join(", ");
-  const amounts = [target.sentBytes, target.mountedBytes, target.skippedBytes].map(formatBytes);
-  const failure =
-    target.error === undefined
-      ? []
-      : [`failed: ${target.error instanceof Error ? target.error.message : "no reason given"}`];
-  const held = target.heldBack ? ["held back: another target failed"] : [];
+interface Page extends SummaryOptions {
+  readonly columns: number;
+  readonly styles: Styles;
+}
+
+/**
+ * The result for people: what it came to, the digest whole, what each target and tag has now, and where something failed, why
+ * and what to type next. As a table where the terminal is wide enough, else folded; nothing is cut.
+ */
+export function summaryText(result: CreateResult, options: SummaryOptions = {}): string {
+  const { columns = Number.POSITIVE_INFINITY, color = false } = options;
+  const page: Page = { ...options, columns, styles: stylesFor(color) };
+  const lines = result.targets.every(isComplete) ? successLines(result, page) : failureLines(result, page);
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function successLines(result: CreateResult, page: Page): readonly string[] {
+  const blocks = successBlocks(result.targets, page.styles);
+  return [...headLines(result, page), ...blockLines(blocks, page), ...remarkLines(result, page)];
+}
+
+function failureLines(result: CreateResult, page: Page): readonly string[] {
+  const blocks = failureBlocks(result, page.styles);
+  const whys = whyOf(result.targets);
   return [
-    formatLocation(target.at),
-    tags || "(by digest)",
-    ...amounts,
-    formatDuration(target.durationMs),
-    ...failure,
-    ...held,
+    ...headLines(result, page),
+    "",
+    ...blockLines(blocks, page),
+    ...remarkLines(result, page),
+    "",
+    ...whys.flatMap((why, at) => labelled(at === 0 ? "why" : "", why, page)),
+    ...nextLines(result, page).flatMap((next, at) => labelled(at === 0 ? "next" : "", next, page)),
   ];
+}
+
+function headLines(result: CreateResult, { columns, error, styles }: Page): readonly string[] {
+  const { digest, mediaType } = result.root.descriptor;
+  const isGood = result.targets.every(isComplete);
+  const sign = isGood ? "✓" : "✗";
+  const [first = "", ...more] = wrap(headline(result, error), { columns, first: `${sign} ` });
+  const signed = (isGood ? styles.green : styles.red)(sign) + first.slice(sign.length);
+  // The digest is what is looked for; its type has its place where it has room.
+  const named = mediaType.length + 2 <= columns ? `${digest} ${mediaType}` : digest;
+  return [signed, ...more, ...wrap(named, { columns, first: "  " })];
+}
+
+/** The blocks as one table, or folded where that is too wide. */
+function blockLines({ head, blocks }: Blocks, { columns }: Page): readonly string[] {
+  const rows = blocks.flatMap((block) => block.rows);
+  const isTelling = head.map((_, column) => rows.some((row) => !silent.has(row[column]?.text ?? "")));
+  const telling = [head, ...rows].map((row) => row.filter((_, column) => isTelling[column]));
+  const folded = blocks.flatMap((block) => block.folded);
+  return tableLines(telling, columns) ?? folded.flatMap(({ text, first }) => wrap(text, { columns, first }));
+}
+
+/** A column of which every field is so is left out. */
+const silent: ReadonlySet<string> = new Set(["", "0 B"]);
+
+function remarkLines({ targets, leftBehind }: CreateResult, { tally, columns }: Page): readonly string[] {
+  const written = targets.flatMap(({ tags }) => tags.flatMap((tag) => tag.writtenAt ?? []));
+  const left = targets.some(isComplete) ? Object.entries(leftBehind) : [];
+  const counted = left.map(([type, count]) => `${count} ${type}`).join(", ");
+  const remarks = [
+    ...(tally?.remarks() ?? []),
+    ...(written.length < 2 ? [] : [`tag skew ${Math.round(Math.max(...written) - Math.min(...written))} ms`]),
+    ...(counted === "" ? [] : [`left behind: ${counted} (see --referrers)`]),
+  ];
+  return remarks.flatMap((remark) => wrap(remark, { columns, first: "  " }));
+}
+
+function labelled(label: string, text: string, { columns, styles }: Page): readonly string[] {
+  const [first = "", ...more] = wrap(text, { columns, first: `  ${label.padEnd(6)}` });
+  return [`  ${styles.bold(label)}${first.slice(2 + label.length)}`, ...more];
 }

@@ -1,58 +1,159 @@
-import { expect, test } from "vitest";
-import { widthOf } from "../../spec/display.ts";
-import { Board } from "./board.ts";
-import { paint } from "./paint.ts";
-import { script } from "../../../test/support/progress-script.ts";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { anyEvents, script } from "../../../test/support/progress-script.ts";
+import { terminalModel } from "../../../test/support/terminal-model.ts";
+import type { WaybillEvent } from "../../telemetry/events.ts";
 import { ttyRenderer } from "./tty.ts";
 
-const none = (text: string) => text;
-const plainStyles = { green: none, red: none, yellow: none, cyan: none, dim: none };
-
-function paintedAfter(count: number, columns: number): string[] {
-  const board = new Board();
-  for (const event of script.slice(0, count)) board.apply(event);
-  return paint(board.rows, { columns, now: 2000, styles: plainStyles, rate: () => 1_500_000 });
+/** A renderer before a terminal that keeps all that it was given. */
+function opened({
+  env = {},
+  columns = 100,
+  rows = 24,
+}: { env?: Record<string, string>; columns?: number; rows?: number } = {}) {
+  const clock = fakeClock(1000);
+  const terminal = terminalModel(columns, rows);
+  const size = { columns, rows };
+  const resized = new Set<() => void>();
+  let text = "";
+  const output = {
+    write: (chunk: string | Uint8Array) => {
+      text += String(chunk);
+      terminal.write(String(chunk));
+    },
+    isTTY: true,
+    get columns() {
+      return size.columns;
+    },
+    get rows() {
+      return size.rows;
+    },
+    on: (_event: "resize", listener: () => void) => resized.add(listener),
+    off: (_event: "resize", listener: () => void) => resized.delete(listener),
+  };
+  const renderer = ttyRenderer({ output, clock, env: { TERM: "xterm-256color", ...env }, debug: false });
+  return {
+    renderer,
+    clock,
+    terminal,
+    resized,
+    text: () => text,
+    resize: (newColumns: number, newRows: number) => {
+      Object.assign(size, { columns: newColumns, rows: newRows });
+      terminal.resize(newColumns, newRows);
+      for (const listener of resized) listener();
+    },
+    /** Tells the events, each at its time. */
+    play: (events: readonly WaybillEvent[]) => {
+      for (const event of events) {
+        clock.advance(Math.max(0, ("at" in event ? event.at : event.startedAt) - clock.now()));
+        renderer.event(event);
+      }
+    },
+  };
 }
 
-test("paint shows bytes, rate and the latest retry while a target runs", () => {
-  const [first, , second, note] = paintedAfter(8, 120);
+describe("ttyRenderer", () => {
+  test("says what it does before any target is known", () => {
+    const { clock, terminal } = opened();
 
-  expect(first).toBe("⠋ one.example/app    1.0s");
-  expect(second).toBe(
-    `⠋ two.example/app  ${"━".repeat(5)}${"╌".repeat(15)}  1.00 MB / 4.00 MB  1.50 MB/s  0/1 items  0.9s`,
+    clock.advance(2500);
+
+    expect(terminal.screen).toEqual([expect.stringMatching(/^. looking at sources and targets {2}2s$/)]);
+  });
+
+  test("draws ten times a second while nothing happens, and only what has changed", () => {
+    const { renderer, clock, text, play } = opened();
+    play(script.slice(0, 10));
+    clock.advance(100);
+    const before = text().length;
+
+    clock.advance(1000);
+
+    expect(clock.pending).toBe(1);
+    expect(text().length - before).toBeLessThan(10 * 400);
+    renderer.close();
+  });
+
+  test("leaves the last picture, warnings above it, and no timer when it is closed", () => {
+    const { renderer, clock, terminal, resized, play } = opened();
+    play(script);
+    clock.advance(100);
+    renderer.close();
+
+    expect(terminal.screen).toEqual([
+      "WARNING: this repository is \\x1b[31mold (two.example)",
+      "✓ one.example/app  1 mounted  1.0  6.2s",
+      "✗ two.example/app  Cannot push manifest: denied",
+      "total  ━━━━━━━━━━━━━━━━━━━━  100%  4.00 / 4.00 MB  11s",
+    ]);
+    expect([clock.pending, resized.size]).toEqual([0, 0]);
+  });
+
+  test("leaves warnings only when a summary follows", () => {
+    const { renderer, terminal, play } = opened();
+    play(script);
+    renderer.clear?.();
+
+    expect(terminal.screen).toEqual(["WARNING: this repository is \\x1b[31mold (two.example)"]);
+  });
+
+  test("draws at once for a new size, without debris of the old one", () => {
+    const { terminal, clock, play, resize } = opened();
+    play(script.slice(0, 12));
+    clock.advance(1000);
+
+    resize(40, 10);
+
+    expect(terminal.screen).toEqual([
+      expect.stringMatching(/^. one\.example\/app {2}waiting for 1 other$/),
+      expect.stringMatching(/^. two\.example\/app {2}staging {2}20%/),
+      "  bbbb…bbbb  ━╌╌╌╌╌╌╌  0.80 / 4.00 MB ↻",
+      expect.stringMatching(/^total {2}━╌/),
+    ]);
+  });
+
+  test("asks the terminal for whole frames unless it is too old to be asked", () => {
+    const modern = opened();
+    modern.clock.advance(100);
+    const old = opened({ env: { TERM: "linux" } });
+    old.clock.advance(100);
+
+    expect(modern.text()).toContain("\u001b[?2026h");
+    expect(old.text()).not.toContain("\u001b[?2026h");
+  });
+
+  test("stands still when the terminal fails, and does not fail itself", () => {
+    const clock = fakeClock(1000);
+    const output = {
+      write() {
+        throw new Error("EIO");
+      },
+    };
+    ttyRenderer({ output, clock, env: {}, debug: false });
+
+    clock.advance(1000);
+
+    expect(clock.pending).toBe(0);
+  });
+});
+
+// Widths below 4 leave no room for a sign and a name.
+const sizes = fc.record({ columns: fc.integer({ min: 4, max: 200 }), rows: fc.integer({ min: 2, max: 40 }) });
+// oxlint-disable-next-line no-control-regex -- what a screen is drawn with
+const ours = /\n|\u001b\[(?:\?2026[hl]|\d*[ABGJK]|[0-9;]*m)/g;
+
+test("ttyRenderer writes no control of others, whatever is reported", () => {
+  fc.assert(
+    fc.property(anyEvents, sizes, sizes, (events, first, second) => {
+      const { play, resize, text, renderer, clock } = opened(first);
+      play(events.slice(0, events.length / 2));
+      resize(second.columns, second.rows);
+      play(events.slice(events.length / 2));
+      clock.advance(100);
+      renderer.close();
+      expect(text().replace(ours, "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+    }),
   );
-  expect(note).toBe("  retry 2 in 1.2s: PATCH https://two.example/v2/app/blobs/uploads/1: 503");
-});
-
-test("paint shows what became of each target at the end", () => {
-  expect(paintedAfter(script.length, 120)).toEqual([
-    "✓ one.example/app  0 B sent, 1 mounted  1.0  6.2s",
-    "✗ two.example/app  Cannot push manifest: denied",
-  ]);
-});
-
-test.each([10, 20, 40, 79])("paint keeps every line within %i columns", (columns) => {
-  for (let count = 1; count <= script.length; count++) {
-    for (const line of paintedAfter(count, columns)) expect(widthOf(line)).toBeLessThan(columns);
-  }
-});
-
-test("ttyRenderer draws on its clock's beat and keeps escapes of others out", () => {
-  const frames: (() => void)[] = [];
-  let now = 1000;
-  const clock = { now: () => now, after: (_ms: number, frame: () => void) => (frames.push(frame), () => undefined) };
-  let text = "";
-  const output = { write: (chunk: string | Uint8Array) => (text += String(chunk)), isTTY: true, columns: 100 };
-  const renderer = ttyRenderer({ output, clock, env: { NO_COLOR: "1" }, debug: false });
-
-  for (const event of script) renderer.event(event);
-  expect(frames).toHaveLength(1);
-  now = 13_000;
-  frames.shift()?.();
-  renderer.close();
-
-  expect(text).toContain("✓ one.example/app");
-  expect(text).toContain("✗ two.example/app  Cannot push manifest: denied");
-  expect(text).toContain("WARNING: this repository is \\x1b[31mold");
-  expect(text).not.toContain("\u001b[31m");
 });

@@ -1,15 +1,15 @@
-import { createLogUpdate } from "log-update";
-import picocolors from "picocolors";
 import type { WaybillEvent } from "../../telemetry/events.ts";
-import { Board, type Row } from "./board.ts";
+import { Board } from "./board.ts";
+import { Frame, type Size } from "./frame.ts";
 import { noteOf } from "./notes.ts";
-import { paint, type Styles } from "./paint.ts";
+import { paint } from "./paint.ts";
 import type { Renderer, RendererOptions } from "./show.ts";
+import { stylesFor } from "./styles.ts";
+import { terminalTraits } from "./terminal.ts";
 
-const frameMs = 80;
-const rateWindowMs = 3000;
+const frameMs = 100;
 
-/** News as rows that are redrawn in place, at most a dozen times a second. */
+/** News as a picture that is drawn over in place, ten times a second. */
 export function ttyRenderer(options: RendererOptions): Renderer {
   const screen = new Screen(options);
   return { event: (event) => screen.event(event), close: () => screen.close(), clear: () => screen.clear() };
@@ -17,64 +17,74 @@ export function ttyRenderer(options: RendererOptions): Renderer {
 
 class Screen {
   readonly #board = new Board();
-  readonly #rates = new Map<Row, { at: number; bytes: number }[]>();
   readonly #options: RendererOptions;
-  readonly #styles: Styles;
-  readonly #log: ReturnType<typeof createLogUpdate>;
-  #cancelFrame: (() => void) | undefined;
+  readonly #frame: Frame;
+  readonly #startedAt: number;
+  readonly #onResize = () => this.#safely(() => this.#draw());
+  #cancelFrame: () => void = () => undefined;
 
   constructor(options: RendererOptions) {
     this.#options = options;
-    this.#styles = picocolors.createColors(!options.env["NO_COLOR"]);
-    // The cursor stays: a process that is killed cannot bring it back.
-    this.#log = createLogUpdate(options.output as unknown as NodeJS.WritableStream, { showCursor: true });
+    this.#frame = new Frame(terminalTraits(options.env));
+    this.#startedAt = options.clock.now();
+    options.output.on?.("resize", this.#onResize);
+    this.#schedule();
   }
 
   event(event: WaybillEvent): void {
     const row = this.#board.apply(event);
     const note = noteOf(event, this.#options.debug);
-    if (note !== undefined && (!row || event.type !== "retry")) this.#log.persist(note);
-    if (row && this.#cancelFrame === undefined) this.#schedule();
+    if (note !== undefined && (!row || event.type !== "retry"))
+      this.#write(this.#frame.above(`${note}\n`, this.#size()));
   }
 
-  // The spinner turns while anything runs, so a frame asks for the next.
+  // Time passes in the picture even where nothing happens, so a frame asks for the next.
   #schedule(): void {
     this.#cancelFrame = this.#options.clock.after(frameMs, () => {
-      this.#cancelFrame = undefined;
-      // Nobody is above us on this stack to catch what a terminal does to us.
-      try {
-        this.#draw();
-        if (this.#board.rows.some((row) => row.endedAt === undefined)) this.#schedule();
-      } catch {
-        this.#cancelFrame = () => undefined;
-      }
+      if (this.#safely(() => this.#draw())) this.#schedule();
     });
   }
 
-  #draw(): void {
-    const now = this.#options.clock.now();
-    const columns = this.#options.output.columns ?? 80;
-    const lines = paint(this.#board.rows, { columns, now, styles: this.#styles, rate: (row) => this.#rate(row, now) });
-    this.#log(lines.join("\n"));
+  /** Nobody is above us on a timer's stack to catch what a terminal does to us: the picture then stands still. */
+  #safely(act: () => void): boolean {
+    try {
+      act();
+      return true;
+    } catch {
+      this.#stop();
+      return false;
+    }
   }
 
-  #rate(row: Row, now: number): number {
-    const samples = this.#rates.get(row) ?? [{ at: row.startedAt, bytes: 0 }];
-    samples.push({ at: now, bytes: row.sentBytes });
-    while (samples.length > 2 && now - (samples[0]?.at ?? now) > rateWindowMs) samples.shift();
-    this.#rates.set(row, samples);
-    const first = samples[0];
-    return first && now > first.at ? ((row.sentBytes - first.bytes) / (now - first.at)) * 1000 : 0;
+  #draw(): void {
+    const { clock, color = false } = this.#options;
+    const size = this.#size();
+    const view = { ...size, now: clock.now(), startedAt: this.#startedAt, styles: stylesFor(color) };
+    this.#write(this.#frame.draw(paint(this.#board, view), size));
+  }
+
+  #size(): Size {
+    const { columns, rows } = this.#options.output;
+    return { columns: columns || 80, rows: rows || 24 };
+  }
+
+  #write(text: string): void {
+    if (text !== "") this.#options.output.write(text);
+  }
+
+  #stop(): void {
+    this.#cancelFrame();
+    this.#options.output.off?.("resize", this.#onResize);
   }
 
   close(): void {
-    this.#cancelFrame?.();
+    this.#stop();
     if (this.#board.rows.length > 0) this.#draw();
-    this.#log.done();
+    else this.#write(this.#frame.clear(this.#size()));
   }
 
   clear(): void {
-    this.#cancelFrame?.();
-    this.#log.clear();
+    this.#stop();
+    this.#write(this.#frame.clear(this.#size()));
   }
 }

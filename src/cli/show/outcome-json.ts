@@ -1,0 +1,35 @@
+import { WaybillError } from "../../errors.ts";
+import { formatLocation } from "../../spec/reference.ts";
+import type { CreateResult } from "../../verbs/create.ts";
+import { exitCodeOf } from "../exit-code.ts";
+import type { Outcome } from "./show.ts";
+
+/** What a run came to, for programs: per target and tag, and what the exit code speaks of. */
+export function outcomeJson({ result, error }: Outcome): object {
+  return {
+    digest: result?.root.descriptor.digest,
+    mediaType: result?.root.descriptor.mediaType,
+    targets: result?.targets.map(targetJson) ?? [],
+    error: error === undefined ? undefined : { ...errorJson(error), exitCode: exitCodeOf(error) },
+  };
+}
+
+function targetJson(target: CreateResult["targets"][number]): object {
+  const { at, tags, sentBytes, mountedBytes, skippedBytes, durationMs, error, heldBack } = target;
+  return {
+    target: formatLocation(at),
+    tags: tags.map(({ tag, state, before }) => ({ tag, state, before })),
+    sentBytes,
+    mountedBytes,
+    skippedBytes,
+    durationMs,
+    heldBack,
+    error: error === undefined ? undefined : errorJson(error),
+  };
+}
+
+function errorJson(error: unknown): object {
+  if (!(error instanceof WaybillError)) return { code: "internal", message: String(error) };
+  const { status, registryCode, detail, advice } = error.context;
+  return { code: error.code, message: error.message, status, registryCode, detail, advice };
+}

@@ -1,0 +1,91 @@
+import { hasCode, WaybillError } from "../../errors.ts";
+import { formatLocation } from "../../spec/reference.ts";
+import type { TagState, TargetResult } from "../../transfer/ledger.ts";
+import { isComplete } from "../../transfer/outcome.ts";
+import type { CreateResult } from "../../verbs/create.ts";
+import { exitCodeOf } from "../exit-code.ts";
+import { formatDuration } from "../units.ts";
+
+/** What the run came to, in one sentence. */
+export function headline({ targets }: CreateResult, error: unknown): string {
+  const took = formatDuration(Math.max(0, ...targets.map(({ durationMs }) => durationMs)));
+  if (targets.every(isComplete)) {
+    const isNews = targets.some(
+      ({ tags, sentBytes }) => sentBytes > 0 || tags.some(({ state }) => state !== "unchanged"),
+    );
+    return `${isNews ? "published to" : "nothing to do at"} ${counted(targets.length, "target")}  ${took}`;
+  }
+  const exit = error === undefined || isInterrupted(error) ? "" : ` (exit ${exitCodeOf(error)})`;
+  return `${failure(targets, error)}${exit}  ${took}`;
+}
+
+function failure(targets: readonly TargetResult[], error: unknown): string {
+  const count = (...states: readonly TagState[]) =>
+    targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => states.includes(state)).length, 0);
+  const what = isInterrupted(error) ? "interrupted" : "failed";
+  const written = count("created", "moved");
+  const wanted = written + count("failed", "not-attempted");
+  if (count("rolled-back", "left-behind") > 0) {
+    const left = count("left-behind") + written;
+    return `${what} and rolled back: ${left === 0 ? "every tag is as before" : `${counted(left, "tag")} not put back`}`;
+  }
+  return `${what}: ${written === 0 ? "no tag was written" : `${written} of ${counted(wanted, "tag")} written`}`;
+}
+
+/** Why each target is not complete, those with the same reason together, those that only waited last. Foreign text. */
+export function whyOf(targets: readonly TargetResult[]): readonly string[] {
+  const reasons = new Map<string, string[]>();
+  const incomplete = targets.filter((target) => !isComplete(target));
+  const isBlameless = ({ error }: TargetResult) => Number(error === undefined);
+  for (const target of incomplete.toSorted((a, b) => isBlameless(a) - isBlameless(b))) {
+    const reason = reasonFor(target);
+    reasons.set(reason, [...(reasons.get(reason) ?? []), formatLocation(target.at)]);
+  }
+  return [...reasons].map(([reason, names]) => `${names.join(", ")}: ${reason}`);
+}
+
+function reasonFor({ error, tags }: TargetResult): string {
+  if (error !== undefined) return innermost(error);
+  const isUndone = tags.some(({ state }) => state === "rolled-back" || state === "left-behind");
+  return `${isUndone ? "rolled" : "held"} back: another target failed`;
+}
+
+/** The innermost sentence: which step failed is said elsewhere, what the registry said is what counts. */
+function innermost(error: unknown): string {
+  let inner = error;
+  while (inner instanceof WaybillError && inner.cause instanceof WaybillError) inner = inner.cause;
+  return inner instanceof Error ? inner.message : "no reason given";
+}
+
+/** What to type next. `recordedAs`: what `waybill resume` takes. */
+export function nextLines(
+  { targets }: CreateResult,
+  { recordedAs, error }: { readonly recordedAs?: string; readonly error?: unknown },
+): readonly string[] {
+  const first = isInterrupted(error) ? "" : "put right what failed, then: ";
+  if (recordedAs === undefined) return [`${first}run the same command again: what is there is not sent again`];
+  const count = (isCounted: (state: TagState) => boolean) =>
+    targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => isCounted(state)).length, 0);
+  const moved = count((state) => state === "moved");
+  return [
+    `${first}waybill resume ${quoted(recordedAs)}  (${counted(count(isOpen), "tag")} to write)`,
+    ...(moved > 0 ? [`or: waybill rollback ${quoted(recordedAs)}  (puts ${counted(moved, "tag")} back)`] : []),
+  ];
+}
+
+function isOpen(state: TagState): boolean {
+  return state === "failed" || state === "not-attempted" || state === "rolled-back";
+}
+
+function isInterrupted(error: unknown): boolean {
+  return hasCode(error, "cancelled") || (hasCode(error, "partial") && hasCode(error.cause, "cancelled"));
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

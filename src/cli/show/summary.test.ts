@@ -1,0 +1,206 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { WaybillError } from "../../errors.ts";
+import { digestOf, type Digest } from "../../spec/digest.ts";
+import { display, widthOf } from "../../spec/display.ts";
+import { mediaTypes } from "../../spec/media-type.ts";
+import type { TagResult, TagState, TargetResult } from "../../transfer/ledger.ts";
+import type { CreateResult } from "../../verbs/create.ts";
+import { outcomeError } from "../outcome.ts";
+import { summaryText, type SummaryOptions } from "./summary.ts";
+import { Tally } from "./tally.ts";
+
+const bytes = Buffer.from("{}");
+const digest = digestOf(bytes);
+const old = digestOf(Buffer.from("old"));
+const denied = new WaybillError("auth_denied", 'Cannot push manifest to "acme/app": 403 DENIED "write_package"');
+const copying = new WaybillError(denied.code, `copy x to y: ${denied.message}`, {}, { cause: denied });
+
+function target(host: string, tags: readonly TagResult[], rest: Partial<TargetResult> = {}): TargetResult {
+  const at = { kind: "registry" as const, host, repository: "acme/app" };
+  const amounts = { sentBytes: 212_000_000, mountedBytes: 0, skippedBytes: 18_000_000 };
+  return { at, tags, ...amounts, durationMs: 1234, heldBack: false, ...rest };
+}
+
+function result(...targets: readonly TargetResult[]): CreateResult {
+  const descriptor = { mediaType: mediaTypes.ociIndex, digest, size: bytes.byteLength };
+  return { root: { descriptor, bytes }, targets, leftBehind: {} };
+}
+
+function lines(given: CreateResult, options: SummaryOptions = {}): readonly string[] {
+  return summaryText(given, { error: outcomeError(given, "told"), ...options })
+    .trimEnd()
+    .split("\n");
+}
+
+const published = result(
+  target("ghcr.io", [{ tag: "1.4.2", state: "created", before: "absent", writtenAt: 1000 }]),
+  target("docker.io", [
+    { tag: "1.4.2", state: "created", before: "absent", writtenAt: 1200 },
+    { tag: "latest", state: "moved", before: old, writtenAt: 1640 },
+  ]),
+);
+
+const refused = result(
+  target("docker.io", [
+    { tag: "1.4", state: "rolled-back", before: old },
+    { tag: "1.4.2", state: "left-behind", before: "absent" },
+  ]),
+  target("ghcr.io", [{ tag: "1.4.2", state: "failed", before: "absent" }], { error: copying }),
+  target("harbor.example", [{ tag: "1.4.2", state: "not-attempted", before: old }], { heldBack: true, sentBytes: 0 }),
+);
+
+describe("summaryText", () => {
+  test("gives each target a line when all went well, and leaves out what nobody did", () => {
+    expect(lines(published)).toEqual([
+      "✓ published to 2 targets  1.2s",
+      `  ${digest} application/vnd.oci.image.index.v1+json`,
+      "  target              tags                                         sent    skipped  time",
+      "  ghcr.io/acme/app    1.4.2 created                                212 MB  18.0 MB  1.2s",
+      "  docker.io/acme/app  1.4.2 created, latest moved (was cba0…fbd4)  212 MB  18.0 MB  1.2s",
+      "  tag skew 640 ms",
+    ]);
+  });
+
+  test("folds what has no room", () => {
+    expect(lines(published, { columns: 40 }).slice(1)).toEqual([
+      "  sha256:44136fa355b3678a1146ad16f7e8649",
+      "  e94fb4fc21fe77e8310c060f61caaff8a",
+      "  ghcr.io/acme/app",
+      "    1.4.2 created",
+      "    212 MB sent, 18.0 MB skipped, 1.2s",
+      "  docker.io/acme/app",
+      "    1.4.2 created, latest moved (was",
+      "    cba0…fbd4)",
+      "    212 MB sent, 18.0 MB skipped, 1.2s",
+      "  tag skew 640 ms",
+    ]);
+  });
+
+  test("says that nothing was to be done", () => {
+    const idle = { sentBytes: 0, skippedBytes: 0 };
+    const [first] = lines(result(target("ghcr.io", [{ tag: "1", state: "unchanged" }], idle)));
+
+    expect(first).toBe("✓ nothing to do at 1 target  1.2s");
+  });
+
+  test("gives each tag a line when something went wrong, and says why and what is next", () => {
+    expect(lines(refused, { recordedAs: "waybill-report.json" })).toEqual([
+      "✗ failed and rolled back: 1 tag not put back (exit 3)  1.2s",
+      `  ${digest} application/vnd.oci.image.index.v1+json`,
+      "",
+      "  target                   tag    result         digest                  sent    skipped",
+      "  docker.io/acme/app       1.4    rolled back    cba0…fbd4 (as before)   212 MB  18.0 MB",
+      "                           1.4.2  left behind    4413…ff8a (was absent)",
+      "  ghcr.io/acme/app         1.4.2  failed         absent                  212 MB  18.0 MB",
+      "  harbor.example/acme/app  1.4.2  not attempted  cba0…fbd4               0 B     18.0 MB",
+      "",
+      '  why   ghcr.io/acme/app: Cannot push manifest to "acme/app": 403 DENIED "write_package"',
+      "        docker.io/acme/app: rolled back: another target failed",
+      "        harbor.example/acme/app: held back: another target failed",
+      "  next  put right what failed, then: waybill resume waybill-report.json  (3 tags to write)",
+    ]);
+  });
+
+  test("folds at 40 columns and says all the same", () => {
+    expect(lines(refused, { columns: 40 }).slice(4)).toEqual([
+      "",
+      "  docker.io/acme/app  212 MB sent, 18.0",
+      "  MB skipped",
+      "    1.4  rolled back  cba0…fbd4 (as",
+      "    before)",
+      "    1.4.2  left behind  4413…ff8a (was",
+      "    absent)",
+      "  ghcr.io/acme/app  212 MB sent, 18.0 MB",
+      "  skipped",
+      "    1.4.2  failed  absent",
+      "  harbor.example/acme/app  18.0 MB",
+      "  skipped",
+      "    1.4.2  not attempted  cba0…fbd4",
+      "",
+      "  why   ghcr.io/acme/app: Cannot push",
+      '        manifest to "acme/app": 403',
+      '        DENIED "write_package"',
+      "        docker.io/acme/app: rolled back:",
+      "        another target failed",
+      "        harbor.example/acme/app: held",
+      "        back: another target failed",
+      "  next  put right what failed, then: run",
+      "        the same command again: what is",
+      "        there is not sent again",
+    ]);
+  });
+
+  test("says no cause of what was only told to stop", () => {
+    const cancelled = new WaybillError("cancelled", "Cancelled: got SIGINT");
+    const text = lines(result(target("ghcr.io", [{ tag: "1", state: "not-attempted" }], { error: cancelled })));
+
+    expect(text[0]).toBe("✗ interrupted: no tag was written  1.2s");
+    expect(text.at(-1)).toBe("  next  run the same command again: what is there is not sent again");
+  });
+
+  test("offers to put back what was moved", () => {
+    const half = result(
+      target("ghcr.io", [{ tag: "1", state: "moved", before: old }]),
+      target("docker.io", [{ tag: "1", state: "failed" }], { error: denied }),
+    );
+
+    expect(lines(half, { recordedAs: "it's a file.json" }).slice(-2)).toEqual([
+      `  next  put right what failed, then: waybill resume 'it'\\''s a file.json'  (1 tag to write)`,
+      `        or: waybill rollback 'it'\\''s a file.json'  (puts 1 tag back)`,
+    ]);
+  });
+
+  test("counts what was tried again and what does not travel", () => {
+    const tally = new Tally();
+    const retry = { type: "retry" as const, method: "PUT", url: "https://registry-1.docker.io/v2/", attempt: 1, at: 0 };
+    for (const why of ["HTTP 429", "HTTP 429", "HTTP 503"])
+      tally.apply({ ...retry, registry: "docker.io", delayMs: 2500, why });
+    tally.apply({ type: "content-again", id: "1", offsetBytes: 10, at: 0 });
+
+    expect(lines({ ...published, leftBehind: { "x/y": 2 } }, { tally }).slice(-4)).toEqual([
+      "  retries 3 (docker.io: HTTP 429 twice, HTTP 503, waited 8s)",
+      "  1 upload resumed",
+      "  tag skew 640 ms",
+      "  left behind: 2 x/y (see --referrers)",
+    ]);
+  });
+
+  test("does not speak of what was left behind when nothing went anywhere", () => {
+    const nowhere = { ...result(target("ghcr.io", [], { error: denied })), leftBehind: { "x/y": 2 } };
+
+    expect(lines(nowhere).join()).not.toContain("left behind");
+  });
+
+  test("colours what it says only where colours are wanted", () => {
+    expect(summaryText(published)).not.toContain("\u001b");
+    expect(summaryText(published, { color: true })).toContain("\u001b[32m✓\u001b[39m");
+  });
+});
+
+const states = fc.constantFrom<TagState>("created", "moved", "unchanged", "failed", "rolled-back", "left-behind");
+const befores = fc.constantFrom<Digest | "absent" | undefined>(old, "absent", undefined);
+const tags = fc.array(fc.record({ tag: fc.stringMatching(/^\w[\w.-]{0,127}$/), state: states, before: befores }), {
+  maxLength: 4,
+});
+const words = fc.string({ unit: "grapheme", maxLength: 300 });
+const targets = fc.array(fc.record({ host: fc.domain(), tags, words, isFailed: fc.boolean() }), {
+  minLength: 1,
+  maxLength: 4,
+});
+
+test("summaryText keeps within the terminal and cuts neither digest nor reason, whatever the registries say", () => {
+  fc.assert(
+    fc.property(targets, fc.constantFrom(40, 80, 200), (given, columns) => {
+      const all = given.map(({ host, tags: of, words: said, isFailed }) =>
+        target(host, of as TagResult[], isFailed ? { error: new WaybillError("rejected", `No: ${said}`) } : {}),
+      );
+      const told = lines(result(...all), { columns });
+      for (const line of told) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+      const said = told.join("").replaceAll(/\s/gu, "");
+      expect(said).toContain(digest);
+      for (const { words: why, isFailed } of given)
+        if (isFailed) expect(said).toContain(display(`No: ${why}`).replaceAll(/\s/gu, ""));
+    }),
+  );
+});
