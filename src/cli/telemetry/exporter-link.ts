@@ -50,6 +50,8 @@ export class ExporterLink {
   #cancelTimer: (() => void) | undefined;
   #reported: TelemetryHealth = healthy;
   #onDone: () => void = () => undefined;
+  /** When the thread has to be done, once there will be no more news. */
+  #finishBy: number | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -98,11 +100,9 @@ export class ExporterLink {
         cancel();
         resolve();
       };
-      this.#untaken = Number.NEGATIVE_INFINITY;
-      this.#pump();
       // The thread has its answer ready in time, also where it has to give up.
-      const until = this.#options.clock.now() + withinMs - Math.min(answerMs, withinMs / 5);
-      this.#thread?.post({ type: "finish", until });
+      this.#finishBy = this.#options.clock.now() + withinMs - Math.min(answerMs, withinMs / 5);
+      this.#pump();
     });
   }
 
@@ -114,6 +114,9 @@ export class ExporterLink {
       this.#untaken++;
       this.#thread?.post({ type: "news", events: this.#waiting.splice(0, batchSize) });
     }
+    if (this.#finishBy === undefined || this.#waiting.length > 0) return;
+    this.#thread?.post({ type: "finish", until: this.#finishBy });
+    this.#finishBy = undefined;
   }
 
   #start(): ExporterThread | undefined {
@@ -139,7 +142,7 @@ export class ExporterLink {
     switch (message.type) {
       case "taken":
         this.#untaken--;
-        if (this.#waiting.length >= batchSize) this.#pump();
+        if (this.#waiting.length >= batchSize || this.#finishBy !== undefined) this.#pump();
         return;
       case "line":
         return this.#options.onLine(message.text);

@@ -8,6 +8,7 @@ import {
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { Measurer } from "../../../telemetry/derive/measurements.ts";
+import type { Span } from "../../../telemetry/derive/span.ts";
 import { SpanMaker } from "../../../telemetry/derive/spans.ts";
 import type { WaybillEvent } from "../../../telemetry/events.ts";
 import { Problems, type TelemetryHealth } from "../../../telemetry/health.ts";
@@ -39,6 +40,7 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   const resource = resourceOf(order);
   const outletFor = outletsFor(order, line);
   const onChange = () => tell({ type: "health", health: health() });
+  const toSdk = spanFactory({ ...order, resource, limits: settings.limits });
   const spans = await Promise.all(
     settings.traces.map(async (exporter) => {
       const outlet = await outletFor<ReadableSpan[]>(
@@ -46,7 +48,7 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
         [ProtobufTraceSerializer, JsonTraceSerializer],
         spanLines,
       );
-      return new Shipper({ outlet, batch: settings.batch, onProblem, onChange });
+      return new Shipper({ outlet: converting(outlet, toSdk), batch: settings.batch, onProblem, onChange });
     }),
   );
   const meter = settings.metrics.length > 0 ? openMeter({ ...order, ...settings, resource }) : undefined;
@@ -65,7 +67,7 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
       lastFailed: shippers.every(({ lastFailed }) => lastFailed),
     };
   }
-  const take = taker(order, { spans, meter, resource, onProblem });
+  const take = taker(order, { spans, meter, onProblem });
   return {
     take,
     async finish(until) {
@@ -76,20 +78,32 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
 }
 
 interface Taking {
-  readonly spans: readonly Shipper<ReadableSpan>[];
+  readonly spans: readonly Shipper<Span>[];
   readonly meter: Meter | undefined;
-  readonly resource: Resource;
   readonly onProblem: (what: string) => void;
 }
 
-function taker({ identity, settings, version }: ExportOrder, { spans, meter, resource, onProblem }: Taking) {
+/** The SDK's spans are several times as large as ours: they are made when they are sent. */
+function converting(outlet: Outlet<ReadableSpan[]>, toSdk: (span: Span) => ReadableSpan): Outlet<Span[]> {
+  return {
+    async send(spans) {
+      try {
+        return await outlet.send(spans.map(toSdk));
+      } catch (error) {
+        return { delivered: false, problem: `a batch could not be made: ${String(error)}` };
+      }
+    },
+    hurry: (at) => outlet.hurry(at),
+    close: () => outlet.close(),
+  };
+}
+
+function taker({ identity }: ExportOrder, { spans, meter, onProblem }: Taking) {
   const maker = new SpanMaker(identity);
   const measurer = new Measurer();
-  const toSdk = spanFactory({ identity, resource, version, limits: settings.limits });
   const takeOne = (event: WaybillEvent) => {
     const span = spans.length > 0 ? maker.take(event) : undefined;
-    const made = span && toSdk(span);
-    if (made) for (const shipper of spans) shipper.add(made);
+    if (span) for (const shipper of spans) shipper.add(span);
     if (meter) for (const measurement of measurer.take(event)) meter.add(measurement);
   };
   return (events: readonly WaybillEvent[]) => {
