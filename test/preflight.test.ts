@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { hasCode, WaybillError } from "../src/errors.ts";
+import { hasCode, isRetryable, WaybillError } from "../src/errors.ts";
+import type { HttpRequest } from "../src/http/send.ts";
+import { faulty, type FaultRule } from "../src/server/faults.ts";
+import type { RegistryOptions } from "../src/server/registry.ts";
 import { bytesOf, pushImage } from "./support/images.ts";
-import { makeCase, publishIn } from "./support/publish-case.ts";
+import { hosts as caseHosts, lacking, makeCase, publishIn, untouched } from "./support/publish-case.ts";
 import { simulate } from "./support/simulation.ts";
 import { all, answer, hosts, publish, source, statesIn, tags, worldWith } from "./support/three-registries.ts";
 import { makeWorld, type World } from "./support/world.ts";
@@ -58,6 +61,48 @@ describe("preflight of several targets", () => {
     const opened = simulation.trace.filter((line) => line.includes("POST") && line.includes("/blobs/uploads/"));
     expect(opened.length).toBeGreaterThan(0);
     expect(opened.filter((line) => !line.includes("mount="))).toEqual([]);
+  });
+
+  describe.each([
+    ["is busy", { kind: "status", status: 503 }],
+    ["breaks the connection", { kind: "refuse" }],
+    ["loses its answer", { kind: "lose-answer" }],
+  ] as const)("of which one %s when it is asked", (_how, fault) => {
+    const everybody: RegistryOptions = { auth: { check: async () => ({ allowed: true, principal: "" }) } };
+    const isProbe = ({ method, url }: HttpRequest) =>
+      (method === "POST" && url.endsWith("/blobs/uploads/")) ||
+      (method === "DELETE" && url.includes("/blobs/uploads/"));
+    const publishBeside = async (times: number) => {
+      const at = await makeCase();
+      const registries = Object.fromEntries(Object.keys(at.storages).map((host) => [host, everybody]));
+      const wrong: FaultRule = {
+        when: (request) => request.url.includes(caseHosts.second) && isProbe(request),
+        times,
+        fault,
+      };
+      const simulation = await simulate({
+        storages: at.storages,
+        registries,
+        faults: () => (next) => faulty(next, [wrong]),
+      });
+      const result = await simulation.settle(publishIn(simulation));
+      return { at, result, leftovers: await simulation.leftovers() };
+    };
+
+    test("publishes all the same when that passes, and leaves nothing open", async () => {
+      const { at, result, leftovers } = await publishBeside(3);
+
+      expect(result.targets.map(({ error }) => error)).toEqual([undefined, undefined]);
+      expect([...(await lacking(at, 0)), ...(await lacking(at, 1)), ...leftovers]).toEqual([]);
+    });
+
+    test("writes nothing anywhere when it does not", async () => {
+      const { at, result, leftovers } = await publishBeside(Infinity);
+
+      expect(result.targets.map(({ error }) => isRetryable(error))).toEqual([false, true]);
+      expect(result.targets[0]?.heldBack).toBe(true);
+      expect([untouched(at, 0), untouched(at, 1), ...leftovers]).toEqual([true, true]);
+    });
   });
 
   test("asks no target that is up to date, nor the only one that is not", async () => {
