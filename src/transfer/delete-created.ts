@@ -44,7 +44,7 @@ export async function deleteCreated(
   return { isGone: true, why: `${["the image", ...lost].join(", ")} went with it, and had to be put back` };
 }
 
-const unproved = "what this registry takes away with a tag is not known: see docs/registries.md";
+const unproved = "what its registry deletes with a tag is not known, see docs/registries.md";
 
 async function namingIt(store: Store, tags: readonly string[], ours: Digest, call: CallOptions): Promise<string[]> {
   const named = await Promise.all(tags.map(async (tag) => ({ tag, digest: (await store.tagged(tag, call))?.digest })));

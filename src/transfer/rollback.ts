@@ -66,7 +66,7 @@ async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<
   }
 }
 
-const notAsked = "it is new: see --delete-created-tags";
+const notAsked = "new tags stay without --delete-created-tags";
 
 type Restored = { readonly state: "rolled-back" | "left-behind" | "failed"; readonly why?: string };
 

@@ -80,9 +80,10 @@ function stateOf({ error, heldBack }: TargetResult): string {
   return heldBack ? "not attempted" : "complete";
 }
 
-/** What the tag names now, and before. */
-function digestWords({ state, before }: TagResult, root: string): string {
+/** What the tag names now, and before; why it was not put back. Foreign text. */
+function digestWords({ state, before, why }: TagResult, root: string): string {
   const was = before === undefined ? "" : wordFor(before);
+  const because = why === undefined ? "" : `: ${why}`;
   switch (state) {
     case "created":
       return `${root} (new)`;
@@ -91,9 +92,9 @@ function digestWords({ state, before }: TagResult, root: string): string {
     case "unchanged":
       return root;
     case "left-behind":
-      return `${root} (was absent)`;
+      return `${root} (was absent${because})`;
     case "rolled-back":
-      return `${was} (as before)`;
+      return `${was} (as before${because})`;
     default:
       return was;
   }

@@ -77,6 +77,14 @@ describe("summaryText", () => {
     ]);
   });
 
+  test("says why a tag could not be taken back, in words that cannot move the cursor", () => {
+    const left = { tag: "1", state: "left-behind", before: "absent", why: "405 \x1b[2Jno deletes here" } as const;
+    const back = { tag: "2", state: "rolled-back", before: "absent", why: "the image went with it" } as const;
+    const text = lines(result(target("docker.io", [left, back], { error: copying }))).join("\n");
+    expect(text).toContain("(was absent: 405 \\x1b[2Jno deletes here)");
+    expect(text).toContain("absent (as before: the image went with it)");
+  });
+
   test("says that nothing was to be done", () => {
     const idle = { sentBytes: 0, skippedBytes: 0 };
     const [first] = lines(result(target("ghcr.io", [{ tag: "1", state: "unchanged" }], idle)));
