@@ -80,9 +80,12 @@ export interface RegistryFlags {
   readonly telemetryFlush?: number;
 }
 
+const registriesGroup = "Registries:";
+
 /** Flags about what goes to and comes from registries, and those about reaching them. */
 export function addRegistryOptions(command: Command): Command {
   addReachOptions(command);
+  command.optionsGroup(registriesGroup);
   addValue(
     command,
     "--chunk-size <size>",
@@ -99,7 +102,7 @@ export function addRegistryOptions(command: Command): Command {
 
 /** Flags about reaching registries, the same on each command that does. */
 export function addReachOptions(command: Command): Command {
-  command.optionsGroup("Registries:");
+  command.optionsGroup(registriesGroup);
   addValue(command, "--builder <name>", "Use the registry settings of this buildx builder [$BUILDX_BUILDER]", asText);
   addList(command, "--ca-file <path>", "Also trust the certificate authorities in this PEM file; repeatable", asText);
   addValue(command, "--cert-file <path>", "Client certificate (PEM)", asText);

@@ -58,6 +58,22 @@ describe("outcomeError", () => {
   });
 });
 
+test("outcomeError of an interrupted run says so in a few words, and how to go on", () => {
+  const reason = new WaybillError("cancelled", "Cancelled: got SIGINT");
+  const placed = new WaybillError(
+    "cancelled",
+    "copy sha256:… to b.example/app: Cancelled: got SIGINT",
+    {},
+    { cause: reason },
+  );
+  expect(
+    outcomeError(result(target("b.example", "not-attempted", placed)), { command: "waybill resume 12ab" }),
+  ).toMatchObject({
+    message: "Cancelled: got SIGINT",
+    context: { advice: "to go on: waybill resume 12ab" },
+  });
+});
+
 test("metadataText names repositories once, sorted and without tags", () => {
   expect(JSON.parse(metadataText(result(target("b", "created"), target("a", "created"))))).toEqual({
     "containerimage.descriptor": { mediaType: mediaTypes.ociIndex, digest, size: 2 },

@@ -1,4 +1,4 @@
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { isComplete } from "../transfer/outcome.ts";
 import type { CreateResult } from "../verbs/create.ts";
 
@@ -14,7 +14,8 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
   const failed = result.targets.filter((target) => !isComplete(target));
   const first = failed.find(({ error }) => error !== undefined) ?? failed[0];
   if (!first) return undefined;
-  const error = first.error ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
+  const error =
+    withoutPlace(first.error) ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   const moved = result.targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
   if (!(error instanceof WaybillError)) return error;
   const command = next === "told" ? undefined : next?.command;
@@ -25,6 +26,11 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
     next === "told" ? error.context.advice : `${error.context.advice ?? "put right what failed"}; ${again}`;
   const context = advice === undefined ? {} : { advice };
   return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, context, { cause: error });
+}
+
+/** Where somebody has interrupted the run, the place that it had come to by then is no news. */
+function withoutPlace(error: unknown): unknown {
+  return hasCode(error, "cancelled") && hasCode(error.cause, "cancelled") ? withoutPlace(error.cause) : error;
 }
 
 /** The same error, which also says how to go on. */
