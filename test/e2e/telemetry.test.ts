@@ -208,13 +208,13 @@ describe("a collector", () => {
 
 test("doctor sends a span to find out whether one arrives, and is traced itself", async () => {
   await using collector = await otlpReceiver();
-  const args = ["doctor", "--plain-http", registries[0]!.host];
+  const args = ["doctor", registries[0]!.host];
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER: "parentbased_always_on" };
   const ran = await program.run(args, { env });
   expect([ran.code, ran.stderr]).toEqual([0, ""]);
   expect(ran.stdout).toContain(`a span arrived at ${new URL(collector.url).host}`);
   const names = collector.spans.map(({ name }) => name);
-  expect(names).toEqual(expect.arrayContaining(["waybill doctor telemetry", "waybill doctor"]));
+  expect(names).toEqual(expect.arrayContaining(["waybill doctor telemetry", "waybill doctor", "GET /v2/"]));
 
   const refused = await program.run(args, { env: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://127.0.0.1:1/canary" } });
   expect(refused.code).toBe(0);
