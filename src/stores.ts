@@ -22,7 +22,7 @@ import { credentialChain } from "./registry/credentials/chain.ts";
 import type { CredentialSource } from "./registry/credentials/credential.ts";
 import { nodeCredentialEnvironment, type CredentialEnvironment } from "./registry/credentials/environment.ts";
 import { endpoints, type Endpoints } from "./registry/endpoint.ts";
-import { registryLimits, type RegistryLimit } from "./registry/limits.ts";
+import { registryLimits, type RegistryLimit, type RegistryLimits } from "./registry/limits.ts";
 import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
 import type { LayoutOwner } from "./layout/lock.ts";
@@ -84,6 +84,8 @@ export interface Stores extends AsyncDisposable {
   /** Tells what the run will touch, so that one token for each registry can serve all of it. */
   announce(access: { readonly pull: readonly Location[]; readonly push: readonly Location[] }): void;
   registry(host: string): Registry;
+  /** The slowest that a blob may be, where limits make it slower than 128 KiB a second. */
+  readonly leastBytesPerSecond?: number;
   /** The wire with everything that wraps it. */
   readonly send: Send;
   /** The wire without credentials, scheme settling and repetition: what a login brings its own for. */
@@ -113,7 +115,8 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const wire = options.observe ? options.observe(network.send) : network.send;
   const tracing =
     options.reportAttempts === false ? [] : [traceAttempts({ ...options, headersFor: options.attemptHeaders })];
-  const parts = { credentials, places, scopes, granted, tracing };
+  const limits = registryLimits(options.limits ?? [], places);
+  const parts = { credentials, places, scopes, granted, tracing, limits };
   const wrapped = intercept(wire, ...interceptors(options, parts));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
@@ -139,6 +142,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     send: wrapped,
     bareSend: intercept(wire, followRedirects(), ...tracing, throttle(options).interceptor),
     endpoints: places,
+    ...(limits.leastBlobRate !== undefined && { leastBytesPerSecond: Math.min(128 * 1024, limits.leastBlobRate) }),
     ...(network.inspect && { inspect: network.inspect }),
     [Symbol.asyncDispose]: () => network.close(),
   };
@@ -164,12 +168,12 @@ interface Parts {
   readonly granted: GrantedByTokens;
   /** Empty where nobody wants to know of attempts. */
   readonly tracing: readonly Interceptor[];
+  readonly limits: RegistryLimits;
 }
 
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
-  const { credentials, places, scopes, granted, tracing } = parts;
-  const limits = registryLimits(options.limits ?? [], places);
+  const { credentials, places, scopes, granted, tracing, limits } = parts;
   const load = throttle({ ...options, limitOf: limits.limitOf, ownLoad: eventLoopLoad(options.clock) });
   return [
     ...(tracing.length > 0 ? [traceRequests()] : []),

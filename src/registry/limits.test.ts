@@ -28,6 +28,12 @@ describe("registryLimits", () => {
     ]);
   });
 
+  test("says how slow a blob may be that shares the narrowest bandwidth with others", () => {
+    const wide = { registry: "a.example", bytesPerSecond: 1024 * 1024 };
+    expect(limitsOf(wide, { registry: "b.example", bytesPerSecond: 128 * 1024 }).leastBlobRate).toBe(1024);
+    expect(limitsOf({ registry: "a.example", concurrency: 1 }).leastBlobRate).toBeUndefined();
+  });
+
   test.each([
     [[{ registry: "https://a" }], "the registry is not host[:port]"],
     [[{ registry: "docker.io" }, { registry: "index.docker.io" }], '"docker.io" has a limit already'],

@@ -18,7 +18,12 @@ export interface RegistryLimits {
   readonly bytesPerSecond: (registry: string) => number | undefined;
   /** Whether bytes are limited anywhere. */
   readonly hasBandwidth: boolean;
+  /** How slow a blob may be for no other reason than these limits; `undefined` where none is about bytes. */
+  readonly leastBlobRate: number | undefined;
 }
+
+/** So many bodies may share what one registry is allowed: 64 each way. */
+const mostBodies = 128;
 
 /** Finds the limits of registries whose API is at `baseUrl`. @throws WaybillError `invalid_argument` */
 export function registryLimits(
@@ -34,10 +39,12 @@ export function registryLimits(
     byName.set(name, limit);
     byHost.set(new URL(baseUrl(name)).host, limit);
   }
+  const rates = limits.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []);
   return {
     limitOf: (origin) => byHost.get(hostOf(origin)),
     bytesPerSecond: (registry) => byName.get(registry)?.bytesPerSecond,
-    hasBandwidth: limits.some((limit) => limit.bytesPerSecond !== undefined),
+    hasBandwidth: rates.length > 0,
+    leastBlobRate: rates.length > 0 ? Math.min(...rates) / mostBodies : undefined,
   };
 }
 

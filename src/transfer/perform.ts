@@ -40,7 +40,7 @@ type Settings = PerformOptions & {
 type Call = StepCall;
 type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable };
 
-/** Performs steps on real stores. */
+/** Performs steps on real stores, however many at a time. */
 export function performOn(options: PerformOptions): Perform {
   const brought = new Map<string, Set<Digest>>();
   const broughtTo = (at: Location) => {

@@ -58,8 +58,8 @@ export async function publishGroup(
       ledgerAt(at)?.sent(bytes);
     },
   });
-  const orderly = queued(news.told(perform), options.blobsInFlight);
-  using dog = watch(bounded(orderly, options.clock), options.clock, options.signal);
+  const started = bounded(news.told(perform), options.clock, options.leastBytesPerSecond);
+  using dog = watch(queued(started, options.blobsInFlight), options.clock, options.signal);
   const outcomes = await run(plan, {
     perform: news.watched(dog.perform),
     signal: dog.signal,

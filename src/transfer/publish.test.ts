@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { bytesOf, pushImage, pushIndex } from "../../test/support/images.ts";
 import { fakeClock } from "../../test/support/fake-clock.ts";
+import { sleep } from "../async/clock.ts";
 import { createMemoryStore, type MemoryStore } from "../content/memory.ts";
 import type { ManifestToPush, Store } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
@@ -8,7 +9,7 @@ import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { closureOf, toPush } from "./closure.ts";
 import { lookAt, type PublishTarget } from "./look.ts";
-import { publish, type PublishPolicy } from "./publish.ts";
+import { publish, type PublishOptions, type PublishPolicy } from "./publish.ts";
 import { parseReferrersPolicy } from "./referrers.ts";
 
 interface Setting {
@@ -657,5 +658,56 @@ describe("publish in series", () => {
     const log = await inSeries("keep-going");
     expect(log.findLastIndex((line) => line.startsWith("left"))).toBe(log.indexOf("left ends tag"));
     expect(log.findIndex((line) => line.startsWith("right"))).toBe(log.indexOf("left ends tag") + 1);
+  });
+});
+
+describe("publish to a slow target", () => {
+  const minute = 60_000;
+
+  /** Publishes an image of two blobs, each of which takes so many minutes, a byte in each; and whether that is over. */
+  async function slowly(minutes: number, options: Pick<PublishOptions, "blobsInFlight" | "leastBytesPerSecond">) {
+    const clock = fakeClock();
+    const [source, target] = [createMemoryStore("source"), createMemoryStore("target")];
+    const image = await pushImage(source, { layers: [bytesOf("layer")] });
+    const slow: Store = {
+      ...target,
+      pushBlob: async (blob, body, call) => {
+        for (let passed = 0; passed < minutes; passed++) {
+          await sleep(clock, minute, call?.signal);
+          call?.onProgress?.(1);
+        }
+        return target.pushBlob(blob, body, call);
+      },
+    };
+    const open = async (at: Location) => (formatLocation(at) === formatLocation(target.location) ? slow : source);
+    const common = { open, clock, report: () => undefined };
+    const looked = await lookAt([{ at: target.location, tags: ["1"] }], common);
+    const closure = await closureOf(
+      { manifest: { ...toPush(image), document: image.document }, from: [source.location], origins: new Map() },
+      { open, referrers: parseReferrersPolicy("none") },
+    );
+    const publishing = { isOver: false };
+    const results = publish(closure, looked, { ...common, ...options }).finally(() => (publishing.isOver = true));
+    const pass = async (count: number) => {
+      for (let passed = 0; passed < count; passed++) await clock.advanceSlowly(minute, minute);
+    };
+    return { publishing, pass, errorOf: async () => (await results)[0]?.error };
+  }
+
+  test("publish gives up a blob that takes longer than a quarter of an hour and what the least rate gives it", async () => {
+    const { publishing, pass, errorOf } = await slowly(99, { leastBytesPerSecond: 1 / 60 });
+    await pass(16);
+    expect(publishing.isOver).toBe(false);
+    // Config and layer have two and five bytes.
+    await pass(5);
+    expect(await errorOf()).toMatchObject({ code: "timeout" });
+  });
+
+  test("publish does not count the time in which a blob waits for its turn", async () => {
+    const { publishing, pass, errorOf } = await slowly(10, { blobsInFlight: 1 });
+    await pass(19);
+    expect(publishing.isOver).toBe(false);
+    await pass(3);
+    expect(await errorOf()).toBeUndefined();
   });
 });

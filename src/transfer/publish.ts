@@ -43,7 +43,10 @@ export interface PublishOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly signal?: AbortSignal;
+  /** Most blobs on their way to one target at a time; default 64. */
   readonly blobsInFlight?: number;
+  /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
+  readonly leastBytesPerSecond?: number;
   /** Takes the publish down as it goes, and knows what earlier runs of it have done. The caller disposes of it. */
   readonly recording?: Recording;
 }

@@ -35,6 +35,18 @@ describe("bounded", () => {
     await expect(running).rejects.toMatchObject({ code: "timeout" });
     expect(clock.pending).toBe(0);
   });
+
+  test("gives a step longer where it may be slower", async () => {
+    const clock = fakeClock();
+    let ended = false;
+    const { signal } = new AbortController();
+    const running = bounded(endless, clock, 1024)(step, { signal }).finally(() => (ended = true));
+    running.catch(() => undefined);
+    await clock.advanceSlowly(15 * minute + 128 * minute - 1, minute);
+    expect(ended).toBe(false);
+    await clock.advanceSlowly(2, 1);
+    await expect(running).rejects.toMatchObject({ code: "timeout" });
+  });
 });
 
 describe("watch", () => {

@@ -7,13 +7,11 @@ import type { TargetStep } from "./step.ts";
 
 /** Longest time for one step, without the time that its content's size earns it. */
 const stepMs = 15 * 60_000;
-/** The slowest rate that a step may have. */
-const leastBytesPerSecond = 128 * 1024;
 /** Longest time without one byte or one step coming to an end. */
 const idleMs = 10 * 60_000;
 
-/** Ends each step that takes longer than 15 minutes and its size at 128 KiB/s, with a `timeout`. */
-export function bounded(perform: Perform, clock: Clock): Perform {
+/** Ends each step that takes longer than 15 minutes and its size at `leastBytesPerSecond` (default 128 KiB), with a `timeout`. */
+export function bounded(perform: Perform, clock: Clock, leastBytesPerSecond = 128 * 1024): Perform {
   return (step, call) => {
     const limitMs = stepMs + (step.content.size / leastBytesPerSecond) * 1000;
     return withDeadline(clock, limitMs, (own) => perform(step, { ...call, signal: own }), {

@@ -19,6 +19,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Takes publishes down so that they can be resumed and undone; default: nobody does. */
   readonly recorder?: Recorder;
+  /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
+  readonly leastBytesPerSecond?: number;
 }
 
 /** The places that a run touches. */
