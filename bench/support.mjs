@@ -10,11 +10,12 @@ import { createMemoryStorage, createRegistry, serve } from "../dist/lib/server/i
 const root = join(import.meta.dirname, "..");
 export const program = join(root, "dist/cli/main.js");
 
-/** An embedded registry on a free port of loopback that notes every request and can add `delayMs` to each. */
-export async function startRegistry({ delayMs = 0, referrers = false } = {}) {
+/** An embedded registry on a free port of loopback that notes every request and can add `delayMs` to each, or be put behind `wrap`. */
+export async function startRegistry({ delayMs = 0, referrers = false, wrap = (send) => send } = {}) {
   const storage = createMemoryStorage();
   // Without the referrers API, as distribution is: the fallback tag is asked for too, so the figures are the worse ones.
-  const registry = createRegistry(storage, { referrers, childManifests: "optional" });
+  const registry = wrap(createRegistry(storage, { referrers, childManifests: "optional" }));
+  const waiting = new Map();
   let requests = [];
   const counted = async (request) => {
     const entry = {
@@ -29,6 +30,7 @@ export async function startRegistry({ delayMs = 0, referrers = false } = {}) {
       return await registry(request);
     } finally {
       entry.to = performance.now();
+      waiting.get(`${entry.method} ${entry.url}`)?.();
     }
   };
   const server = await serve(counted, { host: "127.0.0.1", port: 0, clock: systemClock() });
@@ -38,6 +40,8 @@ export async function startRegistry({ delayMs = 0, referrers = false } = {}) {
     url: `http://${host}`,
     storage,
     seen: () => requests,
+    /** Resolves when such a request has been answered next. */
+    once: (method, url) => new Promise((resolve) => waiting.set(`${method} ${url}`, resolve)),
     forget: () => (requests = []),
     close: () => server.close(),
   };
