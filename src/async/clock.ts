@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 /** Time as a value that can be handed in: the real one in the program, a hand-moved one in tests and simulation. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
@@ -19,15 +21,14 @@ export type Random = () => number;
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error);
-    const onAbort = () => {
-      cancel();
-      reject(signal?.reason as Error);
-    };
     const cancel = clock.after(delayMs, () => {
-      signal?.removeEventListener("abort", onAbort);
+      stay();
       resolve();
     });
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const stay = onAbort(signal, () => {
+      cancel();
+      reject(signal?.reason as Error);
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 import { WaybillError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
+import { follow } from "./on-abort.ts";
 import type { Scope } from "./scope.ts";
-import { openScope } from "./scope.ts";
 
 export interface DeadlineOptions {
   readonly signal?: AbortSignal;
@@ -29,18 +29,20 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   options: DeadlineOptions = {},
 ): Promise<T> {
-  await using scope = openScope(options);
+  const controller = new AbortController();
+  const unlink = follow(options.signal, controller);
   let expired: WaybillError | undefined;
   const cancel = clock.after(delayMs, () => {
     expired = timeoutError(delayMs, options.what);
-    scope.abort(expired);
+    controller.abort(expired);
   });
   try {
-    return await work(scope.signal);
+    return await work(controller.signal);
   } catch (error) {
     throw expired ?? error;
   } finally {
     cancel();
+    unlink();
   }
 }
 

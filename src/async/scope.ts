@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { follow } from "./on-abort.ts";
 
 export interface ScopeOptions {
   /** The scope's signal aborts when this one does; the link is gone once the scope has ended. */
@@ -26,7 +27,7 @@ export function openScope(options: ScopeOptions = {}): Scope {
   const controller = new AbortController();
   crowded(controller.signal);
   const children = new Set<Promise<unknown>>();
-  const unlink = link(options.signal, controller);
+  const unlink = follow(options.signal, controller);
   let failure: Failure | undefined;
 
   function fail(reason: unknown): void {
@@ -82,12 +83,4 @@ export async function inScope<T>(body: (scope: Scope) => Promise<T>, options: Sc
 export function crowded(signal: AbortSignal): AbortSignal {
   setMaxListeners(0, signal);
   return signal;
-}
-
-function link(parent: AbortSignal | undefined, controller: AbortController): () => void {
-  if (!parent) return () => undefined;
-  const follow = () => controller.abort(parent.reason);
-  if (parent.aborted) follow();
-  parent.addEventListener("abort", follow, { once: true });
-  return () => parent.removeEventListener("abort", follow);
 }

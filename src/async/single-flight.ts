@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 export interface FlightOptions {
   readonly signal?: AbortSignal;
 }
@@ -46,30 +48,27 @@ export function singleFlight<K, V>(): SingleFlight<K, V> {
   };
 }
 
-async function board<V>(flight: Flight<V>, signal: AbortSignal | undefined, abandon: () => void): Promise<V> {
+/** One caller's share of a flight. `abandon` is called when it was the last that left. */
+function board<V>(flight: Flight<V>, signal: AbortSignal | undefined, abandon: () => void): Promise<V> {
   if (!signal) return flight.result;
-  const left = Symbol("left");
-  let leave: () => void = () => undefined;
-  const leaving = new Promise<typeof left>((resolve) => {
-    leave = () => resolve(left);
+  return new Promise((resolve, reject) => {
+    let hasLeft = false;
+    const leave = () => reject(signal.reason as Error);
+    const stay = onAbort(signal, () => {
+      hasLeft = true;
+      flight.passengers -= 1;
+      if (flight.passengers > 0) return leave();
+      abandon();
+      flight.controller.abort(signal.reason);
+    });
+    const arrive = (tell: () => void) => {
+      stay();
+      if (hasLeft) leave();
+      else tell();
+    };
+    flight.result.then(
+      (value) => arrive(() => resolve(value)),
+      (error: unknown) => arrive(() => reject(error)),
+    );
   });
-  signal.addEventListener("abort", leave, { once: true });
-  try {
-    const first = await Promise.race([flight.result, leaving]);
-    if (first !== left) return first;
-  } finally {
-    signal.removeEventListener("abort", leave);
-  }
-  flight.passengers -= 1;
-  if (flight.passengers === 0) await end(flight, signal, abandon);
-  throw signal.reason;
-}
-
-async function end<V>(flight: Flight<V>, signal: AbortSignal, abandon: () => void): Promise<void> {
-  abandon();
-  flight.controller.abort(signal.reason);
-  await flight.result.then(
-    () => undefined,
-    () => undefined,
-  );
 }

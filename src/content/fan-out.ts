@@ -1,4 +1,5 @@
 import type { Clock } from "../async/clock.ts";
+import { onAbort } from "../async/on-abort.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { ReadBudget } from "./read-budget.ts";
 import { SharedRead, type Patience, type Reader, type SeatState, type Table } from "./shared-read.ts";
@@ -91,10 +92,9 @@ function sharedIterator(
   signal: AbortSignal | undefined,
 ): AsyncIterator<Uint8Array> {
   let alone: AsyncIterator<Uint8Array> | undefined;
-  const onAbort = () => void read.leave(reader);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stay = onAbort(signal, () => void read.leave(reader));
   const end = async () => {
-    signal?.removeEventListener("abort", onAbort);
+    stay();
     await read.leave(reader);
   };
   const nextShared = async (): Promise<IteratorResult<Uint8Array> | undefined> => {

@@ -1,5 +1,6 @@
 import { isUint8Array } from "node:util/types";
 import type { Clock } from "../async/clock.ts";
+import { onAbort } from "../async/on-abort.ts";
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
 import type { Deadlines, FlowJudge, LookRegularly } from "./deadlines.ts";
@@ -61,6 +62,7 @@ export class Exchange {
   #judgeReceiving: FlowJudge | undefined;
   readonly #headersMs: number;
   readonly #stopLooking: () => void;
+  readonly #stopWaiting: () => void;
   #resolve: (outcome: AttemptOutcome) => void = () => undefined;
   #state: "open" | "answered" | "over" = "open";
   #incoming: Incoming | undefined;
@@ -76,11 +78,9 @@ export class Exchange {
     });
     this.#headersMs = headersDeadlineMs(request, sizeBytes, deadlines);
     this.#stopLooking = lookRegularly((now) => this.#look(now));
-    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#stopWaiting = onAbort(request.signal, () => this.fail(new Cancelled()));
     if (sizeBytes === 0) this.#sentAt = clock.now();
   }
-
-  readonly #onAbort = (): void => this.fail(new Cancelled());
 
   /** Aborts when the attempt is over before its body was read to the end. */
   #bodySignal(): AbortSignal {
@@ -178,7 +178,7 @@ export class Exchange {
   #leave(): void {
     this.#state = "over";
     this.#stopLooking();
-    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopWaiting();
   }
 
   #stopSending(): void {

@@ -1,4 +1,5 @@
 import type { Clock } from "../async/clock.ts";
+import { onAbort } from "../async/on-abort.ts";
 import type { Marks } from "../telemetry/marks.ts";
 import { DeadlineExpired } from "./deadlines.ts";
 
@@ -31,7 +32,7 @@ export function phase<T>(which: "dns" | "connect" | "tls", limits: PhaseLimits, 
     let undo: () => void = () => undefined;
     const leave = () => {
       cancelTimer();
-      signal?.removeEventListener("abort", onAbort);
+      stay();
       marks?.add(`${which}-done`);
     };
     const fail = (error: Error) => {
@@ -39,9 +40,8 @@ export function phase<T>(which: "dns" | "connect" | "tls", limits: PhaseLimits, 
       undo();
       reject(error);
     };
-    const onAbort = () => fail(new Cancelled());
     const cancelTimer = clock.after(delayMs, () => fail(new DeadlineExpired(which, delayMs)));
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const stay = onAbort(signal, () => fail(new Cancelled()));
     undo = begin((value) => {
       leave();
       resolve(value);

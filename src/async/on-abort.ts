@@ -1,0 +1,47 @@
+/** Whom a signal's one listener tells. They are the signal's, and go with it. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `callback` once when `signal` aborts, until the returned function is called, which is safe to do twice. Nothing happens
+ * where it has aborted already, or where there is none.
+ *
+ * Any number may wait for one signal: it has one listener, and none when nobody waits. Its own list of listeners is
+ * searched from the front each time that one is added or taken off.
+ */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (!signal || signal.aborted) return ignore;
+  const callbacks = waiting.get(signal) ?? listen(signal);
+  callbacks.add(callback);
+  return () => {
+    if (callbacks.delete(callback) && callbacks.size === 0) stopListening(signal);
+  };
+}
+
+/** Aborts `controller` with the reason of `signal` when that aborts, or has aborted, until the returned function is called. */
+export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
+  const abort = () => controller.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  return onAbort(signal, abort);
+}
+
+function listen(signal: AbortSignal): Set<() => void> {
+  const callbacks = new Set<() => void>();
+  waiting.set(signal, callbacks);
+  signal.addEventListener("abort", tell, { once: true });
+  return callbacks;
+}
+
+function stopListening(signal: AbortSignal): void {
+  waiting.delete(signal);
+  signal.removeEventListener("abort", tell);
+}
+
+function tell(this: AbortSignal): void {
+  const callbacks = waiting.get(this) ?? [];
+  waiting.delete(this);
+  for (const callback of callbacks) callback();
+}
+
+function ignore(): void {
+  // There is nothing to take back.
+}
