@@ -7,6 +7,7 @@ import { openRegistry } from "../src/registry/registry.ts";
 import { createMemoryStorage } from "../src/server/memory-storage.ts";
 import { createRegistry, type RegistryOptions } from "../src/server/registry.ts";
 import { silent } from "../src/telemetry/events.ts";
+import { streamed } from "./support/streamed.ts";
 
 const runner = { describe, test };
 
@@ -21,9 +22,10 @@ async function repositoryOf(options: RegistryOptions): Promise<Store> {
 function tellingProgress(send: Send): Send {
   return (request) => {
     const { body, onProgress } = request;
-    if (body === undefined || body instanceof Uint8Array) return send(request);
-    const open = (signal?: AbortSignal) => counted(body.open(signal), (bytes) => onProgress?.(bytes));
-    return send({ ...request, body: { ...body, open } });
+    if (body === undefined) return send(request);
+    const given = streamed(body);
+    const open = (signal?: AbortSignal) => counted(given.open(signal), (bytes) => onProgress?.(bytes));
+    return send({ ...request, body: { ...given, open } });
   };
 }
 

@@ -25,48 +25,123 @@ export interface BlobBodyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How far a body has been handed out. */
-interface Progress {
-  at: number;
-  /** Of everything before `at`; absent for a body that began in the middle. */
-  hash: Hash | undefined;
-}
-
 /**
  * The bytes of `blob` from `offset` on. A break is mended by a request for the rest, with growing waits, as long as every
  * fifth try brings a byte. The last chunk is handed out after the whole was verified.
  *
  * @throws WaybillError `digest_mismatch`, `size_mismatch`; the last error where the connection cannot be mended.
  */
-export async function* blobBody(blob: Descriptor, options: BlobBodyOptions): Bytes {
-  const { offset } = options;
-  const progress: Progress = { at: offset, hash: offset === 0 ? hashFor(blob.digest) : undefined };
-  let response: HttpResponse | undefined = options.first;
-  let last: Uint8Array | undefined;
-  for (let failures = 0; ;) {
-    try {
-      response ??= await options.openAt(progress.at);
-      for await (const chunk of rest(blob, { response, progress, access: options.access })) {
-        failures = 0;
-        if (progress.at < blob.size) yield chunk;
-        else last = chunk;
-      }
-      break;
-    } catch (error) {
-      const isComplete = progress.at === blob.size && blob.size > 0;
-      if (isRetryable(error) && isComplete) break;
-      if (!isRetryable(error) || ++failures >= maxFailures) throw error;
-      await response?.[Symbol.asyncDispose]();
-      response = undefined;
-      await pause(failures, options);
-    }
-  }
-  requireDigest(blob, progress, options.access);
-  if (last) yield last;
+export function blobBody(blob: Descriptor, options: BlobBodyOptions): Bytes {
+  return { [Symbol.asyncIterator]: () => new BlobBody(blob, options) };
 }
 
-async function pause(failures: number, { access, signal }: BlobBodyOptions): Promise<void> {
-  await sleep(access.clock, backoffMs(failures, access.random), signal);
+/** How far a body has been read. */
+interface Progress {
+  at: number;
+  /** Of everything before `at`; absent for a body that began in the middle. */
+  hash: Hash | undefined;
+}
+
+/** Written out rather than as generators, whose every step costs several promises. */
+class BlobBody implements AsyncIterator<Uint8Array, undefined> {
+  readonly #blob: Descriptor;
+  readonly #options: BlobBodyOptions;
+  readonly #progress: Progress;
+  #response: HttpResponse | undefined;
+  #chunks: AsyncIterator<Uint8Array> | undefined;
+  /** The chunk that completes the blob, until the whole was verified. */
+  #last: Uint8Array | undefined;
+  #failures = 0;
+  #isOver = false;
+
+  constructor(blob: Descriptor, options: BlobBodyOptions) {
+    this.#blob = blob;
+    this.#options = options;
+    this.#progress = { at: options.offset, hash: options.offset === 0 ? hashFor(blob.digest) : undefined };
+    this.#response = options.first;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    while (!this.#isOver) {
+      const chunk = await this.#take();
+      if (chunk === undefined) return this.#complete();
+      if (this.#progress.at < this.#blob.size) return { done: false, value: chunk };
+      this.#last = chunk;
+    }
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#isOver = true;
+    await this.#close();
+    return { done: true, value: undefined };
+  }
+
+  /** The next chunk of the blob; `undefined` at its end. Gets over what breaks. */
+  async #take(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      try {
+        this.#chunks ??= await this.#begin();
+        const chunk = await this.#takeFrom(this.#chunks);
+        this.#failures = 0;
+        return chunk;
+      } catch (error) {
+        if (!(await this.#mend(error))) return undefined;
+      }
+    }
+  }
+
+  async #begin(): Promise<AsyncIterator<Uint8Array>> {
+    const { openAt, access } = this.#options;
+    this.#response ??= await openAt(this.#progress.at);
+    const response = this.#response;
+    return rest(this.#blob, { response, progress: this.#progress, access })[Symbol.asyncIterator]();
+  }
+
+  async #takeFrom(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
+    const { size } = this.#blob;
+    const progress = this.#progress;
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done) {
+        if (progress.at < size) throw endedEarly(this.#blob, progress.at, this.#options.access);
+        await this.#close();
+        return undefined;
+      }
+      if (progress.at + value.byteLength > size) throw wrongSize(this.#blob, "more", this.#options.access);
+      progress.at += value.byteLength;
+      progress.hash?.update(value);
+      if (value.byteLength > 0) return value;
+    }
+  }
+
+  /** Closes what broke and waits before another try; false where nothing is missing. @throws `error` where there is no use in trying. */
+  async #mend(error: unknown): Promise<boolean> {
+    const { access, signal } = this.#options;
+    await this.#close();
+    const isComplete = this.#progress.at === this.#blob.size && this.#blob.size > 0;
+    if (isRetryable(error) && isComplete) return false;
+    if (!isRetryable(error) || ++this.#failures >= maxFailures) {
+      this.#isOver = true;
+      throw error;
+    }
+    await sleep(access.clock, backoffMs(this.#failures, access.random), signal);
+    return true;
+  }
+
+  #complete(): IteratorResult<Uint8Array, undefined> {
+    this.#isOver = true;
+    requireDigest(this.#blob, this.#progress, this.#options.access);
+    return this.#last ? { done: false, value: this.#last } : { done: true, value: undefined };
+  }
+
+  async #close(): Promise<void> {
+    const [response, chunks] = [this.#response, this.#chunks];
+    this.#response = undefined;
+    this.#chunks = undefined;
+    await chunks?.return?.(undefined);
+    await response?.[Symbol.asyncDispose]();
+  }
 }
 
 interface Rest {
@@ -75,18 +150,9 @@ interface Rest {
   readonly access: Access;
 }
 
-/** What `response` brings beyond what was handed out; moves `progress` on. Ends with the blob, or throws. */
-async function* rest(blob: Descriptor, { response, progress, access }: Rest): Bytes {
-  await using _ = response;
-  const skip = skipped(blob, { response, progress, access });
-  for await (const chunk of skip(contentOf(blob, response))) {
-    if (chunk.byteLength === 0) continue;
-    if (progress.at + chunk.byteLength > blob.size) throw wrongSize(blob, "more", access);
-    progress.at += chunk.byteLength;
-    progress.hash?.update(chunk);
-    yield chunk;
-  }
-  if (progress.at < blob.size) throw endedEarly(blob, progress.at, access);
+/** What `response` brings beyond what was read. */
+function rest(blob: Descriptor, reading: Rest): Bytes {
+  return skipped(blob, reading)(contentOf(blob, reading.response));
 }
 
 /** A body that is labelled as encoded although it was asked for plain: its length tells whether the label is true. */

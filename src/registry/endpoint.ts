@@ -58,7 +58,8 @@ export function endpoints(options: EndpointOptions = {}): Endpoints {
         const origin = originOf(request.url);
         const host = hostOf(origin);
         const isOpen = origin.startsWith("http:") && isLoopback(host.replace(/:\d+$/, "")) && !isPlain(host);
-        return isOpen ? settle(settling, request) : next(request);
+        if (!isOpen || settling.ports.get(origin)?.scheme === "http") return next(request);
+        return settle(settling, request);
       };
     },
   };

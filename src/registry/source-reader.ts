@@ -1,4 +1,4 @@
-import { openScope, type Scope } from "../async/scope.ts";
+import { follow } from "../async/on-abort.ts";
 import type { Bytes, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 
@@ -11,13 +11,22 @@ export interface SourceReader extends AsyncDisposable {
   prime(offset: number): Promise<void>;
   /** `length` bytes from `offset`. Throws where the source ends early; the piece that ends the body also waits for the source's own verdict. */
   read(offset: number, length: number): Bytes;
+  /** The same in one piece, for a piece that may be held in memory. The whole body is remembered, and not read again. */
+  bytes(offset: number, length: number): Promise<Uint8Array>;
   /** What the source threw last, to tell its failure from the target's. */
   readonly failure: { readonly error: unknown } | undefined;
 }
 
+/** Opens nothing until it is primed or read. */
+export function sourceReader(body: Replayable, sizeBytes: number, signal?: AbortSignal): SourceReader {
+  return new Reader(body, sizeBytes, signal);
+}
+
 interface Opened {
   readonly iterator: AsyncIterator<Uint8Array>;
-  readonly scope: Scope;
+  /** Stops the source. */
+  readonly controller: AbortController;
+  readonly unlink: () => void;
   /** Where the next byte comes from. */
   at: number;
   /** The chunk that is next. */
@@ -28,102 +37,130 @@ interface Opened {
   ended: boolean;
 }
 
-/** Opens nothing until it is primed or read. */
-export function sourceReader(body: Replayable, sizeBytes: number, signal?: AbortSignal): SourceReader {
-  let opened: Opened | undefined;
-  let failure: { readonly error: unknown } | undefined;
+class Reader implements SourceReader {
+  readonly #body: Replayable;
+  readonly #sizeBytes: number;
+  readonly #signal: AbortSignal | undefined;
+  #opened: Opened | undefined;
+  #whole: Uint8Array | undefined;
+  failure: { readonly error: unknown } | undefined;
 
-  async function pull(from: Opened): Promise<Uint8Array | undefined> {
+  constructor(body: Replayable, sizeBytes: number, signal: AbortSignal | undefined) {
+    this.#body = body;
+    this.#sizeBytes = sizeBytes;
+    this.#signal = signal;
+  }
+
+  async prime(offset: number): Promise<void> {
+    if (this.#whole) return;
+    const from = await this.#openAt(offset);
+    from.next ??= this.#pull(from);
+    await from.next;
+  }
+
+  async *read(offset: number, length: number): Bytes {
+    const from = await this.#openAt(offset);
+    const end = offset + length;
+    from.busy = true;
+    try {
+      for (let chunk = await this.#take(from, end); chunk; chunk = await this.#take(from, end)) yield chunk;
+    } finally {
+      await this.#leave(from, end);
+    }
+  }
+
+  async bytes(offset: number, length: number): Promise<Uint8Array> {
+    if (this.#whole) return this.#whole.subarray(offset, offset + length);
+    const from = await this.#openAt(offset);
+    const end = offset + length;
+    from.busy = true;
+    const chunks: Uint8Array[] = [];
+    try {
+      for (let chunk = await this.#take(from, end); chunk; chunk = await this.#take(from, end)) chunks.push(chunk);
+    } finally {
+      await this.#leave(from, end);
+    }
+    const [only] = chunks;
+    const bytes = only && chunks.length === 1 ? only : Buffer.concat(chunks, length);
+    if (length === this.#sizeBytes) this.#whole = bytes;
+    return bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close(this.#opened);
+  }
+
+  async #openAt(offset: number): Promise<Opened> {
+    const before = this.#opened;
+    // A piece that was abandoned in the middle may still wait for the source: it never shares it with the next.
+    if (before && !before.busy && before.at === offset) return before;
+    if (before) await this.#close(before);
+    this.failure = undefined;
+    const controller = new AbortController();
+    const unlink = follow(this.#signal, controller);
+    const iterator = this.#body(offset, controller.signal)[Symbol.asyncIterator]();
+    this.#opened = { iterator, controller, unlink, at: offset, next: undefined, busy: false, ended: false };
+    return this.#opened;
+  }
+
+  /** The next chunk of a piece that ends at `end`; `undefined` once all of it was taken. What goes beyond it stays. */
+  async #take(from: Opened, end: number): Promise<Uint8Array | undefined> {
+    while (from.at < end) {
+      const chunk = await (from.next ?? this.#pull(from));
+      from.next = undefined;
+      if (chunk === undefined) throw this.#blamed(from, endedEarly(this.#sizeBytes, from.at));
+      const most = end - from.at;
+      const isLonger = chunk.byteLength > most;
+      if (isLonger) from.next = Promise.resolve(chunk.subarray(most));
+      from.at += isLonger ? most : chunk.byteLength;
+      if (chunk.byteLength > 0) return isLonger ? chunk.subarray(0, most) : chunk;
+    }
+    if (end === this.#sizeBytes) await this.#requireEnd(from);
+    return undefined;
+  }
+
+  async #requireEnd(from: Opened): Promise<void> {
+    for (;;) {
+      const chunk = await (from.next ?? this.#pull(from));
+      from.next = undefined;
+      if (chunk === undefined) return;
+      if (chunk.byteLength > 0) throw this.#blamed(from, tooLong(this.#sizeBytes));
+    }
+  }
+
+  async #pull(from: Opened): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await from.iterator.next();
       if (done !== true) return value;
       from.ended = true;
       return undefined;
     } catch (error) {
-      blame(from, error);
-      throw error;
+      throw this.#blamed(from, error);
     }
   }
 
   /** What a source says after it was given up is no failure of its own. */
-  function blame(from: Opened, error: unknown): void {
-    if (opened === from) failure = { error };
-  }
-
-  /** Takes the next chunk, at most `most` bytes of it; the rest stays. */
-  async function take(from: Opened, most: number): Promise<Uint8Array | undefined> {
-    const chunk = await (from.next ?? pull(from));
-    from.next = undefined;
-    if (chunk === undefined || chunk.byteLength <= most) return chunk;
-    from.next = Promise.resolve(chunk.subarray(most));
-    return chunk.subarray(0, most);
-  }
-
-  async function close(ending: Opened | undefined): Promise<void> {
-    if (!ending || ending !== opened) return;
-    opened = undefined;
-    if (!ending.ended) await giveUp(ending);
-    await ending.scope[Symbol.asyncDispose]();
-  }
-
-  async function openAt(offset: number): Promise<Opened> {
-    // A piece that was abandoned in the middle may still wait for the source: it never shares it with the next.
-    if (opened && !opened.busy && opened.at === offset) return opened;
-    await close(opened);
-    failure = undefined;
-    const scope = openScope({ ...(signal && { signal }) });
-    const iterator = body(offset, scope.signal)[Symbol.asyncIterator]();
-    opened = { iterator, scope, at: offset, next: undefined, busy: false, ended: false };
-    return opened;
-  }
-
-  async function* read(offset: number, length: number): Bytes {
-    const from = await openAt(offset);
-    const end = offset + length;
-    from.busy = true;
-    let stays = false;
-    try {
-      while (from.at < end) {
-        const chunk = await take(from, end - from.at);
-        if (chunk === undefined) throw fault(from, endedEarly(sizeBytes, from.at));
-        from.at += chunk.byteLength;
-        if (chunk.byteLength > 0) yield chunk;
-      }
-      if (end === sizeBytes) await requireEnd(from);
-      stays = end < sizeBytes;
-    } finally {
-      from.busy = false;
-      if (!stays) await close(from);
-    }
-  }
-
-  function fault(from: Opened, error: WaybillError): WaybillError {
-    blame(from, error);
+  #blamed<T>(from: Opened, error: T): T {
+    if (this.#opened === from) this.failure = { error };
     return error;
   }
 
-  async function requireEnd(from: Opened): Promise<void> {
-    for (let chunk = await take(from, 1); chunk !== undefined; chunk = await take(from, 1)) {
-      if (chunk.byteLength > 0) throw fault(from, tooLong(sizeBytes));
-    }
+  /** A piece is over: the source stays open for the one behind it. */
+  async #leave(from: Opened, end: number): Promise<void> {
+    from.busy = false;
+    if (from.at < end || end === this.#sizeBytes) await this.#close(from);
   }
 
-  return {
-    async prime(offset) {
-      const from = await openAt(offset);
-      from.next ??= pull(from);
-      await from.next;
-    },
-    read,
-    get failure() {
-      return failure;
-    },
-    [Symbol.asyncDispose]: () => close(opened),
-  };
+  async #close(ending: Opened | undefined): Promise<void> {
+    if (!ending || ending !== this.#opened) return;
+    this.#opened = undefined;
+    ending.unlink();
+    if (!ending.ended) await giveUp(ending);
+  }
 }
 
-async function giveUp({ scope, next, iterator }: Opened): Promise<void> {
-  scope.abort(new WaybillError("cancelled", "Cannot read on: the source is no longer needed"));
+async function giveUp({ controller, next, iterator }: Opened): Promise<void> {
+  controller.abort(new WaybillError("cancelled", "Cannot read on: the source is no longer needed"));
   await next?.catch(() => undefined);
   await iterator.return?.(undefined).then(ignore, ignore);
 }

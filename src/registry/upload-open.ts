@@ -3,7 +3,7 @@ import type { PushBlobOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
-import { isRepository } from "../spec/reference.ts";
+import { isRepository, type Location } from "../spec/reference.ts";
 import { WaybillError } from "../errors.ts";
 import { ask, contextOf, locationOf, nameOfRepository, type Access } from "./access.ts";
 import { hasBlob } from "./blobs.ts";
@@ -20,6 +20,7 @@ export type Opening =
   | { readonly is: "opened"; readonly place: UploadPlace; readonly leastBytes: number }
   | { readonly is: "present"; readonly outcome: "existed" | "mounted"; readonly place?: UploadPlace };
 
+type RegistryLocation = Location & { readonly kind: "registry" };
 type Options = Pick<PushBlobOptions, "mountFrom" | "distrustPresence" | "signal">;
 
 /**
@@ -32,23 +33,37 @@ type Options = Pick<PushBlobOptions, "mountFrom" | "distrustPresence" | "signal"
  */
 export async function openUpload(access: Access, blob: Descriptor, options: Options): Promise<Opening> {
   if (options.distrustPresence) return postPlain(access, blob, options.signal);
-  const other = await mountableFrom(access, options);
+  const candidates = (options.mountFrom ?? []).filter((from) => isMountable(access, from));
+  const other = candidates.length > 0 ? await firstAllowed(access, candidates) : undefined;
   const isSelf = other === undefined;
   const from = other ?? (access.quirks.selfMount === "refuses" ? undefined : access.repository);
-  const alongside = from === undefined || isAskedAlongside(access, blob);
-  await using scope = openScope({ ...(options.signal && { signal: options.signal }) });
-  // The opening does not depend on this answer, so that its failure means "not known".
-  const head = alongside
-    ? scope.spawn((signal) => hasBlob(access, blob, { signal }).catch(() => undefined))
-    : undefined;
-  const opening =
-    from === undefined ? await postPlain(access, blob, options.signal) : await post(access, blob, { from, ...options });
+  const open = () =>
+    from === undefined ? postPlain(access, blob, options.signal) : post(access, blob, { from, ...options });
+  const isAlongside = from === undefined || isAskedAlongside(access, blob);
+  const [opening, isThere] = isAlongside ? await openAndAsk(access, blob, options, open) : [await open(), undefined];
   if (opening.is === "present") return opening;
-  const asks = head === undefined && !isSelf && blob.size >= largeBytes;
-  const isThere = asks ? await hasBlob(access, blob, options).catch(() => undefined) : await head;
-  if (isThere !== true) return opening;
+  const asks = !isAlongside && !isSelf && blob.size >= largeBytes;
+  if (!(asks ? await isPresent(access, blob, options.signal) : isThere)) return opening;
   if (isSelf && from !== undefined && access.quirks.selfMount === "unknown") access.quirks.selfMount = "declines";
   return { is: "present", outcome: "existed", place: opening.place };
+}
+
+/** Opens by `open`, and asks for the blob by HEAD at the same time. */
+async function openAndAsk(
+  access: Access,
+  blob: Descriptor,
+  { signal }: Options,
+  open: () => Promise<Opening>,
+): Promise<readonly [Opening, boolean | undefined]> {
+  await using scope = openScope({ ...(signal && { signal }) });
+  const head = scope.spawn((own) => isPresent(access, blob, own));
+  const opening = await open();
+  return [opening, opening.is === "present" ? undefined : await head];
+}
+
+/** The opening does not depend on this answer: its failure means "not known". */
+async function isPresent(access: Access, blob: Descriptor, signal?: AbortSignal): Promise<boolean | undefined> {
+  return hasBlob(access, blob, { ...(signal && { signal }) }).catch(() => undefined);
 }
 
 /** Whether the mount alone might leave us ignorant of a blob that should not be sent again. */
@@ -57,12 +72,15 @@ function isAskedAlongside({ quirks }: Access, blob: Descriptor): boolean {
   return quirks.selfMount !== "honours" && blob.size >= largeBytes;
 }
 
-/** The first repository of this registry that may be mounted from with the same credentials. */
-async function mountableFrom(access: Access, { mountFrom = [] }: Options): Promise<string | undefined> {
+function isMountable(access: Access, from: Location): from is RegistryLocation {
+  if (from.kind !== "registry" || from.host !== access.host || from.repository === access.repository) return false;
+  return isRepository(from.repository);
+}
+
+/** The first repository that may be mounted from with the same credentials. */
+async function firstAllowed(access: Access, candidates: readonly RegistryLocation[]): Promise<string | undefined> {
   const here = locationOf(access);
-  for (const from of mountFrom) {
-    if (from.kind !== "registry" || from.host !== access.host || from.repository === access.repository) continue;
-    if (!isRepository(from.repository)) continue;
+  for (const from of candidates) {
     if (!access.mayMount || (await access.mayMount(from, here))) return from.repository;
   }
   return undefined;

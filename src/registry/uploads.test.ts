@@ -205,18 +205,24 @@ describe("pushBlob source", () => {
     expect(kinds(to.requests)).toEqual(["POST mount app", "DELETE upload"]);
   });
 
-  test("pushBlob ends with the source's error when it fails in the middle, without trying again", async () => {
-    const to = client();
-    const blob = blobOf(small);
-    const wrong = checkedBody(blob, Buffer.from("a wrong blob"));
-    async function* body(offset: number): Bytes {
-      yield small.subarray(offset, 3);
-      yield* wrong(3);
-    }
-    await expect(push(to, small, { body })).rejects.toMatchObject({ code: "size_mismatch" });
-    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload", "DELETE upload"]);
-    expect(await to.repository.exists(blob)).toBe(false);
-  });
+  test.each([
+    ["small", small, ["POST mount app", "DELETE upload"]],
+    ["large", large, ["HEAD blob", "POST mount app", "PUT upload", "DELETE upload"]],
+  ])(
+    "pushBlob ends with the source's error when it fails in the middle of a %s blob, without trying again",
+    async (_size, bytes, requests) => {
+      const to = client();
+      const blob = blobOf(bytes);
+      const wrong = checkedBody(blob, Buffer.from("a wrong blob"));
+      async function* body(offset: number): Bytes {
+        yield bytes.subarray(offset, 3);
+        yield* wrong(3);
+      }
+      await expect(push(to, bytes, { body })).rejects.toMatchObject({ code: "size_mismatch" });
+      expect(kinds(to.requests)).toEqual(requests);
+      expect(await to.repository.exists(blob)).toBe(false);
+    },
+  );
 
   test("pushBlob refuses a source that has more bytes than the blob", async () => {
     const to = client();

@@ -70,6 +70,8 @@ interface Run extends Job {
   told: string | undefined;
 }
 
+/** No more than what is held of a body anyway for a reader that is slower than the wire. */
+const wholePieceBytes = 256 * 1024;
 /** A smaller blob is sent again sooner than its session is asked where it stands. */
 const worthResumingBytes = 256 * 1024;
 
@@ -165,8 +167,7 @@ async function open(run: Run): Promise<UploadAnswer> {
 
 async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>): Promise<UploadAnswer> {
   const { offset, length, closing } = command;
-  if (length > 0) await run.reader.prime(offset);
-  const body = length === 0 ? new Uint8Array() : pieceOf(run.reader, offset, length);
+  const body = await pieceOf(run.reader, offset, length);
   try {
     return await withPlace(run, sendPiece(sessionOf(run), { offset, length, closing, body }));
   } catch (error) {
@@ -175,7 +176,11 @@ async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>):
   }
 }
 
-function pieceOf(reader: SourceReader, offset: number, length: number): RequestBody {
+/** A small piece is read whole: then it is verified before any of it leaves, and goes out in one write. */
+async function pieceOf(reader: SourceReader, offset: number, length: number): Promise<RequestBody | Uint8Array> {
+  if (length === 0) return new Uint8Array();
+  if (length <= wholePieceBytes) return reader.bytes(offset, length);
+  await reader.prime(offset);
   return { sizeBytes: length, open: () => reader.read(offset, length) };
 }
 

@@ -5,6 +5,7 @@ import { createMemoryStorage } from "../../src/server/memory-storage.ts";
 import { faulty, type FaultRule } from "../../src/server/faults.ts";
 import type { WaybillEvent } from "../../src/telemetry/events.ts";
 import { fakeClock, type FakeClock } from "./fake-clock.ts";
+import { streamed } from "./streamed.ts";
 
 /** The real client before the embedded registry (or a wire of the test's own), with a clock that the test moves. */
 export interface Client {
@@ -80,13 +81,14 @@ function watched(response: HttpResponse, name: string, unread: Set<string>): Htt
 /** Tells progress as a socket would. */
 function counted(request: HttpRequest): HttpRequest {
   const { body, onProgress } = request;
-  if (!onProgress || body === undefined || body instanceof Uint8Array) return request;
+  if (!onProgress || body === undefined) return request;
+  const given = streamed(body);
   return {
     ...request,
     body: {
-      sizeBytes: body.sizeBytes,
+      sizeBytes: given.sizeBytes,
       async *open(signal) {
-        for await (const chunk of body.open(signal)) {
+        for await (const chunk of given.open(signal)) {
           yield chunk;
           onProgress(chunk.byteLength);
         }

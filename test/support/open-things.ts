@@ -1,6 +1,7 @@
 import type { Bytes } from "../../src/content/store.ts";
 import { cancelledError } from "../../src/http/outcome.ts";
 import type { HttpRequest, HttpResponse, Send } from "../../src/http/send.ts";
+import { streamed } from "./streamed.ts";
 
 /** What a client has in its hands, by name. */
 export interface OpenThings {
@@ -63,9 +64,10 @@ async function untilAborted<T>(work: Promise<T>, request: HttpRequest, drop?: (l
 
 function watchedRequest(request: HttpRequest, name: string, { bodies }: OpenThings): HttpRequest {
   const { body, onProgress } = request;
-  if (body === undefined || body instanceof Uint8Array) return request;
+  if (body === undefined) return request;
+  const given = streamed(body);
   const open = (signal?: AbortSignal): Bytes => {
-    const chunks = body.open(signal)[Symbol.asyncIterator]();
+    const chunks = given.open(signal)[Symbol.asyncIterator]();
     const iterator: AsyncIterator<Uint8Array> = {
       async next() {
         bodies.add(name);
@@ -85,7 +87,7 @@ function watchedRequest(request: HttpRequest, name: string, { bodies }: OpenThin
     };
     return { [Symbol.asyncIterator]: () => iterator };
   };
-  return { ...request, body: { sizeBytes: body.sizeBytes, open } };
+  return { ...request, body: { sizeBytes: given.sizeBytes, open } };
 }
 
 interface Watch {
