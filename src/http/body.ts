@@ -25,13 +25,19 @@ export async function collect(body: Bytes, maxBytes: number): Promise<Uint8Array
   return chunks.length === 1 && only ? only : Buffer.concat(chunks, seen);
 }
 
-/** Reads and drops a small body so that the connection can be used again; gives up on a long one. */
+/** Reads and drops a small body so that the connection can be used again; gives up on a long one. Never throws. */
 export async function drain(response: HttpResponse, maxBytes = 64 * 1024): Promise<void> {
   try {
-    await readBody(response, maxBytes);
+    if (isEmpty(response)) await response[Symbol.asyncDispose]();
+    else await readBody(response, maxBytes);
   } catch {
     // The body's fate does not matter: its owner wanted the status only.
   }
+}
+
+/** Whether the answer cannot have a body, as far as its head tells. */
+function isEmpty({ status, headers }: HttpResponse): boolean {
+  return status === 204 || status === 304 || headers.get("content-length") === "0";
 }
 
 export async function* one(bytes: Uint8Array): Bytes {

@@ -93,16 +93,16 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     return line;
   }
 
-  async function connectionFor(route: Route, signal: AbortSignal | undefined, fresh: boolean): Promise<Connection> {
-    const known = fresh ? undefined : pool.take(route.key);
-    if (known) return checked(known, route.check);
+  async function newConnection(route: Route, signal: AbortSignal | undefined): Promise<Connection> {
     return pool.adopt(route.key, await dialFor(route, ["http/1.1"], signal));
   }
 
+  function mayBeHttp2({ origin, proxy }: Route): boolean {
+    return isOverTls(origin) ? http2 !== "off" : http2 === "on" && !proxy;
+  }
+
   async function sessionFor(route: Route, signal: AbortSignal | undefined): Promise<Session | undefined> {
-    const { origin, proxy, key } = route;
-    const wanted = isOverTls(origin) ? http2 !== "off" : http2 === "on" && !proxy;
-    if (!wanted) return undefined;
+    const { origin, key } = route;
     const session = await sessions.get(key, origin, (inFlight) => dialFor(route, ["h2", "http/1.1"], inFlight), signal);
     if (session?.reachedOn !== undefined) route.check(session.reachedOn);
     return session;
@@ -115,12 +115,13 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     const route = { origin, proxy, key: `${origin} ${proxy?.href ?? ""}`, marks, check: addressCheck(request) };
     try {
       const head = headOf(request.url, headers, proxy);
-      const session = await sessionFor(route, request.signal);
+      const session = mayBeHttp2(route) ? await sessionFor(route, request.signal) : undefined;
       if (session) {
         marks?.add("connection");
         return await session.attempt(request, head);
       }
-      const connection = await connectionFor(route, request.signal, fresh);
+      const known = fresh ? undefined : pool.take(route.key);
+      const connection = known ? checked(known, route.check) : await newConnection(route, request.signal);
       marks?.add("connection");
       const outcome = await attempt(request, head, connection, attempts);
       return proxy ? await withoutProxyRefusal(outcome, proxy) : outcome;

@@ -1,6 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import { drain } from "./body.ts";
-import type { HttpRequest, HttpResponse, Interceptor } from "./send.ts";
+import type { HttpRequest, HttpResponse, Interceptor, Send } from "./send.ts";
 import { originOf } from "./send.ts";
 
 const maxHops = 5;
@@ -14,27 +14,34 @@ const maxHops = 5;
  */
 export function followRedirects(): Interceptor {
   return (next) => async (request) => {
-    const seen = new Set([request.url]);
-    let current = request;
-    for (let hop = 0; ; hop += 1) {
-      const response = await next(current);
-      const following = await step(response, current);
-      if (!following) return response;
-      if (hop === maxHops) throw refused(current, `it redirects more than ${maxHops} times`);
-      if (seen.has(following.url)) throw refused(current, "it redirects in a circle");
-      seen.add(following.url);
-      current = following;
-    }
+    const response = await next(request);
+    return isRedirect(response, request) ? follow(next, request, response) : response;
   };
+}
+
+async function follow(next: Send, request: HttpRequest, answer: HttpResponse): Promise<HttpResponse> {
+  const seen = new Set([request.url]);
+  let [current, response] = [request, answer];
+  for (let hop = 0; isRedirect(response, current); hop += 1) {
+    const following = await step(response, current);
+    if (hop === maxHops) throw refused(current, `it redirects more than ${maxHops} times`);
+    if (seen.has(following.url)) throw refused(current, "it redirects in a circle");
+    seen.add(following.url);
+    current = following;
+    response = await next(current);
+  }
+  return response;
 }
 
 const always: ReadonlySet<number> = new Set([307, 308]);
 const forReading: ReadonlySet<number> = new Set([301, 302, 303]);
 
-async function step(response: HttpResponse, request: HttpRequest): Promise<HttpRequest | undefined> {
-  const location = response.headers.get("location");
-  if (location === undefined || !isFollowed(response.status, request)) return undefined;
-  const url = targetUrl(location, response.url, request);
+function isRedirect({ status, headers }: HttpResponse, request: HttpRequest): boolean {
+  return isFollowed(status, request) && headers.get("location") !== undefined;
+}
+
+async function step(response: HttpResponse, request: HttpRequest): Promise<HttpRequest> {
+  const url = targetUrl(response.headers.get("location") ?? "", response.url, request);
   await drain(response);
   const origin = originOf(request.url);
   const { authorization, ...rest } = request;

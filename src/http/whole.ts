@@ -12,10 +12,7 @@ const small: ReadonlySet<Operation | undefined> = new Set<Operation | undefined>
  * breaks in the body fails the request, which can then be repeated. Belongs right inside `retry`.
  */
 export function wholeAnswers(): Interceptor {
-  return (next) => async (request) => {
-    const response = await next(request);
-    return isSmall(request) ? whole(response) : response;
-  };
+  return (next) => (request) => (isSmall(request) ? next(request).then(whole) : next(request));
 }
 
 function isSmall({ method, operation }: HttpRequest): boolean {
