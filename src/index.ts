@@ -30,6 +30,7 @@ export type {
   Replayable,
   Source,
   Store,
+  TaggedOptions,
   Target,
   TargetFacts,
 } from "./content/store.ts";

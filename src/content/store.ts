@@ -102,6 +102,11 @@ export interface TargetFacts {
   readonly pullQuota?: PullQuota;
 }
 
+export interface TaggedOptions extends CallOptions {
+  /** Throw where the store does not say whether there is such a tag, in place of taking it for absent. */
+  readonly mustKnow?: true;
+}
+
 /** Where content goes. Children first is the caller's duty. */
 export interface Target {
   readonly location: Location;
@@ -117,8 +122,8 @@ export interface Target {
   probe?(options?: CallOptions): Promise<"allowed" | "unknown">;
   /** Whether the blob or manifest is there. */
   exists(target: Descriptor, options?: CallOptions): Promise<boolean>;
-  /** What a tag names now; `undefined` where it names nothing. */
-  tagged(tag: string, options?: CallOptions): Promise<Descriptor | undefined>;
+  /** What a tag names now; `undefined` where it names nothing, and where the store does not say unless `mustKnow` is set. */
+  tagged(tag: string, options?: TaggedOptions): Promise<Descriptor | undefined>;
   /**
    * Makes a blob be there: checks, mounts or sends it, with as few trips as the store allows. Retries and resumes on its
    * own; `body` is opened only when bytes must be sent. A thrown error leaves no half-written content visible.

@@ -1,4 +1,4 @@
-import type { CallOptions } from "../content/store.ts";
+import type { CallOptions, TaggedOptions } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
@@ -172,16 +172,18 @@ export function sizeIn(headers: HttpHeaders): number | undefined {
 /**
  * What a tag names now; `undefined` where it names nothing, and where the registry does not say: some answer 403 for what
  * does not exist, and the write that follows tells the difference.
+ *
+ * @throws WaybillError `auth_denied` where it does not say and the caller must know.
  */
 export async function taggedManifest(
   access: Access,
   tag: string,
-  options: CallOptions = {},
+  options: TaggedOptions = {},
 ): Promise<Descriptor | undefined> {
   try {
     return await resolveManifest(access, tag, options);
   } catch (error) {
-    if (hasCode(error, "not_found", "auth_denied")) return undefined;
+    if (hasCode(error, "not_found") || (hasCode(error, "auth_denied") && !options.mustKnow)) return undefined;
     throw error;
   }
 }

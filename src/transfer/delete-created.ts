@@ -30,13 +30,9 @@ export async function deleteCreated(
   if (!store.deleteTag || !store.facts?.().deletesTagsAlone) return { isGone: false, why: unproved };
   const image = await store.manifest(ours, call);
   const before = await namingIt(store, siblings, ours, call);
-  try {
-    await store.deleteTag(tag, call);
-  } catch (error) {
-    return { isGone: false, why: error instanceof Error ? error.message : "it could not be deleted" };
-  }
-  if ((await store.tagged(tag, call)) !== undefined)
-    return { isGone: false, why: "it was deleted, and is still there" };
+  // An answer that was lost may have been a good one: only what is there tells.
+  const why = await store.deleteTag(tag, call).then(() => "it was deleted, and is still there", messageOf);
+  if ((await store.tagged(tag, { ...call, mustKnow: true })) !== undefined) return { isGone: false, why };
   const after = await namingIt(store, siblings, ours, call);
   const lost = before.filter((sibling) => !after.includes(sibling));
   if (lost.length === 0 && (await store.exists(image.descriptor, call))) return { isGone: true };
@@ -47,6 +43,11 @@ export async function deleteCreated(
 const unproved = "what its registry deletes with a tag is not known, see docs/registries.md";
 
 async function namingIt(store: Store, tags: readonly string[], ours: Digest, call: CallOptions): Promise<string[]> {
-  const named = await Promise.all(tags.map(async (tag) => ({ tag, digest: (await store.tagged(tag, call))?.digest })));
+  const must = { ...call, mustKnow: true } as const;
+  const named = await Promise.all(tags.map(async (tag) => ({ tag, digest: (await store.tagged(tag, must))?.digest })));
   return named.filter(({ digest }) => digest === ours).map(({ tag }) => tag);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "it could not be deleted";
 }

@@ -62,8 +62,29 @@ async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<
     const putBack = async (signal: AbortSignal) => restore(await open(at), move, { ...options, signal });
     return { tag, ...(await afterwards(clock, at, putBack)) };
   } catch (error) {
+    const seen = await seenAfterwards(at, move, options);
+    if (seen) return { tag, state: seen };
     return before === "absent" ? { tag, state: "left-behind", why: messageOf(error) } : { tag, state: "kept", error };
   }
+}
+
+/** What came of a change whose answer was lost; nothing where the tag is as it was made, or nobody can know. */
+async function seenAfterwards(
+  at: Location,
+  { tag, before, ours }: Move,
+  { open, clock }: UndoOptions,
+): Promise<"rolled-back" | "failed" | undefined> {
+  try {
+    const now = await afterwards(clock, at, async (signal) => nameNow(await open(at), tag, { signal }));
+    if (now === ours) return undefined;
+    return now === before ? "rolled-back" : "failed";
+  } catch {
+    return undefined;
+  }
+}
+
+async function nameNow(store: Store, tag: string, call: CallOptions): Promise<Digest | "absent"> {
+  return (await store.tagged(tag, { ...call, mustKnow: true }))?.digest ?? "absent";
 }
 
 const notAsked = "new tags stay without --delete-created-tags";
@@ -76,9 +97,7 @@ async function restore(
   { siblings = [], signal }: UndoOptions & CallOptions,
 ): Promise<Restored> {
   const call = signal ? { signal } : {};
-  const now = (await store.tagged(tag, call))?.digest;
-  if (now === undefined && before === "absent")
-    return { state: "left-behind", why: "it is not seen there: it may be gone" };
+  const now = await nameNow(store, tag, call);
   // Somebody else's move is not ours to undo.
   if (now !== ours) return { state: now === before ? "rolled-back" : "failed" };
   if (before === "absent") {
