@@ -22,7 +22,13 @@ export async function openCommandContext(
 export async function observed(options: ContextOptions, flags: RegistryFlags, host: Host): Promise<ContextOptions> {
   const isWanted = flags.propagateTrace === true;
   const { command = "run" } = host;
-  const telemetry = await host.telemetry?.open({ command, flushMs: flags.telemetryFlush, isWanted });
+  const telemetry = await host.telemetry?.open({
+    command,
+    flushMs: flags.telemetryFlush,
+    isWanted,
+    stderr: host.stderr,
+    log: host.log,
+  });
   if (!telemetry) return options;
   const at = host.clock.now();
   for (const message of telemetry.warnings) options.report({ type: "warning", message, at });
@@ -63,8 +69,8 @@ export function contextOptions(flags: RegistryFlags & TimelineFlags, host: Host,
     allowPrivate: flags.allowPrivate,
     trustRealms: [...(flags.trustRealm ?? []), ...realmsOf(env["WAYBILL_TRUST_REALMS"] ?? "")],
     http2: flags.http2,
-    // Nobody but --debug and a timeline shows them.
-    reportAttempts: flags.debug === true || flags.timeline !== undefined,
+    // Nobody but a detailed log and a timeline shows them.
+    reportAttempts: host.log.isDetailed || flags.timeline !== undefined,
     chunkSizeBytes: flags.chunkSize,
     maxRetryAfterMs: flags.maxRetryAfter,
     limits: flags.limit,

@@ -10,17 +10,48 @@ export function failureText(error: unknown, options: { readonly debug?: boolean 
   return [...lines, ...(options.debug ? details(error) : []), ""].join("\n");
 }
 
+/** The same for programs. With `debug` its causes and stacks are there too. */
+export function errorFacts(error: unknown, options: { readonly debug?: boolean } = {}): ErrorFacts {
+  const isOurs = !(error instanceof WaybillError);
+  const more = options.debug || isOurs ? { causes: causesOf(error), stack: stackOf(error) } : {};
+  if (isOurs) return { message: sentenceOf(error), error: "internal", ...more };
+  const { registry, repository, status, registryCode, detail } = error.context;
+  const facts = { registry, repository, status, registry_code: registryCode, detail };
+  return { message: error.message, error: error.code, advice: adviceFor(error), ...facts, ...more };
+}
+
+interface ErrorFacts {
+  readonly message: string;
+  /** One of our codes. */
+  readonly error: string;
+  readonly [fact: string]: string | number | readonly string[] | undefined;
+}
+
+function causesOf(error: unknown): string[] {
+  const causes: string[] = [];
+  let cause = error instanceof Error ? error.cause : undefined;
+  for (; cause !== undefined && causes.length < deepest; cause = cause instanceof Error ? cause.cause : undefined)
+    causes.push(cause instanceof Error ? String(cause) : typeof cause);
+  return causes;
+}
+
+function adviceFor(error: WaybillError): string | undefined {
+  return error.context.advice ?? general[error.code];
+}
+
 function expected(error: WaybillError): string[] {
-  const advice = error.context.advice ?? general[error.code];
+  const advice = adviceFor(error);
   const sentence = `ERROR: ${display(error.message)}`;
   return advice === undefined ? [sentence] : [sentence, `  hint: ${display(advice)}`];
 }
 
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : `something was thrown: ${String(error)}`;
+}
+
 function unexpected(error: unknown): string[] {
-  const sentence =
-    error instanceof Error ? `${error.name}: ${error.message}` : `something was thrown: ${String(error)}`;
   return [
-    `ERROR: ${display(sentence)}`,
+    `ERROR: ${display(sentenceOf(error))}`,
     ...stackOf(error),
     "  hint: this is a bug in waybill; please report it with the lines above, your command and `waybill --version`",
   ];

@@ -17,9 +17,16 @@ ${nested("plugin")}
 Options:
   --builder NAME    Use the registry settings of this buildx builder [$BUILDX_BUILDER]
   --config DIR      Folder of docker's config.json [$DOCKER_CONFIG]
-  -D, --debug       Tell what happens in detail; causes and stacks of errors
+  -D, --debug       The same as --log-level debug: each request, causes and stacks of errors
+  --log-level LEVEL Least that is told: trace, debug, info, warn, error or fatal (default: warn)
+  --log-format FORM text, or json: a JSON object a line (default: text)
   -h, --help        Show this help, or that of a command
   -v, --version     Show the version
+
+Looking on:
+  Traces and metrics are sent where OpenTelemetry's OTEL_* variables say (docs/telemetry.md); logs go to
+  stderr (docs/logs.md); --timeline FILE draws a publish as a page (docs/telemetry.md); --progress jsonl
+  tells a program what happens (docs/progress.md).
 
 Examples:
   # Join the images of two build jobs, for two registries

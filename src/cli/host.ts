@@ -1,4 +1,5 @@
 import type { Clock, Random } from "../async/clock.ts";
+import type { Log } from "./log/log.ts";
 import type { RunTelemetry } from "./telemetry/run-telemetry.ts";
 
 /** Where text goes: a terminal, a pipe or a file. */
@@ -32,6 +33,8 @@ export interface Host {
   readonly random: Random;
   /** The command that runs, such as `create`. */
   readonly command?: string;
+  /** What is told on `stderr` beside progress, and in which form. */
+  readonly log: Log;
   /** Where telemetry goes; absent where there is none. */
   readonly telemetry?: RunTelemetry;
   /** Aborted by the first Ctrl-C. */

@@ -3,6 +3,8 @@ import { isHost, normalizeHost } from "../spec/reference.ts";
 import type { RegistryLimit } from "../registry/limits.ts";
 import type { Host } from "./host.ts";
 import { parseLimit } from "./limit.ts";
+import { logFormats } from "./log/asked.ts";
+import { logLevel, logLevels, type LogLevel } from "./log/level.ts";
 import { colorModes } from "./show/color.ts";
 import { durationMs, sizeBytes } from "./units.ts";
 import { usage } from "./usage.ts";
@@ -62,7 +64,6 @@ export const asText = (value: string): string => value;
 /** What `addReachOptions`, `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
 export interface RegistryFlags {
   readonly builder?: string;
-  readonly debug?: boolean;
   readonly caFile?: readonly string[];
   readonly certFile?: string;
   readonly keyFile?: string;
@@ -164,7 +165,14 @@ export function addCommonOptions(command: Command): Command {
   command.optionsGroup("General:");
   const hasBuilder = command.options.some(({ long }) => long === "--builder");
   if (!hasBuilder) command.addOption(new Option("--builder <name>").hideHelp());
-  addSwitch(command, "-D, --debug", "Tell what happens in detail; causes and stacks of errors");
+  addSwitch(command, "-D, --debug", "The same as --log-level debug: each request, causes and stacks of errors");
+  addValue(
+    command,
+    "--log-level <level>",
+    "Least that is told: trace, debug, info, warn, error or fatal (default: warn)",
+    levelNamed,
+  );
+  addChoice(command, "--log-format <format>", "text, or json: a JSON object a line (default: text)", logFormats);
   return command.helpOption("-h, --help", "Show this help");
 }
 
@@ -172,6 +180,12 @@ export function addCommonOptions(command: Command): Command {
 export function addExamples(command: Command, ...examples: readonly (readonly [string, string])[]): Command {
   const lines = examples.map(([what, typed]) => `  # ${what}\n  ${typed}`);
   return command.addHelpText("after", `\nExamples:\n${lines.join("\n\n")}`);
+}
+
+function levelNamed(word: string): LogLevel {
+  const level = logLevel(word);
+  if (level === undefined) throw usage("--log-level", word, logLevels.join(", "));
+  return level;
 }
 
 function hostNamed(flag: string): (value: string) => string {

@@ -20,7 +20,7 @@ const flagsWithValue = new Set([
   "--tlscert",
   "--tlskey",
 ]);
-const oneLetter = /^-[cHl]./;
+const oneLetter = /^-[cH]./;
 
 /** Reads `process.argv`. Started as `docker-imagetools` the arguments become those of `waybill imagetools`. */
 export function invocationOf(argv: readonly string[]): Invocation {
@@ -42,7 +42,7 @@ function unwrap(args: readonly string[], plugin: string): readonly string[] {
   return isHelp ? [...kept, "help", ...prefix, ...own] : [...kept, ...prefix, ...own];
 }
 
-/** Parts docker's global flags from the rest; of them, only `--config` and `--debug` mean something to us. */
+/** Parts docker's global flags from the rest; of them, `--config`, `--debug` and `--log-level` mean something to us. */
 function dockerFlags(args: readonly string[]): { kept: string[]; rest: readonly string[] } {
   const kept: string[] = [];
   let at = 0;
@@ -51,11 +51,19 @@ function dockerFlags(args: readonly string[]): { kept: string[]; rest: readonly 
     if (!arg.startsWith("-") || arg === "--") break;
     const takesNext = flagsWithValue.has(arg);
     const value = takesNext ? args[++at] : undefined;
+    const level = levelOf(arg, value);
     if (arg === "--config" && value !== undefined) kept.push(`--config=${value}`);
+    else if (level !== undefined) kept.push(`--log-level=${level}`);
     else if (isOurs(arg)) kept.push(arg);
     else if (!takesNext && !isDockers(arg)) return { kept, rest: args.slice(at) };
   }
   return { kept, rest: args.slice(at) };
+}
+
+/** `-l debug`, `-ldebug`, `-l=debug`, `--log-level debug`, `--log-level=debug`. */
+function levelOf(arg: string, value: string | undefined): string | undefined {
+  if (arg === "-l" || arg === "--log-level") return value;
+  return /^(?:-l=?|--log-level=)(.*)$/.exec(arg)?.[1];
 }
 
 function isOurs(arg: string): boolean {
@@ -63,7 +71,7 @@ function isOurs(arg: string): boolean {
 }
 
 function isDockers(arg: string): boolean {
-  return oneLetter.test(arg) || /^--(?:context|host|log-level|tls|tlscacert|tlscert|tlskey|tlsverify)(?:=|$)/.test(arg);
+  return oneLetter.test(arg) || /^--(?:context|host|tls|tlscacert|tlscert|tlskey|tlsverify)(?:=|$)/.test(arg);
 }
 
 /** What docker asks each plugin when it lists them. Spec: docker CLI plugins, schema 0.1.0. */

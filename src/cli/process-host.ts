@@ -9,7 +9,7 @@ export function processHost(options: {
   readonly version: string;
   readonly isPlugin: boolean;
   readonly signal: AbortSignal;
-}): Host {
+}): Omit<Host, "log"> {
   return {
     ...options,
     env: takeEnvironment(),

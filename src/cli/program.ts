@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { WaybillError } from "../errors.ts";
 import { goArguments } from "./arguments.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
-import { failureText } from "./failure.ts";
 import type { Host } from "./host.ts";
 import { groupHelp, rootHelp } from "./help.ts";
 import { route, type Route } from "./route.ts";
@@ -14,18 +13,17 @@ import { ToldError } from "./told.ts";
  * @returns the exit code. Never rejects.
  */
 export async function runProgram(args: readonly string[], host: Host): Promise<number> {
-  let debug = false;
   try {
     const found = route(args);
-    debug = found.debug;
     await dispatch(found, found.dockerConfig === undefined ? host : withDockerConfig(host, found.dockerConfig));
     return exitCodes.done;
   } catch (error) {
     const isTold = error instanceof ToldError;
     const failure = isTold ? error.cause : error;
     host.telemetry?.failed(failure);
-    if (!isTold) host.stderr.write(failureText(failure, { debug }));
-    return exitCodeOf(failure);
+    const code = exitCodeOf(failure);
+    if (!isTold) host.stderr.write(host.log.ofError(failure, code));
+    return code;
   }
 }
 
@@ -37,7 +35,7 @@ async function dispatch(found: Route, host: Host): Promise<void> {
   if (found.goal === "help")
     return void host.stdout.write(found.group === "" ? rootHelp(host) : groupHelp(found.group, host));
   if (found.goal === "unknown") {
-    host.stderr.write(found.group === "" ? rootHelp(host) : groupHelp(found.group, host));
+    host.stderr.write(host.log.say(found.group === "" ? rootHelp(host) : groupHelp(found.group, host)));
     throw new WaybillError("invalid_argument", `unknown command: ${JSON.stringify(found.name)}`);
   }
   const name = `${found.group === "" ? "" : `${found.group} `}${found.command.name}`;

@@ -4,6 +4,7 @@ import { isComplete } from "../transfer/outcome.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
+import { warn } from "./log/log.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
 import { writeResult } from "./result.ts";
 import { inShow, runPublish, type PublishFlags } from "./run-publish.ts";
@@ -50,8 +51,8 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
 
 /** A dry run writes nothing anywhere: neither journal nor report. */
 async function showRoot(request: CreateRequest, flags: CreateFlags, host: Host): Promise<void> {
-  const result = await inShow({ ...flags, quiet: true }, host, async (show) => {
-    await using context = await openCommandContext(flags, host, show.report);
+  const result = await inShow({ ...flags, quiet: true }, host, async (show, shown) => {
+    await using context = await openCommandContext(flags, shown, show.report);
     return await create(request, context);
   });
   writeResult(host.stdout, result.root.bytes);
@@ -62,7 +63,7 @@ async function showRoot(request: CreateRequest, flags: CreateFlags, host: Host):
 async function metadataFileOf(flags: CreateFlags, host: Host): Promise<MetadataFile | undefined> {
   if (flags.metadataFile === undefined) return undefined;
   if (!flags.dryRun) return openMetadataFile(flags.metadataFile);
-  host.stderr.write("WARNING: --dry-run writes no --metadata-file\n");
+  warn("--dry-run writes no --metadata-file", host);
   return undefined;
 }
 

@@ -13,6 +13,8 @@ import { openCommandContext } from "./context.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { failureText } from "./failure.ts";
 import { createInterrupts } from "./interrupts.ts";
+import { logAsked } from "./log/asked.ts";
+import { openLog } from "./log/log.ts";
 import { processHost } from "./process-host.ts";
 import { buildImage, pushImage } from "./quickstart/image.ts";
 import type { TarFile } from "./quickstart/tar.ts";
@@ -20,7 +22,8 @@ import type { TarFile } from "./quickstart/tar.ts";
 const interrupts = createInterrupts({ clock: systemClock(), exit: (code) => process.exit(code) });
 process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
 process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
-const host = processHost({ version: "quickstart", isPlugin: false, signal: interrupts.signal });
+const log = openLog({ asked: logAsked([]), now: Date.now, placeOf: () => undefined });
+const host = { ...processHost({ version: "quickstart", isPlugin: false, signal: interrupts.signal }), log };
 const folder = dirname(host.program);
 // On loopback it would all be over before anybody has seen it.
 const lateMs = 100;

@@ -93,7 +93,7 @@ export type Route = (
   | { readonly goal: "command"; readonly group: string; readonly command: Entry; readonly args: readonly string[] }
   | { readonly goal: "help"; readonly group: string }
   | { readonly goal: "unknown"; readonly group: string; readonly name: string }
-) & { readonly debug: boolean; readonly dockerConfig?: string };
+) & { readonly dockerConfig?: string };
 
 interface Leading {
   /** Flags that every command knows, for the command to read. */
@@ -116,7 +116,8 @@ export function route(args: readonly string[]): Route {
     takeFlags(rest, leading);
     if (leading.version) return route(["version"]);
     const name = rest.shift();
-    const facts = factsOf(leading, rest);
+    const { dockerConfig } = leading;
+    const facts = dockerConfig === undefined ? {} : { dockerConfig };
     if (name === undefined) return { goal: "help", group, ...facts };
     if (name === "help") {
       leading.help = true;
@@ -132,11 +133,7 @@ export function route(args: readonly string[]): Route {
   }
 }
 
-function factsOf(leading: Leading, rest: readonly string[]): { debug: boolean; dockerConfig?: string } {
-  const flags = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
-  const debug = [...leading.passed, ...flags].some((arg) => /^(?:-D|--debug)(?:=(?:1|t|true))?$/i.test(arg));
-  return { debug, ...(leading.dockerConfig !== undefined && { dockerConfig: leading.dockerConfig }) };
-}
+const passedWithValue: ReadonlySet<string> = new Set(["--builder", "--log-level", "--log-format"]);
 
 /** Takes the flags at the front of `rest` away. */
 function takeFlags(rest: string[], leading: Leading): void {
@@ -146,7 +143,7 @@ function takeFlags(rest: string[], leading: Leading): void {
     if (arg === "-h" || arg === "--help") leading.help = true;
     else if (arg === "-v" || arg === "--version") leading.version = true;
     else if (name === "-D" || name === "--debug") leading.passed.push(arg);
-    else if (name === "--builder") leading.passed.push(`--builder=${valueOf(arg, rest)}`);
+    else if (passedWithValue.has(name)) leading.passed.push(`${name}=${valueOf(arg, rest)}`);
     else if (name === "--config") leading.dockerConfig = valueOf(arg, rest);
     else
       throw new WaybillError("invalid_argument", `unknown flag: ${arg}`, {

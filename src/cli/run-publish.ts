@@ -43,7 +43,7 @@ export async function runPublish(
   host: Host,
   { title, ...known }: Omit<RecorderOptions, "news" | "repeats"> & { readonly title: string },
 ): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
-  return inShow(flags, host, async (show) => {
+  return inShow(flags, host, async (show, shown) => {
     const film = createFilm(flags, (message) => show.report({ type: "warning", message, at: host.clock.now() }));
     const repeats = createRepeats();
     const news: Report = (event) => {
@@ -54,7 +54,7 @@ export async function runPublish(
     const { recorder, fail, recordedAs, runFolder } = await openRecorder(flags, host, { ...known, news, repeats });
     let result: CreateResult;
     try {
-      const opened = await openCommandContext(flags, host, news, recorder);
+      const opened = await openCommandContext(flags, shown, news, recorder);
       result = await filmed(published(publish, opened), () => film.finish(title, runFolder()));
     } catch (error) {
       await fail(error);
@@ -104,25 +104,32 @@ async function published(
   return await publish(context);
 }
 
-/** Does work whose news is shown, and leaves the screen in order. */
+/** Does work whose news is shown, and leaves the screen in order. `shown` is the host whose `stderr` does not tear it. */
 export async function inShow<T>(
-  flags: ProgressFlags & Pick<RegistryFlags, "debug">,
+  flags: ProgressFlags,
   host: Host,
-  work: (show: Show) => Promise<T>,
+  work: (show: Show, shown: Host) => Promise<T>,
 ): Promise<T> {
-  const { stderr: output, clock, env } = host;
+  const { stderr: output, clock, env, log } = host;
   const stderr = { env, isTerminal: output.isTTY === true };
-  const mode = progressMode(flags.progress ?? (flags.quiet ? "quiet" : "auto"), stderr);
+  const mode = progressMode(askedMode(flags, log), stderr);
   const color = wantsColor(flags.color ?? "auto", stderr);
-  const show = await openShow(mode, { output, clock, env, debug: flags.debug === true, color });
+  const show = await openShow(mode, { output, clock, env, log, color });
   try {
-    const done = await work(show);
+    const done = await work(show, { ...host, stderr: show.output });
     show.close();
     return done;
   } catch (error) {
     show.close({ error });
     throw show.tellsOutcome ? new ToldError(error) : error;
   }
+}
+
+/** A log for programs stands alone, unless a form of progress is named. */
+function askedMode({ progress, quiet }: ProgressFlags, { format }: Host["log"]): string {
+  const isNamed = progress !== undefined && progress !== "auto";
+  if (format === "json" && !isNamed) return "quiet";
+  return progress ?? (quiet ? "quiet" : "auto");
 }
 
 function printTargets(result: CreateResult, host: Host): void {

@@ -1,8 +1,9 @@
 import process from "node:process";
 import { systemClock } from "../async/clock.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { failureText } from "./failure.ts";
 import { createInterrupts, watchDocker, type Interrupts } from "./interrupts.ts";
+import { logAsked } from "./log/asked.ts";
+import { openLog, type Log } from "./log/log.ts";
 import type { Invocation } from "./plugin.ts";
 import { processHost } from "./process-host.ts";
 import { runProgram } from "./program.ts";
@@ -12,10 +13,12 @@ import { runTelemetry } from "./telemetry/run-telemetry.ts";
 export async function start(invocation: Invocation, version: string): Promise<void> {
   const clock = systemClock();
   const interrupts = createInterrupts({ clock, exit: (code) => process.exit(code) });
-  listen(interrupts);
   const host = processHost({ version, isPlugin: invocation.isPlugin, signal: interrupts.signal });
   const telemetry = runTelemetry({ ...host, clock });
-  const ended = await runProgram(invocation.args, { ...host, telemetry });
+  const placeOf = (id?: string) => telemetry.placeOf(id);
+  const log = openLog({ asked: logAsked(invocation.args), now: () => clock.now(), placeOf });
+  listen(interrupts, log);
+  const ended = await runProgram(invocation.args, { ...host, telemetry, log });
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   const interrupted = interrupts.exitCode();
   const code = interrupted !== undefined && ended !== 0 ? interrupted : ended;
@@ -29,7 +32,8 @@ export async function start(invocation: Invocation, version: string): Promise<vo
 /** An interrupted run has little time left before it is ended. */
 const mostAfterInterruptMs = 1000;
 
-function listen(interrupts: Interrupts): void {
+function listen(interrupts: Interrupts, log: Log): void {
+  const fail = (error: unknown) => tellAndEnd(error, log);
   process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
   process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
   const dockerSocket = process.env["DOCKER_CLI_PLUGIN_SOCKET"];
@@ -37,16 +41,16 @@ function listen(interrupts: Interrupts): void {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   // Whoever reads us may leave at any time: `waybill inspect … | head -1`.
-  process.stdout.on("error", ignoreClosed);
-  process.stderr.on("error", ignoreClosed);
+  const isClosed = ({ code }: NodeJS.ErrnoException) =>
+    code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "EOF";
+  process.stdout.on("error", (error) => isClosed(error) || fail(error));
+  process.stderr.on("error", (error) => isClosed(error) || fail(error));
 }
 
-function fail(error: unknown): void {
-  process.stderr.write(failureText(error, { debug: true }), () => process.exit(exitCodeOf(undefined)));
-}
-
-function ignoreClosed(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED" && error.code !== "EOF") fail(error);
+/** A mistake of ours that nobody has caught. */
+function tellAndEnd(error: unknown, log: Log): void {
+  const code = exitCodeOf(undefined);
+  process.stderr.write(log.ofError(error, code), () => process.exit(code));
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

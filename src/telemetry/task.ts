@@ -34,6 +34,9 @@ export interface Task {
   readonly tags?: readonly string[];
 }
 
+/** The task that stands for the whole run: what has no parent belongs to it, and it to whoever called us. */
+export const commandTask = "command";
+
 /** Why a task failed. Foreign text: escaped where it is shown. */
 export interface TaskFailure {
   readonly code: string;

@@ -200,6 +200,20 @@ describe.each(Object.entries(entries))("S12 with the %s of a config file", (kind
   });
 });
 
+describe.each(["text", "json"])("S12 a log as %s", (format) => {
+  test.each(stages)("S12 shows no secret at the level of traces when it fails at: %s", async (stage) => {
+    for (const [at, scheme] of (["bearer", "basic"] as const).entries()) {
+      const args = ["--log-level", "trace", "--log-format", format, "--progress", at === 0 ? "quiet" : "plain"];
+      const { ran, registry } = await publishThrough({ stage, status: 400, scheme }, entries.password, args);
+      expectNoCanary(ran.output, ...files(folder));
+      expectSent(registry, canaries.password);
+      expect(ran.stderr).toContain(format === "json" ? '"level":"debug"' : "DEBUG: ");
+      for (const [url] of ran.stderr.matchAll(/https?:\/\/\S+\/v2\/\S*/g))
+        expect(url).not.toMatch(/[?&](?:X-Amz|_state)/);
+    }
+  });
+});
+
 test("S12 what a registry says is still told, without the secret in it", async () => {
   const plan = { stage: "open", status: 400, scheme: "bearer" } as const;
   const { ran } = await publishThrough(plan, entries.password, ["--progress", "plain"]);

@@ -137,6 +137,20 @@ describe("S35 create on a terminal", () => {
   const run = (host: string, args: readonly string[]) =>
     runInProcess(["create", "-D", ...args, "-t", `${host}/t:new`, `${host}/t:index`], { isTTY: true });
 
+  test.each(["tty", "plain", "quiet"])(
+    "S35 shows nothing that a terminal acts on in a log with --progress %s",
+    async (mode) => {
+      await using host = await hostile();
+      for (const format of ["text", "json"]) {
+        const args = ["--progress", mode, "--log-level", "trace", "--log-format", format];
+        const ran = await run(host.host, args);
+        expectCalm(ran.output);
+        expectNoForgedLine(ran);
+        expect(ran.stderr).toContain(format === "json" ? '"level":"warn"' : "WARNING: ");
+      }
+    },
+  );
+
   test.each(["tty", "plain", "rawjson", "quiet"])(
     "S35 shows nothing that a terminal acts on with --progress %s",
     async (mode) => {

@@ -14,6 +14,7 @@ import {
   type ServeOptions,
 } from "../../src/server/index.ts";
 import { digestOf } from "../../src/spec/digest.ts";
+import { logFor } from "../support/log.ts";
 
 const clock = systemClock();
 const users = () => parseHtpasswd(["ann", "bob"].map((name) => `${name}:${hashSync(name, 4)}\n`).join(""), clock);
@@ -128,6 +129,7 @@ describe("S47 pages in the operator's browser", () => {
         clock,
         random: () => 0,
         signal: stop.signal,
+        log: logFor(),
       });
       return stderr;
     };

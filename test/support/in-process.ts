@@ -1,5 +1,6 @@
 import { systemClock } from "../../src/async/clock.ts";
 import { runProgram } from "../../src/cli/program.ts";
+import { logFor } from "./log.ts";
 import { stateHome } from "./state-home.ts";
 
 /** What one run of the command line came to. */
@@ -44,6 +45,7 @@ export async function runInProcess(args: readonly string[], options: RanOptions 
     clock: systemClock(),
     random: () => 0,
     signal: new AbortController().signal,
+    log: logFor(args),
   });
   const of = (to?: string) =>
     written

@@ -60,7 +60,7 @@ async function check(references: readonly string[], flags: DoctorFlags, host: Ho
     output: host.stderr,
     clock: host.clock,
     env: host.env,
-    debug: flags.debug === true,
+    log: host.log,
   });
   const context = await observed(contextOptions(flags, host, show.report), flags, host);
   const options = { ...context, runtime: runtimeOf(host), trySpan: () => trySpan(host) };

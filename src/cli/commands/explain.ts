@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import { explain, knownCount, type Explanation } from "../../verbs/explain.ts";
 import type { Host } from "../host.ts";
+import { warn } from "../log/log.ts";
 import { addCommonOptions, addExamples, addSwitch, newCommand } from "../options.ts";
 import { explanationJson, explanationText } from "../show/explanation.ts";
 
@@ -46,9 +47,8 @@ async function explainFile(file: string, flags: ExplainFlags, host: Host): Promi
 
 function warnOfRest({ read }: Explanation, name: string, host: Host): void {
   const { isWhole, bytes, cutLines } = read;
-  if (!isWhole)
-    host.stderr.write(`WARNING: only the first ${bytes} bytes of ${name} were read; give the end of the log\n`);
-  if (cutLines > 0) host.stderr.write(`WARNING: ${cutLines} very long lines were read only at their beginning\n`);
+  if (!isWhole) warn(`only the first ${bytes} bytes of ${name} were read; give the end of the log`, host);
+  if (cutLines > 0) warn(`${cutLines} very long lines were read only at their beginning`, host);
 }
 
 function unreadable(name: string, error: unknown): unknown {

@@ -42,7 +42,7 @@ export function inspectCommand(path: string, host: Host): Command {
 }
 
 async function show(name: string, flags: InspectFlags, host: Host): Promise<void> {
-  const options = { output: host.stderr, clock: host.clock, env: host.env, debug: flags.debug === true };
+  const options = { output: host.stderr, clock: host.clock, env: host.env, log: host.log };
   const news = await openShow("quiet", options);
   await using context = await openCommandContext(flags, host, news.report);
   const shown = await inspect({ reference: name, raw: flags.raw === true, format: flags.format ?? "" }, context);

@@ -56,14 +56,14 @@ function refusePassword(): never {
 const advice = "a password on the command line would be seen by everybody on this machine";
 
 async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Promise<void> {
-  const { username, debug = false } = flags;
+  const { username } = flags;
   if (!username || !flags.passwordStdin) {
     throw new WaybillError("invalid_argument", "Cannot log in: --username and --password-stdin are both needed", {
       advice,
     });
   }
   const password = await passwordFrom(host.stdin);
-  const show = await openShow("plain", { output: host.stderr, clock: host.clock, env: host.env, debug });
+  const show = await openShow("plain", { output: host.stderr, clock: host.clock, env: host.env, log: host.log });
   const options = await observed(contextOptions(flags, host, show.report), flags, host);
   await using context = await openContext(options);
   const { storedIn } = await login(registry, username, password, {
@@ -73,7 +73,7 @@ async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Pro
     send: context.bareSend,
     environment: nodeCredentialEnvironment(host.env),
   });
-  host.stderr.write(`Logged in to ${display(registry)}; the credential is in ${display(storedIn)}\n`);
+  host.stderr.write(host.log.say(`Logged in to ${display(registry)}; the credential is in ${display(storedIn)}\n`));
 }
 
 async function passwordFrom(input: Host["stdin"]): Promise<Secret> {

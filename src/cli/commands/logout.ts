@@ -16,6 +16,7 @@ export function logoutCommand(path: string, host: Host): Command {
   return command.action(async (registry = "docker.io") => {
     const name = display(String(registry));
     const had = await logout(String(registry), nodeCredentialEnvironment(host.env));
-    host.stderr.write(had ? `Forgot the credential for ${name}\n` : `There was no credential for ${name}\n`);
+    const said = had ? `Forgot the credential for ${name}\n` : `There was no credential for ${name}\n`;
+    host.stderr.write(host.log.say(said));
   });
 }

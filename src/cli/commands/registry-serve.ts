@@ -15,8 +15,9 @@ import {
   type Storage,
 } from "../../server/index.ts";
 import { isLoopback } from "../../server/gate.ts";
-import { failureText } from "../failure.ts";
+import { exitCodeOf } from "../exit-code.ts";
 import type { Host } from "../host.ts";
+import { warn } from "../log/log.ts";
 import { isProcessRunning, processName } from "../process-name.ts";
 import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
 
@@ -87,10 +88,10 @@ async function serveRegistry(flags: ServeFlags, host: Host): Promise<void> {
     allowHosts: flags.allowHost ?? [],
     clock: host.clock,
     onListening: (url) => void host.stdout.write(`listening on ${url}\n`),
-    onError: (error) => void host.stderr.write(failureText(error)),
+    onError: (error) => void host.stderr.write(host.log.ofError(error, exitCodeOf(error))),
   });
   if (!auth && !isLoopback(server.address.host))
-    host.stderr.write("WARNING: whoever reaches this address may use this registry as they like; see --htpasswd\n");
+    warn("whoever reaches this address may use this registry as they like; see --htpasswd", host);
   if (!host.signal.aborted)
     await new Promise((resolve) => host.signal.addEventListener("abort", resolve, { once: true }));
   await server.close();

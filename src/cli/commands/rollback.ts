@@ -62,19 +62,19 @@ export function rollbackCommand(path: string, host: Host): Command {
 async function run(name: string | undefined, flags: RollbackFlags, host: Host): Promise<void> {
   const folder = stateFolder(flags.state, host);
   const recorded = await recordedAs(name, folder, { command: "rollback", counts: () => true });
-  await inShow({ ...flags, quiet: true }, host, async (show) => {
+  await inShow({ ...flags, quiet: true }, host, async (show, shown) => {
     const { recorder } = await openRecorder(recordFlags(flags, recorded), host, { ...recorded, news: show.report });
-    await using context = await openCommandContext(flags, host, show.report, recorder);
+    await using context = await openCommandContext(flags, shown, show.report, recorder);
     const plan = await planRollback(recorded.publication, recorded.earlier, context, {
       deleteCreated: flags.deleteCreatedTags === true,
     });
-    host.stderr.write(planText(plan));
+    host.stderr.write(host.log.say(planText(plan)));
     if (!plan.some(hasMoves)) return requireNothingLeft(plan);
     await requireYes(flags, host);
     await using recording = await recorder.begin(recorded.publication);
     const results = await rollback(plan, recorded.publication.root.digest, context);
     await recording.end({ state: "rolled-back", results });
-    host.stderr.write(resultText(results));
+    host.stderr.write(host.log.say(resultText(results)));
     requireBack(results);
   });
 }

@@ -3,6 +3,7 @@ import { Ajv } from "ajv";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { logFor } from "../../../test/support/log.ts";
 import { anyEvents, script } from "../../../test/support/progress-script.ts";
 import { bytesOf, pushImage } from "../../../test/support/images.ts";
 import { makeWorld, type WorldOptions } from "../../../test/support/world.ts";
@@ -36,7 +37,7 @@ function written(
 ): readonly string[] {
   let text = "";
   const output = { write: (chunk: string | Uint8Array) => (text += String(chunk)) };
-  const renderer = jsonLinesRenderer({ output, clock: fakeClock(), env: {}, debug });
+  const renderer = jsonLinesRenderer({ output, clock: fakeClock(), env: {}, log: logFor(debug ? ["-D"] : []) });
   for (const event of events) renderer.event(event);
   renderer.close(outcome);
   return text.trimEnd().split("\n");

@@ -12,8 +12,8 @@ const progressEveryMs = 1000;
  * News as events of our own, one JSON object a line, each with `type` and `time`: docs/progress.md. What is written is a
  * promise (`schema/events-1.json`), what is reported inside is not: an event that is not known here is not written.
  */
-export function jsonLinesRenderer({ output, clock, debug }: RendererOptions): Renderer {
-  const events = new PublicEvents(debug);
+export function jsonLinesRenderer({ output, clock, log }: RendererOptions): Renderer {
+  const events = new PublicEvents(log.isDetailed);
   const write = ({ type, at, ...facts }: Told) => {
     const time = new Date(at).toISOString();
     output.write(`${displayJson(JSON.stringify({ type, time, ...facts }))}\n`);

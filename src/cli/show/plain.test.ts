@@ -1,8 +1,10 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { logFor } from "../../../test/support/log.ts";
 import { anyEvents, script } from "../../../test/support/progress-script.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
+import { guarded } from "./show.ts";
 import { plainRenderer } from "./plain.ts";
 
 /** A renderer, what it has written, and its clock. */
@@ -10,11 +12,13 @@ function opened() {
   const clock = fakeClock(0);
   let text = "";
   const output = { write: (chunk: string | Uint8Array) => (text += String(chunk)) };
-  const renderer = plainRenderer({ output, clock, env: {}, debug: false });
+  const log = logFor();
+  const renderer = plainRenderer({ output, clock, env: {}, log });
+  const show = guarded(renderer, { output, log });
   const play = (events: readonly WaybillEvent[]) => {
     for (const event of events) {
       clock.advance(Math.max(0, ("at" in event ? event.at : event.startedAt) - clock.now()));
-      renderer.event(event);
+      show.report(event);
     }
   };
   return { renderer, clock, play, text: () => text };

@@ -3,7 +3,7 @@ import type { WaybillEvent } from "../../telemetry/events.ts";
 import { againText } from "./repeat-text.ts";
 import { amountsOf, timeLeft } from "./amounts.ts";
 import { Board, isCancelled, type Row } from "./board.ts";
-import { noteOf } from "./notes.ts";
+import { quotaText } from "./notes.ts";
 import { phaseText } from "./phase-text.ts";
 import { retryText } from "./repeat-text.ts";
 import type { Renderer, RendererOptions } from "./show.ts";
@@ -20,8 +20,21 @@ const logLines = 50;
 /** News as lines, in the form that buildkit's plain progress has: readable in a build log, targets interleaved. */
 export function plainRenderer(options: RendererOptions): Renderer {
   const lines = new PlainLines(options);
-  return { event: (event) => lines.event(event), close: () => lines.close() };
+  return { event: (event) => lines.event(event), close: () => lines.close(), tells };
 }
+
+const tells: ReadonlySet<WaybillEvent["type"]> = new Set<WaybillEvent["type"]>([
+  "work-started",
+  "work-log",
+  "work-done",
+  "phase",
+  "content-started",
+  "content-again",
+  "content-done",
+  "tag-done",
+  "retry",
+  "pull-quota",
+]);
 
 /** What is still to be printed about a row. */
 interface Unsaid {
@@ -91,9 +104,10 @@ class PlainLines {
     }
   }
 
+  /** What belongs to no row. */
   #note(event: WaybillEvent): void {
-    const note = noteOf(event, this.#options.debug || event.type === "retry");
-    if (note !== undefined) this.#options.output.write(`${note}\n`);
+    if (event.type === "pull-quota") this.#options.output.write(`${display(quotaText(event))}\n`);
+    if (event.type === "retry") this.#options.output.write(`${display(retryText(event))}\n`);
   }
 
   #lineOf(event: WaybillEvent, row: Row): string | undefined {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { logFor } from "../../../test/support/log.ts";
 import { anyEvents, script } from "../../../test/support/progress-script.ts";
 import { faultsOfSolveStatus } from "../../../test/support/solve-status.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
@@ -9,7 +10,7 @@ import { rawJsonRenderer } from "./rawjson.ts";
 function written(events: readonly WaybillEvent[]): readonly string[] {
   let text = "";
   const output = { write: (chunk: string | Uint8Array) => (text += String(chunk)) };
-  const renderer = rawJsonRenderer({ output, clock: fakeClock(), env: {}, debug: false });
+  const renderer = rawJsonRenderer({ output, clock: fakeClock(), env: {}, log: logFor() });
   for (const event of events) renderer.event(event);
   renderer.close();
   return text === "" ? [] : text.trimEnd().split("\n");

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { logFor } from "../../../test/support/log.ts";
 import { systemClock } from "../../async/clock.ts";
 import { WaybillError } from "../../errors.ts";
 import { digestOf } from "../../spec/digest.ts";
@@ -7,7 +8,7 @@ import type { CreateResult } from "../../verbs/create.ts";
 import { guarded, openShow } from "./show.ts";
 import { script } from "../../../test/support/progress-script.ts";
 
-test("guarded drops a renderer that throws and says so once", () => {
+test("guarded drops a renderer that throws, says so once, and goes on with the log", () => {
   const told: string[] = [];
   let events = 0;
   const broken = {
@@ -17,19 +18,23 @@ test("guarded drops a renderer that throws and says so once", () => {
     },
     close: () => undefined,
   };
-  const show = guarded(broken, { output: { write: (text) => told.push(String(text)) } });
+  const show = guarded(broken, { output: { write: (text) => told.push(String(text)) }, log: logFor() });
 
   for (const event of script) show.report(event);
   show.close();
 
   expect(events).toBe(1);
-  expect(told).toEqual(["WARNING: progress is no longer shown: RangeError\n"]);
+  expect(told).toEqual([
+    "WARNING: progress is no longer shown: RangeError\n",
+    "WARNING: this repository is \\x1b[31mold (two.example)\n",
+    "ERROR: pushing two.example/app: Cannot push manifest: denied\n",
+  ]);
 });
 
 test("openShow of quiet lets urgent warnings through", async () => {
   const told: string[] = [];
   const output = { write: (text: string | Uint8Array) => told.push(String(text)) };
-  const quiet = await openShow("quiet", { output, clock: systemClock(), env: {}, debug: false });
+  const quiet = await openShow("quiet", { output, clock: systemClock(), env: {}, log: logFor() });
 
   quiet.report({ type: "warning", message: "the door is shut", isUrgent: true, at: 0 });
 
@@ -43,12 +48,12 @@ test("openShow of quiet says nothing unless debugging", async () => {
     clock: systemClock(),
     env: {},
   };
-  const quiet = await openShow("quiet", { ...options, debug: false });
+  const quiet = await openShow("quiet", { ...options, log: logFor() });
   for (const event of script) quiet.report(event);
   quiet.report({ type: "warning", message: "not urgent", at: 0 });
   expect(told).toEqual([]);
 
-  const debugging = await openShow("quiet", { ...options, debug: true });
+  const debugging = await openShow("quiet", { ...options, log: logFor(["-D"]) });
   debugging.report({ type: "debug", message: "credential for one.example from docker config", at: 0 });
   expect(told).toEqual(["DEBUG: credential for one.example from docker config\n"]);
 });
@@ -72,7 +77,7 @@ test.each([
 ] as const)("tell of %s after %s writes %s", async (mode, error, expected) => {
   let text = "";
   const output = { write: (chunk: string | Uint8Array) => (text += String(chunk)) };
-  const show = await openShow(mode, { output, clock: fakeClock(), env: {}, debug: false });
+  const show = await openShow(mode, { output, clock: fakeClock(), env: {}, log: logFor() });
 
   show.tell(result, { error });
   show.close();
@@ -93,7 +98,7 @@ test("tell writes the summary also when the renderer has failed", () => {
     },
     close: () => undefined,
   };
-  const show = guarded(broken, { output: { write: (chunk) => (text += String(chunk)) } });
+  const show = guarded(broken, { output: { write: (chunk) => (text += String(chunk)) }, log: logFor() });
 
   show.report({ type: "debug", message: "x", at: 0 });
   show.tell(result);

@@ -2,8 +2,9 @@ import type { Clock } from "../../async/clock.ts";
 import type { Report, WaybillEvent } from "../../telemetry/events.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import type { Output } from "../host.ts";
+import type { Log } from "../log/log.ts";
+import { outcomeRecords } from "../log/outcome-records.ts";
 import type { ProgressMode } from "./mode.ts";
-import { noteOf } from "./notes.ts";
 import { summaryText, type SummaryOptions } from "./summary.ts";
 import { Tally } from "./tally.ts";
 
@@ -15,12 +16,18 @@ export interface Outcome {
 
 /** Turns events into what people or programs read. */
 export interface Renderer {
-  event(event: WaybillEvent): void;
+  readonly event: (event: WaybillEvent) => void;
   /** Writes what is left to say. Called once. */
-  close(outcome?: Outcome): void;
+  readonly close: (outcome?: Outcome) => void;
   /** In place of `close`, when a summary follows that says the same: takes away what would be there twice. */
-  clear?(): void;
-  /** Whether a summary for people fits behind what it writes. Default: always. */
+  readonly clear?: () => void;
+  /** Writes lines where they do not tear what it shows. Default: they go straight to the output. */
+  readonly above?: (text: string) => void;
+  /** News that it tells itself, so that the log as text need not. */
+  readonly tells?: ReadonlySet<WaybillEvent["type"]>;
+  /** It shows nothing, so that only what is urgent is worth a line where no level was asked for. */
+  readonly isQuiet?: true;
+  /** Whether a summary for people fits behind what it writes. Default: always. "never": lines of a log do not fit either. */
   readonly summary?: "on failure" | "never";
   /** What it writes at its close holds the outcome in a form of its own: no sentence may follow. */
   readonly tellsOutcome?: true;
@@ -30,14 +37,16 @@ export interface RendererOptions {
   readonly output: Output;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly debug: boolean;
+  readonly log: Log;
   /** Whether colours are wanted; default not. */
   readonly color?: boolean;
 }
 
-/** A renderer that cannot hurt the job. */
+/** A renderer that cannot hurt the job, and the log of what it does not show. */
 export interface Show {
   readonly report: Report;
+  /** The same output for whoever writes whole lines while it is open. */
+  readonly output: Output;
   /** Closes it with the outcome of a publish: with the summary, where that fits, in place of what would be there twice. */
   tell(result: CreateResult, options?: Pick<SummaryOptions, "error" | "recordedAs">): void;
   /** Leaves the screen in order. Safe to call twice. */
@@ -64,61 +73,116 @@ async function rendererOf(mode: ProgressMode, options: RendererOptions): Promise
     case "tty":
       return (await import("./tty.ts")).ttyRenderer(options);
     default:
-      return quietRenderer(options);
+      return quietRenderer();
   }
 }
 
-/** Says nothing but what is urgent and what `--debug` asked for. */
-function quietRenderer({ output, debug }: RendererOptions): Renderer {
-  return {
-    event(event) {
-      const isWanted = debug || (event.type === "warning" && event.isUrgent);
-      const note = isWanted ? noteOf(event, debug) : undefined;
-      if (note !== undefined) output.write(`${note}\n`);
-    },
-    close: () => undefined,
-    summary: "on failure",
-  };
+/** Shows nothing. */
+function quietRenderer(): Renderer {
+  return { event: () => undefined, close: () => undefined, isQuiet: true, summary: "on failure" };
 }
 
-/** Drops a renderer that throws: the picture is lost, the job goes on, and its summary is written all the same. */
-export function guarded(renderer: Renderer, options: Pick<RendererOptions, "output" | "color">): Show {
-  const { output, color = false } = options;
-  const tally = new Tally();
-  let live = true;
-  const attempt = (act: () => void) => {
-    if (!live) return;
+/** Drops a renderer that throws: the picture is lost, the job goes on, and its log and its summary are written all the same. */
+export function guarded(renderer: Renderer, options: Pick<RendererOptions, "output" | "color" | "log">): Show {
+  return new GuardedShow(renderer, options);
+}
+
+class GuardedShow implements Show {
+  readonly output: Output;
+  readonly saysNext: boolean;
+  readonly tellsOutcome: boolean;
+  readonly #renderer: Renderer;
+  readonly #options: Pick<RendererOptions, "output" | "color" | "log">;
+  readonly #tally = new Tally();
+  /** Where nothing else is shown, the log is all that there is. */
+  readonly #isAllLog: boolean;
+  #isLive = true;
+
+  constructor(renderer: Renderer, options: Pick<RendererOptions, "output" | "color" | "log">) {
+    this.#renderer = renderer;
+    this.#options = options;
+    this.#isAllLog = renderer.isQuiet === true && options.log.format === "json";
+    this.output = throughShow(options.output, (text) => this.#print(text));
+    this.saysNext = renderer.summary !== "never" && !this.#isAllLog;
+    this.tellsOutcome = renderer.tellsOutcome === true;
+  }
+
+  readonly report: Report = (event) => {
+    this.#tally.apply(event);
+    this.#attempt(() => this.#renderer.event(event));
+    this.#print(this.#lineOf(event));
+  };
+
+  tell(result: CreateResult, { error, recordedAs }: Pick<SummaryOptions, "error" | "recordedAs"> = {}): void {
+    const { clear, close, summary } = this.#renderer;
+    const { output, color = false } = this.#options;
+    this.#attempt(() => (clear ? clear() : close({ result, error })));
+    this.#end({ result, error });
+    if (this.#isAllLog || summary === "never" || (summary === "on failure" && error === undefined)) return;
+    const columns = output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY;
+    const known = { columns, color, tally: this.#tally, error, ...(recordedAs !== undefined && { recordedAs }) };
+    output.write(summaryText(result, known));
+  }
+
+  close(outcome: Outcome = {}): void {
+    this.#attempt(() => this.#renderer.close(outcome));
+    this.#end(outcome);
+  }
+
+  #attempt(act: () => void): void {
+    if (!this.#isLive) return;
     try {
       act();
     } catch (error) {
-      live = false;
+      this.#isLive = false;
       const name = error instanceof Error ? error.name : "unknown error";
-      tellQuietly(output, `WARNING: progress is no longer shown: ${name}\n`);
+      const { log, output } = this.#options;
+      tellQuietly(output, log.of({ level: "warn", message: `progress is no longer shown: ${name}` }));
     }
-  };
+  }
+
+  /** The line of the log about `event`, where it is wanted and not shown already. */
+  #lineOf(event: WaybillEvent): string | undefined {
+    const { summary, tells, isQuiet } = this.#renderer;
+    const { log } = this.#options;
+    if (summary === "never") return undefined;
+    const line = log.ofEvent(event);
+    if (this.#isLive && log.format === "text" && tells?.has(event.type)) return undefined;
+    const isUrgent = event.type === "warning" && event.isUrgent === true;
+    return isQuiet && log.isDefault && !isUrgent ? undefined : line;
+  }
+
+  #print(text: string | undefined): void {
+    if (text === undefined) return;
+    const { above } = this.#renderer;
+    if (this.#isLive && above) this.#attempt(() => above(text));
+    else tellQuietly(this.#options.output, text);
+  }
+
+  #end({ result, error }: Outcome): void {
+    this.#isLive = false;
+    const { log, output } = this.#options;
+    if (!result || log.format === "text" || this.#renderer.summary === "never") return;
+    for (const record of outcomeRecords(result, error)) tellQuietly(output, log.of(record));
+  }
+}
+
+/** `output`, written to by `print`. */
+function throughShow(output: Output, print: (text: string) => void): Output {
   return {
-    report(event) {
-      tally.apply(event);
-      attempt(() => renderer.event(event));
+    write: (text) => print(String(text)),
+    isTTY: output.isTTY === true,
+    get columns() {
+      return output.columns;
     },
-    tell(result, { error, recordedAs } = {}) {
-      attempt(() => (renderer.clear ? renderer.clear() : renderer.close({ result, error })));
-      live = false;
-      if (renderer.summary === "never" || (renderer.summary === "on failure" && error === undefined)) return;
-      const columns = output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY;
-      const known = { columns, color, tally, error, ...(recordedAs !== undefined && { recordedAs }) };
-      output.write(summaryText(result, known));
+    get rows() {
+      return output.rows;
     },
-    close(outcome) {
-      attempt(() => renderer.close(outcome));
-      live = false;
-    },
-    saysNext: renderer.summary !== "never",
-    tellsOutcome: renderer.tellsOutcome === true,
   };
 }
 
-function tellQuietly(output: Output, text: string): void {
+function tellQuietly(output: Output, text: string | undefined): void {
+  if (text === undefined) return;
   try {
     output.write(text);
   } catch {

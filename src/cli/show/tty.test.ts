@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../../test/support/fake-clock.ts";
+import { logFor } from "../../../test/support/log.ts";
 import { anyEvents, script } from "../../../test/support/progress-script.ts";
 import { terminalModel } from "../../../test/support/terminal-model.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
+import { guarded } from "./show.ts";
 import { ttyRenderer } from "./tty.ts";
 
 /** A renderer before a terminal that keeps all that it was given. */
@@ -11,7 +13,8 @@ function opened({
   env = {},
   columns = 100,
   rows = 24,
-}: { env?: Record<string, string>; columns?: number; rows?: number } = {}) {
+  args = [],
+}: { env?: Record<string, string>; columns?: number; rows?: number; args?: readonly string[] } = {}) {
   const clock = fakeClock(1000);
   const terminal = terminalModel(columns, rows);
   const size = { columns, rows };
@@ -32,7 +35,10 @@ function opened({
     on: (_event: "resize", listener: () => void) => resized.add(listener),
     off: (_event: "resize", listener: () => void) => resized.delete(listener),
   };
-  const renderer = ttyRenderer({ output, clock, env: { TERM: "xterm-256color", ...env }, debug: false });
+  const log = logFor(args);
+  const renderer = ttyRenderer({ output, clock, env: { TERM: "xterm-256color", ...env }, log });
+  // What it does not show is told by the log, above its picture.
+  const show = guarded(renderer, { output, log });
   return {
     renderer,
     clock,
@@ -48,7 +54,7 @@ function opened({
     play: (events: readonly WaybillEvent[]) => {
       for (const event of events) {
         clock.advance(Math.max(0, ("at" in event ? event.at : event.startedAt) - clock.now()));
-        renderer.event(event);
+        show.report(event);
       }
     },
   };
@@ -91,6 +97,27 @@ describe("ttyRenderer", () => {
     expect([clock.pending, resized.size]).toEqual([0, 0]);
   });
 
+  test.each(["text", "json"])("is not torn by a log as %s, whose lines stand above it", (format) => {
+    const { renderer, clock, terminal, play } = opened({
+      columns: 300,
+      rows: 60,
+      args: ["--log-level", "trace", "--log-format", format],
+    });
+    play(script);
+    clock.advance(100);
+    renderer.close();
+
+    const isLogged = (line: string) => /^(?:TRACE|DEBUG|INFO|WARNING|ERROR): |^\{"time":.*\}$/.test(line);
+    const logged = terminal.screen.filter(isLogged);
+    expect(logged.length).toBeGreaterThan(format === "json" ? 10 : 0);
+    expect(terminal.screen.slice(0, logged.length)).toEqual(logged);
+    expect(terminal.screen.slice(logged.length)).toEqual([
+      "✓ one.example/app  1 mounted  1.0  6.2s",
+      "✗ two.example/app  Cannot push manifest: denied",
+      "total  ━━━━━━━━━━━━━━━━━━━━  100%  4.00 / 4.00 MB  11s",
+    ]);
+  });
+
   test("leaves warnings only when a summary follows", () => {
     const { renderer, terminal, play } = opened();
     play(script);
@@ -131,7 +158,7 @@ describe("ttyRenderer", () => {
         throw new Error("EIO");
       },
     };
-    ttyRenderer({ output, clock, env: {}, debug: false });
+    ttyRenderer({ output, clock, env: {}, log: logFor() });
 
     clock.advance(1000);
 

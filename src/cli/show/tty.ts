@@ -1,7 +1,8 @@
 import type { WaybillEvent } from "../../telemetry/events.ts";
+import { display } from "../../spec/display.ts";
 import { Board } from "./board.ts";
 import { Frame, type Size } from "./frame.ts";
-import { noteOf } from "./notes.ts";
+import { quotaText } from "./notes.ts";
 import { paint } from "./paint.ts";
 import type { Renderer, RendererOptions } from "./show.ts";
 import { stylesFor } from "./styles.ts";
@@ -12,8 +13,26 @@ const frameMs = 100;
 /** News as a picture that is drawn over in place, ten times a second. */
 export function ttyRenderer(options: RendererOptions): Renderer {
   const screen = new Screen(options);
-  return { event: (event) => screen.event(event), close: () => screen.close(), clear: () => screen.clear() };
+  return {
+    event: (event) => screen.event(event),
+    above: (text) => screen.above(text),
+    close: () => screen.close(),
+    clear: () => screen.clear(),
+    tells,
+  };
 }
+
+const tells: ReadonlySet<WaybillEvent["type"]> = new Set<WaybillEvent["type"]>([
+  "work-started",
+  "work-log",
+  "work-done",
+  "phase",
+  "content-started",
+  "content-again",
+  "content-done",
+  "tag-done",
+  "pull-quota",
+]);
 
 class Screen {
   readonly #board = new Board();
@@ -32,10 +51,12 @@ class Screen {
   }
 
   event(event: WaybillEvent): void {
-    const row = this.#board.apply(event);
-    const note = noteOf(event, this.#options.debug);
-    if (note !== undefined && (!row || event.type !== "retry"))
-      this.#write(this.#frame.above(`${note}\n`, this.#size()));
+    this.#board.apply(event);
+    if (event.type === "pull-quota") this.above(`${display(quotaText(event))}\n`);
+  }
+
+  above(text: string): void {
+    this.#write(this.#frame.above(text, this.#size()));
   }
 
   // Time passes in the picture even where nothing happens, so a frame asks for the next.

@@ -20,6 +20,10 @@ describe("wrap", () => {
     ]);
   });
 
+  test("keeps spaces that forbid a break", () => {
+    expect(wrap("\u00a0", { columns: 12, first: "why " })).toEqual(["why \u00a0"]);
+  });
+
   test("leaves a line alone where there is no terminal", () => {
     expect(wrap("a ".repeat(500).trim(), { columns: Number.POSITIVE_INFINITY })).toHaveLength(1);
   });

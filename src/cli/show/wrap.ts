@@ -19,7 +19,7 @@ export function wrap(text: string, options: WrapOptions): readonly string[] {
   let line = first;
   let isEmpty = true;
   const begin = () => {
-    lines.push(line.trimEnd());
+    lines.push(withoutBlanks(line));
     line = " ".repeat(indent);
     isEmpty = true;
   };
@@ -32,5 +32,10 @@ export function wrap(text: string, options: WrapOptions): readonly string[] {
       isEmpty = false;
     }
   }
-  return [...lines, line.trimEnd()];
+  return [...lines, withoutBlanks(line)];
+}
+
+/** Other spaces, such as those that forbid a break, are part of the text. */
+function withoutBlanks(line: string): string {
+  return line.replace(/ +$/, "");
 }

@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import { preciseNow, type Clock } from "../../async/clock.ts";
-import { commandTask } from "../../telemetry/derive/spans.ts";
 import type { Report, WaybillEvent } from "../../telemetry/events.ts";
 import { degradation, healthy, type TelemetryHealth } from "../../telemetry/health.ts";
 import { isSampled } from "../../telemetry/settings/sampler.ts";
 import { telemetrySettings, type Asked, type TelemetrySettings } from "../../telemetry/settings/settings.ts";
 import type { Environment } from "../../telemetry/settings/variables.ts";
 import type { EndTask } from "../../telemetry/task.ts";
-import { beginTask } from "../../telemetry/task.ts";
+import { beginTask, commandTask } from "../../telemetry/task.ts";
 import {
   remoteParent,
   spanIdOf,
@@ -35,6 +34,8 @@ export interface Telemetry {
   readonly report: Report;
   /** False where nobody wants to know of attempts. */
   readonly isOn: boolean;
+  /** Spans are wanted, also where this run's are among those that are not kept. */
+  readonly isTraced: boolean;
   readonly identity: TraceIdentity;
   /** What the environment says and cannot be used, a sentence each. */
   readonly warnings: readonly string[];
@@ -62,6 +63,7 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
   return {
     report,
     isOn: link !== undefined,
+    isTraced: (asked.settings?.traces.length ?? 0) > 0,
     identity,
     warnings: asked.warnings,
     headersFor: (attempt) => contextHeaders(identity, attempt, sampled),

@@ -1,6 +1,6 @@
 import type { AttemptEvent } from "../attempt.ts";
 import type { WaybillEvent } from "../events.ts";
-import type { Task, TaskEvent } from "../task.ts";
+import { commandTask, type Task, type TaskEvent } from "../task.ts";
 import { spanIdOf, type TraceIdentity } from "../trace-context.ts";
 import { attemptSpan } from "./attempt-span.ts";
 import { placeOfTarget } from "./place.ts";
@@ -16,9 +16,6 @@ interface OpenTask {
 
 /** Tasks of which it is remembered what they were for; attempts may be told after their task has ended. */
 const mostRemembered = 50_000;
-
-/** The task that stands for the whole run: what has no parent belongs to it, and it to whoever called us. */
-export const commandTask = "command";
 
 /** Makes spans of news, each when it is over. What is never over makes none. */
 export class SpanMaker {

@@ -1,4 +1,5 @@
 import { hasEndpoint, otlpSettings, type OtlpSettings, type Signal } from "./otlp.ts";
+import { isTraceContextNamed } from "./propagators.ts";
 import { samplerSettings, type SamplerSettings } from "./sampler.ts";
 import { pairs, Variables, type Environment } from "./variables.ts";
 
@@ -74,7 +75,7 @@ export function telemetrySettings(env: Environment): Asked {
       ["cumulative", "delta", "lowmemory"],
       "cumulative",
     ),
-    traceContext: hearsTraceContext(variables),
+    traceContext: isTraceContextNamed(variables),
     logLevel: variables.choice(["OTEL_LOG_LEVEL"], logLevels, "info"),
   };
   return { settings, warnings: variables.warnings };
@@ -124,10 +125,4 @@ function batchOf(variables: Variables): BatchSettings {
     queueSize,
     batchSize: Math.min(queueSize, variables.count(["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 1, 512)),
   };
-}
-
-/** Baggage is heard by nobody here, so that it may be named without being anything. */
-function hearsTraceContext(variables: Variables): boolean {
-  const named = variables.list("OTEL_PROPAGATORS", ["tracecontext", "baggage", "none"]);
-  return named === undefined || (named.includes("tracecontext") && !named.includes("none"));
 }
