@@ -1,10 +1,10 @@
-// Builds the library and its types with tsc (dist/lib), the command line with esbuild (dist/cli), both at the same time.
+// Builds the library and its types with tsc (dist/lib), the command line with rolldown (dist/cli), both at the same time.
 // `--cli[=FOLDER]` builds the command line only, elsewhere if so told.
-import { build } from "esbuild";
 import { spawn } from "node:child_process";
 import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cliOnly = process.argv.find((argument) => /^--cli(?:=|$)/.test(argument));
@@ -20,40 +20,76 @@ async function buildLibrary() {
   if (code !== 0) process.exitCode = 1;
 }
 
-// Dependencies are bundled, so that starting reads a handful of files; one chunk per lazily imported module.
 async function buildCli() {
   await rm(cliFolder, { recursive: true, force: true });
-  const { metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: ["src/cli/main.ts", "src/cli/quickstart.ts", "src/cli/telemetry/worker.ts"],
-    outdir: cliFolder,
-    chunkNames: "chunks/[name]-[hash]",
-    bundle: true,
-    splitting: true,
-    format: "esm",
+  const outputs = await Promise.all([
+    bundle(
+      { main: "src/cli/main.ts", quickstart: "src/cli/quickstart.ts" },
+      { includeDependenciesRecursively: false, groups: [create(), { name: "show", test: /\/src\/cli\/show\// }] },
+    ),
+    // On its own: what it shares with the command would bring all of that into its thread.
+    bundle({ "telemetry/worker": "src/cli/telemetry/worker.ts" }, false),
+  ]);
+  await chmod(join(cliFolder, "main.js"), 0o755);
+  await writeFile(join(cliFolder, "THIRD-PARTY-LICENSES.txt"), await licensesOf(outputs.flat()));
+}
+
+async function bundle(input, codeSplitting) {
+  const bundled = await rolldown({
+    cwd: root,
+    input,
     platform: "node",
     // The ES module of a package before its CommonJS one: names can be imported from that, and what nobody uses is left out.
-    mainFields: ["module", "main"],
-    target: "node20",
-    // Dependencies written as CommonJS ask for node's own modules at run time.
-    banner: {
-      js: 'import { createRequire as makeRequire } from "node:module";\nconst require = makeRequire(import.meta.url);',
-    },
-    legalComments: "none",
-    minifyWhitespace: true,
-    minifySyntax: true,
-    metafile: true,
-    logLevel: "warning",
+    resolve: { mainFields: ["module", "main"] },
+    transform: { target: "node20" },
+    preserveEntrySignatures: false,
+    logLevel: "warn",
   });
-  await chmod(join(cliFolder, "main.js"), 0o755);
-  await writeFile(join(cliFolder, "THIRD-PARTY-LICENSES.txt"), await licensesOf(metafile));
+  const { output } = await bundled.write({
+    dir: cliFolder,
+    entryFileNames: "[name].js",
+    chunkFileNames: "chunks/[name]-[hash].js",
+    // Names stay: a stack that a user reports must say where it was.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    codeSplitting,
+  });
+  await bundled.close();
+  return output;
+}
+
+// All that every publish runs lies in one file: each file more costs as much as twenty kilobytes. What is imported lazily
+// stays apart, and so does what answers `--version`.
+function create() {
+  const starts = ["src/cli/start.ts", "src/cli/commands/create.ts"].map(inRoot);
+  const entry = inRoot("src/cli/main.ts");
+  let modules;
+  let first;
+  return {
+    debugName: "create",
+    name(id, graph) {
+      modules ??= importedBy(starts, graph);
+      first ??= importedBy([entry], graph);
+      return modules.has(id) && !first.has(id) ? "create" : null;
+    },
+  };
+}
+
+/** The modules and what they import at once, and so on. */
+function importedBy(starts, graph) {
+  const found = new Set(starts);
+  for (const id of found) for (const next of graph.getModuleInfo(id)?.importedIds ?? []) found.add(next);
+  return found;
+}
+
+function inRoot(path) {
+  return join(root, path);
 }
 
 // What is bundled is distributed, and its licences with it.
-async function licensesOf(metafile) {
+async function licensesOf(output) {
   const folders = new Set();
-  for (const input of Object.keys(metafile.inputs)) {
-    const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+  for (const id of output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : []))) {
+    const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(relative(root, id))?.[1];
     if (folder) folders.add(folder);
   }
   const sections = await Promise.all([...folders].sort((a, b) => (a < b ? -1 : 1)).map(licenseOf));

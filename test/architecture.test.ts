@@ -95,8 +95,9 @@ describe("layers", () => {
   });
 });
 
-// esbuild compiles `using` down to a list of things to dispose of that it makes once for all rounds of a loop: an error that
-// one round caught is thrown again by the next. A function around the loop's body has a list of its own.
+// esbuild, with which others bundle the library, compiles `using` down to a list of things to dispose of that it makes once
+// for all rounds of a loop: an error that one round caught is thrown again by the next. A function around the loop's body
+// has a list of its own.
 test("no loop holds a resource by `using` in its own body", () => {
   expect(sources.flatMap(resourcesInLoops)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { build } from "rolldown";
 import { afterAll, describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
@@ -35,14 +35,11 @@ describe("docs/library.md", () => {
     const outfile = join(folder, "page.mjs");
     const alias = Object.fromEntries(Object.entries(doors).map(([name, path]) => [name, join(root, path)]));
     await build({
-      entryPoints: [program],
-      outfile,
-      alias,
-      bundle: true,
-      format: "esm",
+      input: program,
       platform: "node",
-      target: "node20",
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+      resolve: { alias },
+      transform: { target: "node20" },
+      output: { file: outfile, codeSplitting: false },
     });
     const { stdout } = await run(process.execPath, [outfile]);
     expect(stdout).toBe(blocks("text").join(""));

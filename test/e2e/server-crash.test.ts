@@ -1,20 +1,21 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { digestOf } from "../../src/spec/digest.ts";
 import { Client, locationOf, type Document } from "../conformance/client.ts";
 import { nodeSend } from "../conformance/subjects.ts";
 
 const rounds = 8;
+const src = fileURLToPath(new URL("../../src", import.meta.url));
 const source = `
-  import { openDiskStorage, createRegistry, serve } from "./src/server/index.ts";
-  import { systemClock } from "./src/async/clock.ts";
+  import { openDiskStorage, createRegistry, serve } from "${src}/server/index.ts";
+  import { systemClock } from "${src}/async/clock.ts";
   const send = createRegistry(await openDiskStorage(process.argv[2]));
   await serve(send, { host: "127.0.0.1", port: 0, clock: systemClock(), onListening: (url) => console.log(url) });
 `;
@@ -25,10 +26,10 @@ let program = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "waybill-crash-"));
   program = join(folder, "registry.mjs");
-  const resolveDir = fileURLToPath(new URL("../..", import.meta.url));
-  const stdin = { contents: source, resolveDir, loader: "ts" } as const;
-  const banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
-  await build({ stdin, outfile: program, bundle: true, platform: "node", format: "esm", target: "es2022", banner });
+  const input = join(folder, "registry.ts");
+  await writeFile(input, source);
+  const output = { file: program, codeSplitting: false };
+  await build({ input, platform: "node", transform: { target: "node20" }, output });
 });
 afterAll(() => rm(folder, { recursive: true }));
 
