@@ -76,6 +76,7 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
           ...(repeats && { repeats }),
           ...(startedAt !== undefined && { startedAt }),
         });
+  if (file) host.telemetry?.whenClosed((health) => file.amend(health));
   const owner = thisProcess();
   const journal =
     flags.journal === false

@@ -5,10 +5,11 @@ import type { Clock } from "../async/clock.ts";
 import { removeFile, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
+import type { TelemetryHealth } from "../telemetry/health.ts";
 import type { Publication } from "../transfer/publication.ts";
 import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
-import { interimReport, reportOf, type PublishReport } from "../transfer/report.ts";
+import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */
@@ -17,6 +18,8 @@ export interface ReportFile {
   witness(publication: Publication): Witness;
   /** Writes the account of a run that never came to a plan. Never rejects. */
   fail(error: unknown): Promise<void>;
+  /** Adds to the final account, where there is one, how telemetry fared. Never rejects. */
+  amend(health: TelemetryHealth): Promise<void>;
 }
 
 export interface ReportFileOptions {
@@ -38,7 +41,11 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
   const { clock, startedAt = clock.now() } = options;
   await requireWritable(path);
   const write = latestWins((report: PublishReport) => replace(path, report), options);
-  let isTold = false;
+  let told: PublishReport | undefined;
+  const writeLast = (report: PublishReport) => {
+    told = report;
+    return write(report);
+  };
   return {
     witness(begunWith) {
       let publication = begunWith;
@@ -59,14 +66,16 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
           void tell();
         },
         end(ending) {
-          isTold = true;
-          return write(reportOf(ending, { startedAt, endedAt: clock.now() }, publication, options.repeats));
+          return writeLast(reportOf(ending, { startedAt, endedAt: clock.now() }, publication, options.repeats));
         },
       };
     },
     async fail(error) {
-      if (isTold) return;
-      await write(reportOf({ state: "failed", results: [], error }, { startedAt, endedAt: clock.now() }));
+      if (told) return;
+      await writeLast(reportOf({ state: "failed", results: [], error }, { startedAt, endedAt: clock.now() }));
+    },
+    async amend(health) {
+      if (told) await write(withTelemetry(told, health));
     },
   };
 }

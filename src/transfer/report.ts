@@ -5,6 +5,7 @@ import type { TagState, TargetResult } from "./ledger.ts";
 import type { PreflightResult } from "./look.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
+import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
 import type { Repeats } from "./repeats.ts";
 
 /**
@@ -26,6 +27,13 @@ export interface PublishReport {
   /** Why nothing was published, where no target is to blame. */
   readonly error?: ErrorReport;
   readonly plan?: Publication;
+  /** How telemetry fared; absent where it was off, or where the process has ended before it was done. */
+  readonly telemetry?: TelemetryReport;
+}
+
+export interface TelemetryReport extends Pick<TelemetryHealth, "spansSent" | "spansDropped" | "problems"> {
+  /** In one sentence, where not all is well. */
+  readonly degraded?: string;
 }
 
 /** What was done at one repository or layout. Bytes are bytes of blobs. */
@@ -157,6 +165,13 @@ export function targetReports(
     ...(result.error !== undefined && { error: errorReport(result.error) }),
     ...(result.preflight && { preflight: result.preflight }),
   }));
+}
+
+/** The account with what became of telemetry, which is known later than all else. */
+export function withTelemetry(report: PublishReport, health: TelemetryHealth): PublishReport {
+  const { spansSent, spansDropped, problems } = health;
+  const degraded = degradation(health);
+  return { ...report, telemetry: { ...(degraded !== undefined && { degraded }), spansSent, spansDropped, problems } };
 }
 
 /** In these states a tag was written, or its write was tried. */

@@ -7,7 +7,13 @@ import type { ToExporter } from "./protocol.ts";
 
 const event = (at: number): WaybillEvent => ({ type: "task-done", id: `${at}`, at });
 
-function link(options: { capacity?: number; onPost?: (message: ToExporter, thread: ThreadEvents) => void } = {}) {
+interface LinkCase {
+  readonly capacity?: number;
+  readonly hasSpans?: boolean;
+  readonly onPost?: (message: ToExporter, thread: ThreadEvents) => void;
+}
+
+function link(options: LinkCase = {}) {
   const clock = fakeClock(0);
   const posted: ToExporter[] = [];
   const state = { starts: 0, stops: 0, thread: undefined as ThreadEvents | undefined };
@@ -16,6 +22,7 @@ function link(options: { capacity?: number; onPost?: (message: ToExporter, threa
     onLine: () => undefined,
     delayMs: 5000,
     capacity: options.capacity ?? 1000,
+    hasSpans: options.hasSpans ?? true,
     start: (thread) => {
       state.starts += 1;
       state.thread = thread;
@@ -74,22 +81,30 @@ describe("ExporterLink", () => {
     const ended = one.finish(2000);
     clock.advance(2000);
     expect(degradation(await ended)).toBe(
-      "telemetry degraded: not all could be sent within 2 s; the run was not affected",
+      "telemetry degraded: not all could be sent within 2 s, 1 span dropped; the run was not affected",
     );
     expect(clock.pending).toBe(0);
   });
 
   test("waits for no time at all when the last thing that was sent did not arrive", async () => {
-    const health = { spansSent: 0, spansDropped: 512, problems: [{ what: "refused", count: 2 }], lastFailed: true };
+    const health = { spansSent: 0, spansDropped: 256, problems: [{ what: "refused", count: 2 }], lastFailed: true };
     const { link: one, posted } = link({
       onPost: (message, thread) => message.type === "news" && thread.onMessage({ type: "health", health }),
     });
     for (let at = 0; at < 500; at += 1) one.add(event(at));
     one.add(event(500));
     expect(degradation(await one.finish(2000))).toBe(
-      "telemetry degraded: refused (2 times), 513 spans dropped; the run was not affected",
+      "telemetry degraded: refused (2 times), 501 spans dropped; the run was not affected",
     );
     expect(posted.map(({ type }) => type)).not.toContain("finish");
+  });
+
+  test("misses no spans where nobody wants any", async () => {
+    const { link: one, clock } = link({ hasSpans: false });
+    one.add(event(1));
+    const ended = one.finish(2000);
+    clock.advance(2000);
+    expect((await ended).spansDropped).toBe(0);
   });
 
   test("goes on without its thread when that fails, cannot start, or speaks after its end", async () => {

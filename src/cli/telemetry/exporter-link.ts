@@ -25,6 +25,8 @@ export interface LinkOptions {
   readonly delayMs: number;
   /** Most news that is held; default 8,192. */
   readonly capacity?: number;
+  /** Whether spans are wanted, so that they are missed where they do not arrive; default true. */
+  readonly hasSpans?: boolean;
 }
 
 const batchSize = 256;
@@ -43,7 +45,10 @@ export class ExporterLink {
   readonly #capacity: number;
   readonly #problems = new Problems();
   readonly #waiting: WaybillEvent[] = [];
+  /** News that brings a span to its end: all there was, and what was dropped before it came to the thread. */
+  #spans = 0;
   #dropped = 0;
+  #isAnswered = false;
   #untaken = 0;
   #thread: ExporterThread | undefined;
   #isGone = false;
@@ -59,6 +64,7 @@ export class ExporterLink {
   }
 
   add(event: WaybillEvent): void {
+    if (endsSpan(event)) this.#spans++;
     if (this.#isGone) return this.#drop([event]);
     if (this.#waiting.length === this.#capacity) this.#drop(this.#waiting.splice(0, 1));
     this.#waiting.push(event);
@@ -72,9 +78,12 @@ export class ExporterLink {
 
   get health(): TelemetryHealth {
     const { spansSent, spansDropped, problems, lastFailed } = this.#reported;
+    const { hasSpans = true } = this.#options;
+    // What a thread has that is gone without an answer is as lost as what never came to it.
+    const dropped = this.#isGone && !this.#isAnswered ? this.#spans - spansSent : spansDropped + this.#dropped;
     return {
       spansSent,
-      spansDropped: spansDropped + this.#dropped,
+      spansDropped: hasSpans ? dropped : 0,
       problems: [...this.#problems.list, ...problems],
       lastFailed: lastFailed || this.#isGone,
     };
@@ -148,12 +157,17 @@ export class ExporterLink {
         return this.#options.onLine(message.text);
       default:
         this.#reported = message.health;
-        if (message.type === "done") this.#onDone();
+        if (message.type !== "done") return;
+        this.#isAnswered = true;
+        this.#onDone();
     }
   }
 
-  /** Each of these would have been the end of a span. */
   #drop(events: readonly WaybillEvent[]): void {
-    this.#dropped += events.filter(({ type }) => type === "http" || type === "task-done").length;
+    this.#dropped += events.filter(endsSpan).length;
   }
+}
+
+function endsSpan({ type }: WaybillEvent): boolean {
+  return type === "http" || type === "task-done";
 }

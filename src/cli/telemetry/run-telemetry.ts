@@ -30,6 +30,8 @@ export interface RunTelemetry {
   /** What the command failed with. */
   failed(error: unknown): void;
   health(): TelemetryHealth;
+  /** `act` is called when everything is sent, or given up, where anything was to be sent at all. */
+  whenClosed(act: (health: TelemetryHealth) => Promise<void>): void;
   /**
    * Sends what is left and says in one line on stderr what went wrong with telemetry, if anything. Takes no longer than the
    * flush time that the command was given, or than `mostMs`. Never rejects.
@@ -58,6 +60,7 @@ export function runTelemetry(options: RunTelemetryOptions): RunTelemetry {
   let flushMs = defaultFlushMs;
   let failure: unknown;
   let isTraced = false;
+  const lastActs: ((health: TelemetryHealth) => Promise<void>)[] = [];
   const outer = hearsTraceContext(env) ? remoteParent(env) : undefined;
 
   async function load({ command, stderr }: OpenOptions): Promise<Telemetry> {
@@ -88,6 +91,7 @@ export function runTelemetry(options: RunTelemetryOptions): RunTelemetry {
       const { identity } = telemetry;
       return { traceId: identity.traceId, spanId: spanIdOf(identity, id ?? commandTask) };
     },
+    whenClosed: (act) => void lastActs.push(act),
     failed: (error) => void (failure = error),
     health: () => telemetry?.health() ?? healthy,
     async close(exitCode, mostMs) {
@@ -95,6 +99,9 @@ export function runTelemetry(options: RunTelemetryOptions): RunTelemetry {
       const end = { outcome: `exit ${exitCode}`, ...(failure !== undefined && { failure }) };
       const line = await telemetry.end(end, Math.min(flushMs, mostMs));
       if (line !== undefined) tell(line);
+      if (!telemetry.isOn) return;
+      const health = telemetry.health();
+      await Promise.allSettled(lastActs.map((act) => act(health)));
     },
   };
 }

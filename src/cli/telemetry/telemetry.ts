@@ -103,6 +103,7 @@ function linkFor(settings: TelemetrySettings, identity: TraceIdentity, options: 
     clock,
     onLine,
     delayMs: settings.batch.delayMs,
+    hasSpans: settings.traces.length > 0,
     start: (events) => start({ settings, identity, version, files: readFiles(settings) }, events),
   });
 }

@@ -11,7 +11,7 @@ import { Measurer } from "../../../telemetry/derive/measurements.ts";
 import type { Span } from "../../../telemetry/derive/span.ts";
 import { SpanMaker } from "../../../telemetry/derive/spans.ts";
 import type { WaybillEvent } from "../../../telemetry/events.ts";
-import { Problems, type TelemetryHealth } from "../../../telemetry/health.ts";
+import { Problems, type TelemetryHealth, type TelemetryProblem } from "../../../telemetry/health.ts";
 import type { ExporterSettings } from "../../../telemetry/settings/settings.ts";
 import type { ExportOrder, FromExporter } from "../protocol.ts";
 import { consoleOutlet, metricLines, spanLines } from "./console-outlet.ts";
@@ -59,12 +59,16 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   );
   const metricShipper = meter && new MetricShipper(meter, metrics, { ...settings.metricsEach, onProblem, onChange });
   const shippers = [...spans, ...(metricShipper ? [metricShipper] : [])];
+  const sendings = [
+    ...spans.map((shipper, at) => ({ shipper, places: placesOf(settings.traces.slice(at, at + 1)) })),
+    ...(metricShipper ? [{ shipper: metricShipper, places: placesOf(settings.metrics) }] : []),
+  ];
   function health(): TelemetryHealth {
     return {
       spansSent: Math.min(...spans.map(({ sent }) => sent), spans.length === 0 ? 0 : Infinity),
       spansDropped: Math.max(0, ...spans.map(({ dropped }) => dropped)),
-      problems: problems.list,
-      lastFailed: shippers.every(({ lastFailed }) => lastFailed),
+      problems: withTroubles(problems.list, shippers),
+      lastFailed: isHopeless(sendings),
     };
   }
   const take = taker(order, { spans, meter, onProblem });
@@ -77,6 +81,34 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   };
 }
 
+/** Where each exporter sends to. */
+function placesOf(exporters: readonly ExporterSettings[]): readonly string[] {
+  return exporters.map((exporter) => (exporter.kind === "console" ? "console" : new URL(exporter.url).origin));
+}
+
+interface Sending {
+  readonly shipper: { readonly lastFailed: boolean; readonly hasTried: boolean };
+  readonly places: readonly string[];
+}
+
+/** What was sent last has not arrived, and what was not sent yet would go nowhere else. */
+function isHopeless(sendings: readonly Sending[]): boolean {
+  const failed = new Set(sendings.flatMap(({ shipper, places }) => (shipper.lastFailed ? places : [])));
+  return sendings.every(
+    ({ shipper, places }) => shipper.lastFailed || (!shipper.hasTried && places.every((place) => failed.has(place))),
+  );
+}
+
+/** What is known of what is under way, should nobody wait for its end. */
+function withTroubles(
+  known: readonly TelemetryProblem[],
+  shippers: readonly { readonly trouble: string | undefined }[],
+): readonly TelemetryProblem[] {
+  const troubles = new Set(shippers.flatMap(({ trouble }) => trouble ?? []));
+  for (const { what } of known) troubles.delete(what);
+  return [...known, ...[...troubles].map((what) => ({ what, count: 1 }))];
+}
+
 interface Taking {
   readonly spans: readonly Shipper<Span>[];
   readonly meter: Meter | undefined;
@@ -86,9 +118,9 @@ interface Taking {
 /** The SDK's spans are several times as large as ours: they are made when they are sent. */
 function converting(outlet: Outlet<ReadableSpan[]>, toSdk: (span: Span) => ReadableSpan): Outlet<Span[]> {
   return {
-    async send(spans) {
+    async send(spans, onTrouble) {
       try {
-        return await outlet.send(spans.map(toSdk));
+        return await outlet.send(spans.map(toSdk), onTrouble);
       } catch (error) {
         return { delivered: false, problem: `a batch could not be made: ${String(error)}` };
       }

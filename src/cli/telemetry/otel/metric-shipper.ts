@@ -10,7 +10,12 @@ export interface MetricShipperOptions {
 
 /** Sends what a meter has, at intervals and at the end. */
 export class MetricShipper {
+  /** The last thing that was sent did not arrive, or not yet. */
   lastFailed = false;
+  /** Why what is under way has not arrived yet. */
+  trouble: string | undefined;
+  /** Something has been sent, or the sending has begun. */
+  hasTried = false;
   readonly #meter: Meter;
   readonly #outlets: readonly Outlet<ResourceMetrics>[];
   readonly #options: MetricShipperOptions;
@@ -45,7 +50,14 @@ export class MetricShipper {
 
   async #ship(): Promise<void> {
     const collected = await this.#meter.collect();
-    const deliveries = await Promise.all(this.#outlets.map((outlet) => outlet.send(collected)));
+    this.hasTried = true;
+    const onTrouble = (why: string) => {
+      this.lastFailed = true;
+      this.trouble = why;
+      this.#options.onChange();
+    };
+    const deliveries = await Promise.all(this.#outlets.map((outlet) => outlet.send(collected, onTrouble)));
+    this.trouble = undefined;
     for (const { problem } of deliveries) if (problem !== undefined) this.#options.onProblem(problem);
     this.lastFailed = deliveries.every(({ delivered }) => !delivered);
     this.#options.onChange();

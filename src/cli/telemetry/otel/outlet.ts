@@ -12,8 +12,10 @@ export interface Delivery {
 
 /** Where batches of one signal go, one at a time. */
 export interface Outlet<Batch> {
-  /** Settles within its own time, whatever the other side does. Never rejects. */
-  send(batch: Batch): Promise<Delivery>;
+  /**
+   * Settles within its own time, whatever the other side does. Never rejects. `onTrouble`: told why when it has to be sent again.
+   */
+  send(batch: Batch, onTrouble: (why: string) => void): Promise<Delivery>;
   /** Whatever is under way, and whatever is sent from now on, ends at `at`, by `Date.now()`. */
   hurry(at: number): void;
   close(): void;
@@ -46,17 +48,17 @@ export class OtlpOutlet<Batch> implements Outlet<Batch> {
     this.#timeoutMs = timeoutMs;
   }
 
-  async send(batch: Batch): Promise<Delivery> {
+  async send(batch: Batch, onTrouble: (why: string) => void): Promise<Delivery> {
     try {
       const bytes = this.#serializer.serializeRequest(batch);
       if (!bytes) return { delivered: false, problem: "nothing could be made of what was to be sent" };
-      return await this.#sendBytes(bytes);
+      return await this.#sendBytes(bytes, onTrouble);
     } catch (error) {
       return { delivered: false, problem: `a batch could not be sent: ${String(error)}` };
     }
   }
 
-  async #sendBytes(bytes: Uint8Array): Promise<Delivery> {
+  async #sendBytes(bytes: Uint8Array, onTrouble: (why: string) => void): Promise<Delivery> {
     const ownUntil = Date.now() + this.#timeoutMs;
     const leftMs = () => Math.min(ownUntil, this.#until) - Date.now();
     for (let waitMs = firstWaitMs; ; waitMs *= 2) {
@@ -65,6 +67,7 @@ export class OtlpOutlet<Batch> implements Outlet<Batch> {
       const delayMs = posted.retryAfterMs ?? waitMs;
       const isLast = this.#until < Number.POSITIVE_INFINITY && posted.retryAfterMs === undefined;
       if (!posted.passing || isLast || delayMs + leastMs > leftMs()) return { delivered: false, problem: posted.why };
+      onTrouble(posted.why);
       await this.#wait(delayMs);
     }
   }

@@ -50,6 +50,27 @@ test("Shipper tries no more at the end when a batch did not arrive", async () =>
   expect([sent.length, one.sent, one.dropped, one.lastFailed, problems]).toEqual([1, 0, 9, true, ["refused"]]);
 });
 
+test("Shipper has failed, and says why, as soon as something has to be sent again", async () => {
+  const told: (string | undefined)[] = [];
+  let arrive: (delivery: Delivery) => void = () => undefined;
+  const outlet = {
+    send: (_items: number[], onTrouble: (why: string) => void) => {
+      onTrouble("refused");
+      return new Promise<Delivery>((resolve) => (arrive = resolve));
+    },
+    hurry: () => undefined,
+    close: () => undefined,
+  };
+  const options = { outlet, batch, onProblem: (what: string) => told.push(what) };
+  const one = new Shipper<number>({ ...options, onChange: () => told.push(one.trouble) });
+  expect(one.hasTried).toBe(false);
+  for (let at = 0; at < 5; at += 1) one.add(at);
+  expect([one.lastFailed, one.hasTried, told]).toEqual([true, true, ["refused"]]);
+  arrive({ delivered: true });
+  await one.finish(0);
+  expect([one.lastFailed, one.sent, told]).toEqual([false, 5, ["refused", undefined]]);
+});
+
 test("Shipper counts what the other side did not take", async () => {
   const { shipper: one } = shipper([{ delivered: true, rejected: 2, problem: "in part" }]);
   for (let at = 0; at < 5; at += 1) one.add(at);

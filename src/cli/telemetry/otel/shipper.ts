@@ -16,8 +16,12 @@ export interface ShipperOptions<Item> {
 export class Shipper<Item> {
   sent = 0;
   dropped = 0;
-  /** The last batch did not arrive. */
+  /** The last thing that was sent did not arrive, or not yet. */
   lastFailed = false;
+  /** Why what is under way has not arrived yet. */
+  trouble: string | undefined;
+  /** Something has been sent, or the sending has begun. */
+  hasTried = false;
   readonly #options: ShipperOptions<Item>;
   readonly #queue: Item[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -74,7 +78,17 @@ export class Shipper<Item> {
   async #shipOne(items: Item[]): Promise<void> {
     if (items.length === 0) return;
     const { outlet, onProblem, onChange } = this.#options;
-    const { delivered, problem, rejected = 0 } = await outlet.send(items);
+    this.hasTried = true;
+    const {
+      delivered,
+      problem,
+      rejected = 0,
+    } = await outlet.send(items, (why) => {
+      this.lastFailed = true;
+      this.trouble = why;
+      onChange();
+    });
+    this.trouble = undefined;
     const lost = delivered ? Math.min(rejected, items.length) : items.length;
     this.#drop(lost);
     this.sent += items.length - lost;
