@@ -1,10 +1,10 @@
-// Two registries in one process, each with just what a copy of one large image needs: a source that makes its blobs up as it sends
-// them, and a target that hashes what it gets and keeps none of it. bulk-server.mjs SIZE LAYERS; prints its origins and the root.
+// Registries in one process, each with just what a copy of one large image needs: a source that makes its blobs up as it sends
+// them, and targets that hash what they get and keep none of it. bulk-server.mjs SIZE LAYERS [TARGETS]; prints its origins and the root.
 import { createHash } from "node:crypto";
 import http from "node:http";
 import { bytesOf, sha256 } from "./support.mjs";
 
-const [size, layerCount] = process.argv.slice(2).map(Number);
+const [size, layerCount, targetCount = 1] = process.argv.slice(2).map(Number);
 const piece = Buffer.alloc(256 * 1024, "waybill ");
 const blobs = new Map();
 const config = bytesOf({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [] } });
@@ -54,22 +54,31 @@ const source = http.createServer((request, response) => {
   return response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : manifest);
 });
 
-const target = http.createServer(async (request, response) => {
-  if (request.method === "POST")
+/** Knows of manifests only that it took them: that is what a publish to several registries asks for. */
+function createTarget() {
+  const taken = new Map();
+  return http.createServer(async (request, response) => {
+    if (request.method === "POST")
+      return response
+        .writeHead(202, { location: `/v2/target/blobs/uploads/${Math.random()}`, "content-length": 0 })
+        .end();
+    if (request.method !== "PUT") {
+      const held = taken.get(request.url);
+      return response.writeHead(held ? 200 : 404, held ? { "docker-content-digest": held } : {}).end();
+    }
+    const hash = createHash("sha256");
+    for await (const chunk of request) hash.update(chunk);
+    const digest = `sha256:${hash.digest("hex")}`;
+    taken.set(request.url, digest);
+    const wanted = new URL(request.url, "http://x").searchParams.get("digest") ?? digest;
     return response
-      .writeHead(202, { location: `/v2/target/blobs/uploads/${Math.random()}`, "content-length": 0 })
+      .writeHead(wanted === digest ? 201 : 400, { "docker-content-digest": digest, "content-length": 0 })
       .end();
-  if (request.method !== "PUT") return response.writeHead(404, { "content-length": 0 }).end();
-  const hash = createHash("sha256");
-  for await (const chunk of request) hash.update(chunk);
-  const digest = `sha256:${hash.digest("hex")}`;
-  const wanted = new URL(request.url, "http://x").searchParams.get("digest") ?? digest;
-  return response
-    .writeHead(wanted === digest ? 201 : 400, { "docker-content-digest": digest, "content-length": 0 })
-    .end();
-});
+  });
+}
 
-for (const server of [source, target]) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const targets = Array.from({ length: targetCount }, createTarget);
+for (const server of [source, ...targets]) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const urlOf = (server) => `http://127.0.0.1:${server.address().port}`;
-console.log(JSON.stringify({ source: urlOf(source), target: urlOf(target), root: sha256(manifest) }));
+console.log(JSON.stringify({ source: urlOf(source), targets: targets.map(urlOf), root: sha256(manifest) }));
 process.on("SIGTERM", () => process.exit(0));

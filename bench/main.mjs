@@ -2,6 +2,7 @@
 const benches = {
   requests: async () => (await import("./requests.mjs")).requestFigures(),
   many: async () => (await import("./many-blobs.mjs")).manyBlobFigures(),
+  four: async () => (await import("./four.mjs")).fourFigures(),
   bulk: async () => (await import("./bulk.mjs")).bulkFigures(),
   limits: async () => (await import("./limits.mjs")).limitFigures(),
   start: async () => (await import("./start.mjs")).startFigures(),

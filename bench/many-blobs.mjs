@@ -16,33 +16,6 @@ export async function fill(registry) {
 export async function manyBlobFigures() {
   await withDelay();
   await withoutDelay();
-  await toFourRegistries();
-}
-
-/** What the source is asked for when four registries want everything, and what that costs against one. */
-async function toFourRegistries() {
-  const from = await startRegistry();
-  const targets = await Promise.all(Array.from({ length: 4 }, () => startRegistry()));
-  await fill(from);
-  const copyTo = (registries, name) => {
-    const tags = registries.flatMap(({ host }) => ["-t", `${host}/${name}:1`]);
-    return runNode([program, "create", "--progress", "none", ...tags, `${from.host}/source:1`]);
-  };
-  const ratios = [];
-  const reads = [];
-  for (let round = 0; round < 4; round++) {
-    const one = await copyTo(targets.slice(0, 1), `one-${round}`);
-    from.forget();
-    const four = await copyTo(targets, `four-${round}`);
-    if (round === 0) continue;
-    const blobs = from.seen().filter(({ method, url }) => method === "GET" && url.includes("/blobs/"));
-    reads.push(blobs.length / new Set(blobs.map(({ url }) => url)).size);
-    ratios.push(four.wallS / one.wallS);
-  }
-  const most = Math.max(...reads);
-  const detail = `${most.toFixed(2)} each, ${median(ratios).toFixed(2)} × the time of one`;
-  row("8 platforms × 30 layers to four registries, source reads", detail, "1", most === 1);
-  for (const registry of [from, ...targets]) await registry.close();
 }
 
 async function withDelay() {

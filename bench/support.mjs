@@ -33,7 +33,8 @@ export async function startRegistry({ delayMs = 0, referrers = false, wrap = (se
       waiting.get(`${entry.method} ${entry.url}`)?.();
     }
   };
-  const server = await serve(counted, { host: "127.0.0.1", port: 0, clock: systemClock() });
+  // Some programs open a connection for each blob and target at once.
+  const server = await serve(counted, { host: "127.0.0.1", port: 0, maxConnections: 8192, clock: systemClock() });
   const host = new URL(server.url).host;
   return {
     host,

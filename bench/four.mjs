@@ -1,0 +1,103 @@
+// Eight platforms of thirty layers to four registries: in one process, as four of our own runs side by side, and by other programs.
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { fill } from "./many-blobs.mjs";
+import { isInstalled, peers, timePeer } from "./peers.mjs";
+import { median, program, row, runNode, startRegistry } from "./support.mjs";
+
+const rounds = 5;
+
+export async function fourFigures() {
+  await withRegistries({}, againstOthers);
+  await withRegistries({ delayMs: 50 }, withDelay);
+}
+
+/** A filled source in this process, which counts what it is asked for, and four registries in processes of their own. */
+async function withRegistries({ delayMs = 0 }, measure) {
+  const from = await startRegistry({ delayMs });
+  await fill(from);
+  const children = Array.from({ length: 4 }, () => startProcess(delayMs));
+  const hosts = await Promise.all(children.map(({ host }) => host));
+  await measure({ from, hosts });
+  for (const { child } of children) child.stdin.end();
+  await from.close();
+}
+
+function startProcess(delayMs) {
+  const args = [join(import.meta.dirname, "registry-process.mjs"), String(delayMs)];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const host = new Promise((resolve) => child.stdout.once("data", (chunk) => resolve(chunk.toString().trim())));
+  return { child, host };
+}
+
+/** In turns, so that a machine that grows slower grows slower for all; the first round warms up. */
+async function againstOthers({ from, hosts }) {
+  const installed = peers.filter(isInstalled);
+  const source = `${from.host}/source:1`;
+  const named = (name) => hosts.map((host) => `${host}/${name}:1`);
+  const times = { one: [], fourTimes: [] };
+  const memory = [];
+  const reads = [];
+  for (let round = 0; round <= rounds; round++) {
+    from.forget();
+    const one = await publish(named(`one-${round}`), source);
+    const read = readsPerBlob(from.seen());
+    const fourTimes = await secondsOf(() =>
+      Promise.all(named(`four-${round}`).map((target) => publish([target], source))),
+    );
+    const theirs = {};
+    for (const peer of installed)
+      theirs[peer.program] = await timePeer(peer, source, named(`${peer.program}-${round}`));
+    if (round === 0) continue;
+    memory.push(one.peakMb);
+    reads.push(read);
+    for (const [name, seconds] of Object.entries({ one: one.wallS, fourTimes, ...theirs }))
+      (times[name] ??= []).push(seconds);
+  }
+  printTimes(times);
+  const most = Math.max(...reads);
+  row("  source reads of each blob", most.toFixed(2), "1", most === 1);
+  row("  peak memory", `${median(memory).toFixed(0)} MB`, "–", true);
+}
+
+function printTimes({ one, fourTimes, ...theirs }) {
+  const ours = median(one);
+  const ratioTo = (others) => median(others.map((seconds, round) => one[round] / seconds));
+  const ratio = ratioTo(fourTimes);
+  const detail = `${ratio.toFixed(2)} × (${ours.toFixed(2)} s, ${median(fourTimes).toFixed(2)} s)`;
+  row("8 × 30 layers to four registries, against ours × 4 side by side", detail, "≤ 0.65 ×", ratio <= 0.65);
+  for (const { program: name } of peers) {
+    const others = theirs[name];
+    if (!others) {
+      console.log(`  skip  ${`  against ${name}`.padEnd(72)} not on PATH`);
+      continue;
+    }
+    const against = ratioTo(others);
+    row(`  against ${name}`, `${against.toFixed(2)} × (${median(others).toFixed(2)} s)`, "≤ 0.8 ×", against <= 0.8);
+  }
+}
+
+async function withDelay({ from, hosts }) {
+  const runs = [];
+  for (let round = 0; round < rounds; round++) {
+    const targets = hosts.map((host) => `${host}/copy-${round}:1`);
+    runs.push(await publish(targets, `${from.host}/source:1`));
+  }
+  const wallS = median(runs.map((run) => run.wallS));
+  row("the same, 50 ms on each request", `${wallS.toFixed(2)} s`, "≤ 3 s", wallS <= 3);
+}
+
+function publish(targets, source) {
+  return runNode([program, "create", "--progress", "none", ...targets.flatMap((tag) => ["-t", tag]), source]);
+}
+
+async function secondsOf(work) {
+  const began = performance.now();
+  await work();
+  return (performance.now() - began) / 1000;
+}
+
+function readsPerBlob(requests) {
+  const blobs = requests.filter(({ method, url }) => method === "GET" && url.includes("/blobs/"));
+  return blobs.length / new Set(blobs.map(({ url }) => url)).size;
+}
