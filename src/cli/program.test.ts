@@ -67,7 +67,7 @@ describe("create", () => {
     );
 
     expect(code).toBe(7);
-    expect(stderr).toMatch(/\/none +2 +not attempted$[^]*^ERROR: Cannot move tag/m);
+    expect(stderr).toMatch(/\/none +2 +not attempted +absent$[^]*^ERROR: Cannot move tag/m);
   });
 
   test("create --dry-run leaves --metadata-file alone, and says so", async () => {

@@ -6,22 +6,23 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { afterwards } from "./afterwards.ts";
-import { preflightResult, type Looked, type PreflightResult } from "./look.ts";
+import { isFound, preflightResult, type Looked, type PreflightResult } from "./look.ts";
+import type { PlannedTarget } from "./plan.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { Plan, TargetStep } from "./step.ts";
 
 /**
- * What a tag came to. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
- * `rolled-back` names what it named before, also where that was nothing; `left-behind` is new, names the new content, and was
- * not taken away.
+ * What a tag came to. `moved` is said, too, where nobody knows what it named. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
+ * `rolled-back` names what it named before, also where that was nothing; `left-behind` is new, or nobody knows what it
+ * named; it names the new content, and was not taken away.
  */
 export type TagState = "created" | "moved" | "unchanged" | "failed" | "rolled-back" | "left-behind" | "not-attempted";
 
 export interface TagResult {
   readonly tag: string;
   readonly state: TagState;
-  /** What it named before the first run of this publish, `absent` for nothing; missing where it was not looked at. */
+  /** What it named before the first run of this publish, `absent` for nothing; missing where the target does not say. */
   readonly before?: Digest | "absent";
   /** When this run's write was acknowledged, in milliseconds since the epoch. */
   readonly writtenAt?: number;
@@ -67,6 +68,8 @@ export class Ledger {
   #error: unknown;
   /** Tags whose writing failed, or was cancelled while it was under way. */
   readonly #failed = new Set<string>();
+  /** What its tags named before the first run of this publish, as far as that is known. */
+  #before: PlannedTarget["before"];
   readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
@@ -75,7 +78,17 @@ export class Ledger {
     this.#looked = looked;
     this.#root = root;
     this.#options = options;
+    this.#before = looked.before ?? {};
     if ("error" in looked) this.#error = looked.error;
+  }
+
+  get before(): PlannedTarget["before"] {
+    return this.#before;
+  }
+
+  /** The target tells now what some of its tags name that are not written yet. */
+  learn(before: PlannedTarget["before"]): void {
+    this.#before = { ...this.#before, ...before };
   }
 
   /**
@@ -149,7 +162,7 @@ export class Ledger {
 
   /** Puts the tags back that this run has moved and that are still ours. New ones stay unless they may be deleted. */
   async rollBack(options: Pick<UndoOptions, "deleteCreated"> = {}): Promise<void> {
-    const siblings = this.#looked.target.tags.filter((tag) => this.#before(tag) === this.#root);
+    const siblings = this.#looked.target.tags.filter((tag) => this.#before[tag] === this.#root);
     for (const undone of await undo(this.at, await this.#moves(), { ...this.#options, ...options, siblings })) {
       if (undone.state === "kept") this.#error ??= undone.error;
       else this.#undone.set(undone.tag, undone);
@@ -159,10 +172,10 @@ export class Ledger {
   async #moves(): Promise<readonly Move[]> {
     const moves: Move[] = [];
     for (const tag of this.#looked.target.tags) {
-      const before = this.#before(tag) ?? "absent";
+      const before = this.#before[tag];
       if (before === this.#root) continue;
       const isOurs = this.#acknowledged.has(tag) || (this.#failed.has(tag) && (await this.#namesRootNow(tag)));
-      if (isOurs) moves.push({ tag, before, ours: this.#root });
+      if (isOurs) moves.push({ tag, ours: this.#root, ...(before !== undefined && { before }) });
     }
     return moves;
   }
@@ -182,12 +195,12 @@ export class Ledger {
         this.#isHeldBack &&
         (tags.length === 0 || tags.some(({ state }) => state === "not-attempted")),
       ...(this.#error !== undefined && { error: this.#error }),
-      ...("before" in this.#looked && { preflight: preflightResult(this.#looked) }),
+      ...(isFound(this.#looked) && { preflight: preflightResult(this.#looked) }),
     };
   }
 
   async #tagResult(tag: string): Promise<TagResult> {
-    const before = this.#before(tag);
+    const before = this.#before[tag];
     const writtenAt = this.#acknowledged.get(tag);
     const why = this.#undone.get(tag)?.why;
     const known = {
@@ -199,7 +212,7 @@ export class Ledger {
   }
 
   async #stateOf(tag: string): Promise<TagState> {
-    if (this.#before(tag) === this.#root) return "unchanged";
+    if (this.#before[tag] === this.#root) return "unchanged";
     const undone = this.#undone.get(tag);
     if (undone) return undone.state;
     if (this.#acknowledged.has(tag)) return this.#writtenState(tag);
@@ -208,11 +221,7 @@ export class Ledger {
   }
 
   #writtenState(tag: string): TagState {
-    return this.#before(tag) === "absent" ? "created" : "moved";
-  }
-
-  #before(tag: string): Digest | "absent" | undefined {
-    return "before" in this.#looked ? this.#looked.before[tag] : undefined;
+    return this.#before[tag] === "absent" ? "created" : "moved";
   }
 
   /** A write whose answer was lost may have happened: the registry is asked. */

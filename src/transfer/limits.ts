@@ -1,19 +1,19 @@
 import { WaybillError } from "../errors.ts";
 import { formatLocation, sameLocation } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import type { Looked } from "./look.ts";
+import { isFound, refused, type Looked } from "./look.ts";
 import { isUpToDate } from "./plan.ts";
 
 /** The entry, refused where the target is known not to take something that it would be sent. Pure. */
 export function withinLimits(entry: Looked, closure: Closure): Looked {
-  if ("error" in entry || isUpToDate({ ...entry.target, before: entry.before }, closure.root)) return entry;
-  const { target, facts, startedAt } = entry;
+  if (!isFound(entry) || isUpToDate({ ...entry.target, before: entry.before }, closure.root)) return entry;
+  const { target, facts } = entry;
   const limitOf = ({ role }: Node) => (role === "blob" ? facts.maxBlobBytes : facts.maxManifestBytes);
   const isHere = ({ from }: Node) => from.some((place) => sameLocation(place, target.at));
   for (const node of closure.nodes.values()) {
     const limit = limitOf(node);
     if (limit === undefined || node.content.size <= limit || isHere(node)) continue;
-    return { target, startedAt, error: tooLarge(node, formatLocation(target.at), limit) };
+    return refused(entry, tooLarge(node, formatLocation(target.at), limit));
   }
   return entry;
 }

@@ -1,8 +1,9 @@
 import type { Clock } from "../async/clock.ts";
 import type { PullQuota, Store, TargetFacts } from "../content/store.ts";
-import { WaybillError } from "../errors.ts";
+import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import { nameNow } from "./name-now.ts";
 import type { PlannedTarget } from "./plan.ts";
 
 /** Where a publish goes: one repository or layout and the tags it shall get there, in order. Without tags: by digest only. */
@@ -14,16 +15,35 @@ export interface PublishTarget {
 /** A target as it was found. */
 export interface Found {
   readonly target: PublishTarget;
-  /** What each tag names. */
+  /** What each tag names; one of which the target does not say is not in it. */
   readonly before: PlannedTarget["before"];
+  /** What tags that are not in `before` must name when they are asked for once more. */
+  readonly demanded?: PlannedTarget["demanded"];
   readonly facts: TargetFacts;
   /** Whether it lets us write; absent where it was not asked. */
   readonly push?: "allowed" | "unknown";
   readonly startedAt: number;
 }
 
-/** A target as it was found, or why it cannot be published to. */
-export type Looked = Found | { readonly target: PublishTarget; readonly error: unknown; readonly startedAt: number };
+/** A target that cannot be published to, and why; with what its tags name, as far as they could be looked at. */
+export interface Refused {
+  readonly target: PublishTarget;
+  readonly error: unknown;
+  readonly before?: PlannedTarget["before"];
+  readonly startedAt: number;
+}
+
+export type Looked = Found | Refused;
+
+/** True for a target that has been looked at and can be published to. */
+export function isFound(entry: { readonly target: PublishTarget }): entry is Found {
+  return "facts" in entry;
+}
+
+/** The target, which cannot be published to after all. */
+export function refused({ target, before, startedAt }: Found, error: unknown): Refused {
+  return { target, before, startedAt, error };
+}
 
 /** What was found out about a target before anything was written. */
 export interface PreflightResult {
@@ -66,39 +86,58 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
   const startedAt = options.clock.now();
   try {
     const store = await options.open(target.at);
-    const found = await Promise.all(
-      target.tags.map((tag) => store.tagged(tag, options.signal && { signal: options.signal })),
-    );
-    const before = Object.fromEntries(target.tags.map((tag, at) => [tag, found[at]?.digest ?? ("absent" as const)]));
-    requireExpected(target, before, options.expect);
-    return { target, before, facts: store.facts?.() ?? {}, startedAt };
+    const call = options.signal ? { signal: options.signal } : {};
+    const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameNow(store, tag, call)] as const));
+    const before = Object.fromEntries(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
+    return asExpected({ target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
   } catch (error) {
     return { target, error, startedAt };
   }
 }
 
-/** @throws WaybillError `precondition_failed` where a tag does not name what it must. */
-function requireExpected(target: PublishTarget, before: PlannedTarget["before"], expect: LookOptions["expect"]): void {
-  for (const tag of target.tags) {
-    const name = `${formatLocation(target.at)}:${tag}`;
-    const wanted = expect?.get(name);
-    if (wanted === undefined || wanted === before[tag]) continue;
-    const message = `Cannot move tag "${name}": expected ${wanted}, got ${before[tag] ?? "nothing"}`;
-    throw new WaybillError("precondition_failed", message, { subject: name, side: "target" });
-  }
+/** The entry, refused where one of its tags does not name what it must. */
+function asExpected(found: Found, expect: LookOptions["expect"] = new Map()): Looked {
+  const { target, before } = found;
+  const wanted = target.tags.flatMap((tag) => {
+    const digest = expect.get(`${formatLocation(target.at)}:${tag}`);
+    return digest === undefined ? [] : [[tag, digest] as const];
+  });
+  const wrong = wanted.find(([tag, digest]) => before[tag] !== undefined && before[tag] !== digest);
+  if (!wrong) return demanding(found, wanted);
+  const [tag, digest] = wrong;
+  const seen = `expected ${digest}, got ${before[tag] === "absent" ? "nothing" : before[tag]}`;
+  return refused(found, preconditionFailed(found, tag, { doing: "move", seen }));
 }
 
 /** The entry, refused where one of its tags names something else than `root` already: `--no-clobber`. */
 export function unclobbered(entry: Looked, root: Digest): Looked {
-  if ("error" in entry) return entry;
-  const { target, before, startedAt } = entry;
-  const taken = target.tags.find((tag) => before[tag] !== "absent" && before[tag] !== root);
-  if (taken === undefined) return entry;
-  const name = `${formatLocation(target.at)}:${taken}`;
-  const message = `Cannot write tag "${name}": it names ${before[taken]} already, and --no-clobber never moves a tag`;
-  return {
-    target,
-    startedAt,
-    error: new WaybillError("precondition_failed", message, { subject: name, side: "target" }),
-  };
+  if (!isFound(entry)) return entry;
+  const { target, before } = entry;
+  const taken = target.tags.find(
+    (tag) => before[tag] !== undefined && before[tag] !== "absent" && before[tag] !== root,
+  );
+  if (taken === undefined)
+    return demanding(
+      entry,
+      target.tags.map((tag) => [tag, "absent"]),
+    );
+  const seen = `it names ${before[taken]} already, and --no-clobber never moves a tag`;
+  return refused(entry, preconditionFailed(entry, taken, { doing: "write", seen }));
+}
+
+/** The entry, with what is demanded of tags that it could not look at. What was demanded before stays. */
+export function demanding(found: Found, wanted: readonly (readonly [string, Digest | "absent"])[]): Found {
+  const unseen = wanted.filter(([tag]) => found.before[tag] === undefined);
+  if (unseen.length === 0) return found;
+  return { ...found, demanded: { ...Object.fromEntries(unseen), ...found.demanded } };
+}
+
+function preconditionFailed(
+  { target }: Found,
+  tag: string,
+  { doing, seen }: { readonly doing: "move" | "write"; readonly seen: string },
+): WaybillError {
+  const name = `${formatLocation(target.at)}:${tag}`;
+  const context: ErrorContext = { subject: name, side: "target" };
+  return new WaybillError("precondition_failed", `Cannot ${doing} tag "${name}": ${seen}`, context);
 }

@@ -12,7 +12,7 @@ import type { Closure } from "./closure.ts";
 import { pushRepairing } from "./repair.ts";
 import type { Perform, StepCall, StepResult } from "./run.ts";
 import type { CompareStep, StageStep, TagStep, TargetStep } from "./step.ts";
-import { confirmTags, tagsToWrite, verifyPresence, type Comparison } from "./tagging.ts";
+import { compareTags, confirmTags, verifyPresence, type Comparison } from "./tagging.ts";
 
 export interface PerformOptions {
   readonly open: (location: Location) => Promise<Store>;
@@ -21,6 +21,8 @@ export interface PerformOptions {
   readonly report: Report;
   /** When the tags were looked at, by `clock`. */
   readonly lookedAt: number;
+  /** Called with what tags of a target name where that was not known when the plan was made. */
+  readonly onLearned?: (at: Location, before: Readonly<Record<string, Digest | "absent">>) => void;
   /** Called for each tag when the target has acknowledged it. */
   readonly onTagged: (at: Location, tag: string) => void;
   /** Called when bytes have left towards a target. */
@@ -71,10 +73,12 @@ async function performStep(step: TargetStep, settings: Settings, call: Call): Pr
   }
 }
 
-async function compare(step: CompareStep | TagStep, { clock, open }: Settings, call: Call): Promise<Comparison> {
-  const target = await open(step.at);
-  const at = clock.now();
-  return { at, toWrite: await tagsToWrite(step, target, call) };
+async function compare(step: CompareStep | TagStep, settings: Settings, call: Call): Promise<Comparison> {
+  const target = await settings.open(step.at);
+  const at = settings.clock.now();
+  const seen = await compareTags(step, target, call);
+  if (Object.keys(seen.learned).length > 0) settings.onLearned?.(step.at, seen.learned);
+  return { at, ...seen };
 }
 
 /** After so long what was seen of a tag is asked for again. */
@@ -82,7 +86,7 @@ const staleAfterMs = 10_000;
 
 async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<StepResult> {
   const { clock, lookedAt, comparisons } = settings;
-  const last = comparisons.get(formatLocation(step.at)) ?? { at: lookedAt, toWrite: step.tags };
+  const last = comparisons.get(formatLocation(step.at)) ?? { at: lookedAt, toWrite: step.tags, learned: {} };
   const isStale = clock.now() - last.at > staleAfterMs;
   const { toWrite } = step.compare || isStale ? await compare(step, settings, call) : last;
   const tags = step.tags.filter((tag) => toWrite.includes(tag));

@@ -7,8 +7,10 @@ import { stepId, type BarrierStep, type CompareStep, type ConfirmStep, type Step
 export interface StagedTarget {
   readonly at: Location;
   readonly tags: readonly string[];
-  /** What each tag names now. */
+  /** What each tag names now; one of which the target does not say is not in it. */
   readonly before: Readonly<Record<string, Digest | "absent">>;
+  /** What such a tag must name when it is asked for once more. */
+  readonly demanded?: Readonly<Record<string, Digest | "absent">>;
   /** The steps that make it complete. */
   readonly staged: readonly string[];
 }
@@ -21,9 +23,12 @@ export interface TaggingOptions {
   readonly barrier: boolean;
   /** Whether tags are read back: by all but `ack`, where the answer to the write is the proof. */
   readonly verify: "ack" | "manifests" | "full";
-  /** Tags that can be put back are written first; those that are new, and so cannot, last. Default: in the given order. */
+  /** Tags that can be put back are written first; those that are new or unknown, and so cannot, last. Default: in the given order. */
   readonly newTagsLast?: boolean;
-  /** Each tag is asked for once more before it is written, also where there is no barrier. Default: only when that was long ago. */
+  /**
+   * Each tag is asked for once more before it is written, also where there is no barrier. Default: only when that was long ago,
+   * or where a target did not say what its tags name: once it holds the content, it may.
+   */
   readonly compare?: boolean;
 }
 
@@ -57,7 +62,7 @@ export function planTags(root: Descriptor, targets: readonly StagedTarget[], opt
 }
 
 function isNew(target: StagedTarget, tag: string): boolean {
-  return target.before[tag] === "absent";
+  return target.before[tag] === "absent" || target.before[tag] === undefined;
 }
 
 /** Complete everywhere, then compared everywhere: a tag that somebody else has moved is found before any is written. */
@@ -73,10 +78,15 @@ function gatesFor(root: Descriptor, targets: readonly StagedTarget[]): { ready: 
   return { ready, gates: [staged, ...compares, ready] };
 }
 
-function compareSteps(root: Descriptor, { at, tags, before }: StagedTarget, staged: BarrierStep): CompareStep[] {
+function compareSteps(root: Descriptor, target: StagedTarget, staged: BarrierStep): CompareStep[] {
+  const { at, tags } = target;
   if (tags.length === 0) return [];
   const id = stepId("compare", root.digest, at);
-  return [{ kind: "compare", id, at, after: [staged.id], content: root, tags, before }];
+  return [{ kind: "compare", id, at, after: [staged.id], content: root, tags, ...knownOf(target) }];
+}
+
+function knownOf({ before, demanded }: StagedTarget): Pick<StagedTarget, "before" | "demanded"> {
+  return { before, ...(demanded && { demanded }) };
 }
 
 interface Tagging extends TaggingOptions {
@@ -84,7 +94,8 @@ interface Tagging extends TaggingOptions {
   readonly isNew?: boolean;
 }
 
-function tagSteps(root: Descriptor, { at, tags, before }: StagedTarget, tagging: Tagging): TagPhaseStep[] {
+function tagSteps(root: Descriptor, target: StagedTarget, tagging: Tagging): TagPhaseStep[] {
+  const { at, tags, before } = target;
   if (tags.length === 0) return [];
   const { after, barrier, verify, isNew = false, compare = false } = tagging;
   const suffix = isNew ? " new" : "";
@@ -95,8 +106,8 @@ function tagSteps(root: Descriptor, { at, tags, before }: StagedTarget, tagging:
     id,
     after,
     ...common,
-    before,
-    compare: compare && !barrier,
+    ...knownOf(target),
+    compare: (compare || tags.some((tag) => before[tag] === undefined)) && !barrier,
     ...(isNew && { irreversible: true }),
   };
   if (verify === "ack") return [tag];

@@ -8,7 +8,10 @@ import { stepId, type CheckStep, type Plan, type StageStep, type TargetStep, typ
 export interface PlannedTarget {
   readonly at: Location;
   readonly tags: readonly string[];
+  /** A tag of which the target does not say what it names is not in it. */
   readonly before: Readonly<Record<string, Digest | "absent">>;
+  /** What such a tag must name when it is asked for once more. */
+  readonly demanded?: Readonly<Record<string, Digest | "absent">>;
 }
 
 /** `verify` is what is asked for before tags are written: nothing (`ack`: acknowledgements are the proof), every manifest, or every blob too. */

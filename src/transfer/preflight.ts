@@ -2,7 +2,7 @@ import type { Store } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Late } from "./late.ts";
-import type { Found, Looked } from "./look.ts";
+import { isFound, refused, type Found, type Looked } from "./look.ts";
 import { isUpToDate } from "./plan.ts";
 
 export interface PreflightOptions {
@@ -22,7 +22,7 @@ export function preflight(
   options: PreflightOptions,
 ): Promise<readonly (Looked | Late)[]> {
   const isDue = (entry: Looked | Late): entry is Found =>
-    "before" in entry && !isUpToDate({ ...entry.target, before: entry.before }, root);
+    isFound(entry) && !isUpToDate({ ...entry.target, before: entry.before }, root);
   const isAsked = looked.filter(isDue).length > 1;
   return Promise.all(looked.map(async (entry) => (isAsked && isDue(entry) ? probed(entry, options) : entry)));
 }
@@ -33,6 +33,6 @@ async function probed(entry: Found, { open, signal }: PreflightOptions): Promise
     const push = (await store.probe?.(signal && { signal })) ?? "unknown";
     return { ...entry, push };
   } catch (error) {
-    return { target: entry.target, startedAt: entry.startedAt, error };
+    return refused(entry, error);
   }
 }

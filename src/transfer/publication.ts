@@ -33,7 +33,7 @@ export interface Publication {
 export interface PublicationTarget {
   readonly target: string;
   readonly tags: readonly string[];
-  /** A tag that could not be looked at is not in it. */
+  /** A tag of which nobody knows it is not in it. */
   readonly before: Readonly<Record<string, Digest | "absent">>;
 }
 

@@ -3,15 +3,16 @@ import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure } from "./closure.ts";
 import { Ledger, type TargetResult } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
-import { unclobbered, type Looked } from "./look.ts";
-import { performOn } from "./perform.ts";
+import { isFound, unclobbered, type Looked } from "./look.ts";
+import { performOn, type PerformOptions } from "./perform.ts";
 import { planPublish } from "./plan.ts";
+import type { PublicationTarget } from "./publication.ts";
 import type { PublishOptions, PublishPolicy } from "./publish.ts";
 import { queued } from "./queued.ts";
-import { sinceFirst, tagName, type Recording } from "./recording.ts";
-import { run, type RunOptions } from "./run.ts";
+import { sinceFirst, tagName } from "./recording.ts";
+import { run, type RunOptions, type StepOutcome } from "./run.ts";
 import { inSeries } from "./serial.ts";
-import { sharedReads } from "./shared-reads.ts";
+import { sharedReads, type SharedReads } from "./shared-reads.ts";
 import { stepNews, type StepNews } from "./step-news.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
@@ -19,6 +20,16 @@ import { bounded, watch } from "./watchdog.ts";
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
 export interface GroupOptions extends PublishOptions {
   readonly policy: PublishPolicy & Required<Pick<PublishPolicy, "verify">>;
+}
+
+/** One publish to targets that have all been looked at. */
+interface Group {
+  readonly closure: Closure;
+  /** As they were found, and judged. */
+  readonly looked: readonly Looked[];
+  readonly plan: Plan;
+  readonly ledgers: readonly Ledger[];
+  readonly options: GroupOptions;
 }
 
 /**
@@ -31,68 +42,110 @@ export async function publishGroup(
   looked: readonly Looked[],
   options: GroupOptions,
 ): Promise<readonly TargetResult[]> {
-  const { policy, recording } = options;
-  const judged = looked.map((entry) =>
-    withinLimits(policy.noClobber ? unclobbered(entry, closure.root) : entry, closure),
-  );
-  const isAborted = policy.onError === "abort" && judged.some((entry) => "error" in entry);
-  const plan = isAborted ? { steps: [] } : planFor(closure, judged, policy);
-  const ledgers = judged.map((entry) => new Ledger(sinceFirstRun(entry, closure.root, options), closure.root, options));
-  const ledgerAt = (at: Location) => ledgers.find((ledger) => sameLocation(ledger.at, at));
-  for (const [index, ledger] of ledgers.entries()) {
-    ledger.begin(plan, { isHeldBack: isAborted, written: writtenEarlier(judged[index], closure.root, recording) });
-  }
+  const group = begin(closure, looked, options);
+  await runGroup(group);
+  return Promise.all(group.ledgers.map((ledger) => ledger.result()));
+}
+
+function begin(closure: Closure, looked: readonly Looked[], options: GroupOptions): Group {
+  const { policy } = options;
+  const { root } = closure;
+  const judged = looked.map((entry) => withinLimits(policy.noClobber ? unclobbered(entry, root) : entry, closure));
+  const isHeldBack = policy.onError === "abort" && !judged.every(isFound);
+  const plan = isHeldBack ? { steps: [] } : planFor(closure, judged, policy);
+  const ledgers = judged.map((entry) => {
+    const ledger = new Ledger(sinceFirstRun(entry, root, options), root, options);
+    ledger.begin(plan, { isHeldBack, written: writtenEarlier(entry, root, options) });
+    return ledger;
+  });
+  return { closure, looked: judged, plan, ledgers, options };
+}
+
+async function runGroup(group: Group): Promise<void> {
+  const { plan, ledgers, options } = group;
   await using reads = sharedReads(plan, options);
   const news = stepNews(plan, options);
-  const perform = performOn({
-    ...options,
-    closure,
-    reads,
-    lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
-    onTagged: (at, tag) => {
-      ledgerAt(at)?.tagged(tag);
-      recording?.tagged(at, tag);
-    },
-    onSent: (at, bytes) => {
-      dog.touch();
-      ledgerAt(at)?.sent(bytes);
-    },
-  });
+  const perform = performOn(performing(group, reads, () => dog.touch()));
   const started = bounded(news.told(perform), options.clock, options.leastBytesPerSecond);
   using dog = watch(queued(started, options.blobsInFlight), options.clock, options.signal);
   const outcomes = await run(plan, {
     perform: news.watched(dog.perform),
     signal: dog.signal,
-    others: othersBy(policy),
+    others: othersBy(options.policy),
     onSettled: (step, outcome) => {
       news.settled(step, outcome);
       if (step.kind === "barrier") return;
       reads.settled(step);
-      ledgerAt(step.at)?.settle(step, outcome);
+      ledgerAt(ledgers, step.at)?.settle(step, outcome);
     },
   });
-  if (policy.onTagError === "rollback") {
-    const failed = plan.steps.filter(isTagging).filter((step) => outcomes.get(step.id)?.state === "failed");
-    const isConcerned = ({ at }: Ledger) =>
-      policy.onError === "abort" || failed.some((step) => sameLocation(step.at, at));
-    const how = { deleteCreated: policy.deleteCreatedTags === true };
-    if (failed.length > 0) await rollBack(ledgers.filter(isConcerned), how, news);
-  }
-  return Promise.all(ledgers.map((ledger) => ledger.result()));
+  await rollBackAfter(group, outcomes, news);
+}
+
+function performing(
+  { closure, looked, ledgers, options }: Group,
+  reads: SharedReads,
+  onSign: () => void,
+): PerformOptions {
+  const { recording } = options;
+  return {
+    ...options,
+    closure,
+    reads,
+    lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
+    onLearned(at, before) {
+      const ledger = ledgerAt(ledgers, at);
+      ledger?.learn(firstBefore(at, before, { root: closure.root, options }));
+      if (ledger) recording?.looked?.(at, ledger.before);
+    },
+    onTagged(at, tag) {
+      ledgerAt(ledgers, at)?.tagged(tag);
+      recording?.tagged(at, tag);
+    },
+    onSent(at, bytes) {
+      onSign();
+      ledgerAt(ledgers, at)?.sent(bytes);
+    },
+  };
+}
+
+function ledgerAt(ledgers: readonly Ledger[], at: Location): Ledger | undefined {
+  return ledgers.find((ledger) => sameLocation(ledger.at, at));
 }
 
 /** The entry with what its tags named before the first run of this publish. */
-function sinceFirstRun(entry: Looked, root: Digest, { recording }: GroupOptions): Looked {
-  if (!recording || !("before" in entry)) return entry;
-  const before = sinceFirst(entry.target.at, entry.before, { root, earlier: recording.earlier });
-  return { ...entry, before };
+function sinceFirstRun(entry: Looked, root: Digest, options: GroupOptions): Looked {
+  if (!entry.before) return entry;
+  return { ...entry, before: firstBefore(entry.target.at, entry.before, { root, options }) };
+}
+
+function firstBefore(
+  at: Location,
+  now: PublicationTarget["before"],
+  { root, options }: { readonly root: Digest; readonly options: GroupOptions },
+): PublicationTarget["before"] {
+  const { recording } = options;
+  return recording ? sinceFirst(at, now, { root, earlier: recording.earlier }) : now;
 }
 
 /** The tags that name the root because an earlier run has written them. */
-function writtenEarlier(entry: Looked | undefined, root: Digest, recording: Recording | undefined): readonly string[] {
-  if (!entry || !recording || !("before" in entry)) return [];
-  const { at, tags } = entry.target;
-  return tags.filter((tag) => entry.before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
+function writtenEarlier({ target, before }: Looked, root: Digest, { recording }: GroupOptions): readonly string[] {
+  if (!recording || !before) return [];
+  const { at, tags } = target;
+  return tags.filter((tag) => before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
+}
+
+/** Puts back what was moved, where a tag could not be written and the policy says so. */
+async function rollBackAfter(
+  { plan, ledgers, options }: Group,
+  outcomes: ReadonlyMap<string, StepOutcome>,
+  news: StepNews,
+): Promise<void> {
+  const { onTagError, onError, deleteCreatedTags = false } = options.policy;
+  const failed = plan.steps.filter(isTagging).filter((step) => outcomes.get(step.id)?.state === "failed");
+  if (onTagError !== "rollback" || failed.length === 0) return;
+  const isConcerned = ({ at }: Ledger) => onError === "abort" || failed.some((step) => sameLocation(step.at, at));
+  await rollBack(ledgers.filter(isConcerned), { deleteCreated: deleteCreatedTags }, news);
 }
 
 async function rollBack(ledgers: readonly Ledger[], how: { deleteCreated: boolean }, news: StepNews): Promise<void> {
@@ -101,7 +154,11 @@ async function rollBack(ledgers: readonly Ledger[], how: { deleteCreated: boolea
 }
 
 function planFor(closure: Closure, looked: readonly Looked[], policy: GroupOptions["policy"]): Plan {
-  const targets = looked.flatMap((entry) => ("before" in entry ? [{ ...entry.target, before: entry.before }] : []));
+  const targets = looked.filter(isFound).map(({ target, before, demanded }) => ({
+    ...target,
+    before,
+    ...(demanded && { demanded }),
+  }));
   const plan = planPublish(closure, targets, {
     barrier: policy.onError === "abort" && targets.length > 1,
     verify: policy.verify,

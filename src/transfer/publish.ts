@@ -7,7 +7,7 @@ import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
 import { isLate, type Late } from "./late.ts";
 import type { TargetResult } from "./ledger.ts";
-import type { Looked } from "./look.ts";
+import { isFound, type Looked } from "./look.ts";
 import { isComplete } from "./outcome.ts";
 import { publishGroup, type GroupOptions } from "./publish-group.ts";
 import { sinceFirst, type Ending, type Recording } from "./recording.ts";
@@ -84,7 +84,7 @@ export async function publish(
 
 /** A publish that was begun without knowing what the tags named is told now, before any of them moves. */
 function tellBefore(entry: Looked, { root }: Closure, recording: Recording | undefined): void {
-  if (!recording || !("before" in entry)) return;
+  if (!recording || !isFound(entry)) return;
   const { at } = entry.target;
   recording.looked?.(at, sinceFirst(at, entry.before, { root, earlier: recording.earlier }));
 }

@@ -55,7 +55,7 @@ export interface TargetReport {
 export interface TagReport {
   readonly tag: string;
   readonly state: TagState;
-  /** What it named before; null: nothing. Absent: it was not looked at. */
+  /** What it named before; null: nothing. Absent: nobody knows, because it was not looked at or the registry did not say. */
   readonly before?: Digest | null;
   /** What it names now; null: nothing. Absent: nobody can know. */
   readonly after?: Digest | null;

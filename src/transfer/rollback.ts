@@ -12,8 +12,8 @@ import { deleteCreated } from "./delete-created.ts";
 /** A tag that a publish has moved, or may have. */
 export interface Move {
   readonly tag: string;
-  /** What it named before. */
-  readonly before: Digest | "absent";
+  /** What it named before; absent where nobody knows. */
+  readonly before?: Digest | "absent";
   /** What it was made to name. */
   readonly ours: Digest;
 }
@@ -57,9 +57,11 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
   const { open, clock } = options;
   const { tag, before } = move;
+  if (before === undefined) return { tag, state: "left-behind", why: unknownBefore };
   if (before === "absent" && !options.deleteCreated) return { tag, state: "left-behind", why: notAsked };
   try {
-    const putBack = async (signal: AbortSignal) => restore(await open(at), move, { ...options, signal });
+    const known = { ...move, before };
+    const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal });
     return { tag, ...(await afterwards(clock, at, putBack)) };
   } catch (error) {
     const seen = await seenAfterwards(at, move, options);
@@ -75,7 +77,7 @@ async function seenAfterwards(
   { open, clock }: UndoOptions,
 ): Promise<"rolled-back" | "failed" | undefined> {
   try {
-    const now = await afterwards(clock, at, async (signal) => nameNow(await open(at), tag, { signal }));
+    const now = await afterwards(clock, at, async (signal) => knownName(await open(at), tag, { signal }));
     if (now === ours) return undefined;
     return now === before ? "rolled-back" : "failed";
   } catch {
@@ -83,21 +85,24 @@ async function seenAfterwards(
   }
 }
 
-async function nameNow(store: Store, tag: string, call: CallOptions): Promise<Digest | "absent"> {
+async function knownName(store: Store, tag: string, call: CallOptions): Promise<Digest | "absent"> {
   return (await store.tagged(tag, { ...call, mustKnow: true }))?.digest ?? "absent";
 }
 
 const notAsked = "new tags stay without --delete-created-tags";
+const unknownBefore = "what it named before is not known";
+
+type KnownMove = Move & Required<Pick<Move, "before">>;
 
 type Restored = { readonly state: "rolled-back" | "left-behind" | "failed"; readonly why?: string };
 
 async function restore(
   store: Store,
-  { tag, before, ours }: Move,
+  { tag, before, ours }: KnownMove,
   { siblings = [], signal }: UndoOptions & CallOptions,
 ): Promise<Restored> {
   const call = signal ? { signal } : {};
-  const now = await nameNow(store, tag, call);
+  const now = await knownName(store, tag, call);
   // Somebody else's move is not ours to undo.
   if (now !== ours) return { state: now === before ? "rolled-back" : "failed" };
   if (before === "absent") {

@@ -48,8 +48,10 @@ export interface BarrierStep {
 interface TagChange extends Common {
   readonly content: Descriptor;
   readonly tags: readonly string[];
-  /** What each tag named when it was looked at before the plan was made. */
+  /** What each tag named when it was looked at before the plan was made; one that could not be is not in it. */
   readonly before: Readonly<Record<string, Digest | "absent">>;
+  /** What tags that are not in `before` must name now. */
+  readonly demanded?: Readonly<Record<string, Digest | "absent">>;
 }
 
 /** Asks whether tags that shall be written name still what they named: so much may have happened that somebody else has moved one. */
@@ -62,7 +64,7 @@ export interface TagStep extends TagChange {
   readonly kind: "tag";
   /** Ask for each tag once more before it is written; else only where nobody has asked for more than 10 s. */
   readonly compare: boolean;
-  /** These tags name nothing yet: no roll-back can put them back, so they are written when all others are. */
+  /** These tags name nothing yet, or nobody knows what: no roll-back can put them back, so they are written when all others are. */
   readonly irreversible?: true;
 }
 

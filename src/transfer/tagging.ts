@@ -1,7 +1,9 @@
 import { sleep, type Clock } from "../async/clock.ts";
 import type { Target } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import { nameNow } from "./name-now.ts";
 import type { CompareStep, ConfirmStep, TagStep, VerifyStep } from "./step.ts";
 import type { StepResult } from "./run.ts";
 
@@ -19,33 +21,51 @@ export interface Comparison {
   readonly at: number;
   /** Those that still name what they named before, and so are to be written. */
   readonly toWrite: readonly string[];
+  /** What tags name of which nobody knew it before. */
+  readonly learned: Readonly<Record<string, Digest | "absent">>;
 }
 
 /**
  * Which tags of the step still have to be written: those that name what they named before. One that names the content
  * already is left alone.
  *
- * @throws WaybillError `precondition_failed` where somebody else has moved a tag since it was looked at. Nothing is written then.
+ * @throws WaybillError `precondition_failed` where somebody else has moved a tag since it was looked at, or where it does not
+ *   show what is demanded of it. Nothing is written then.
  */
-export async function tagsToWrite(
+export async function compareTags(
   step: CompareStep | TagStep,
   target: Target,
   call: { readonly signal: AbortSignal },
-): Promise<readonly string[]> {
-  const found = await Promise.all(
-    step.tags.map(async (tag) => ({ tag, now: (await target.tagged(tag, call))?.digest })),
-  );
-  const moved = found.find(({ tag, now }) => now !== step.content.digest && (now ?? "absent") !== step.before[tag]);
-  if (moved) {
-    const name = `${formatLocation(step.at)}:${moved.tag}`;
-    const message = `Cannot move tag "${name}": it named ${step.before[moved.tag]} when the publish began, now ${moved.now ?? "nothing"}`;
-    throw new WaybillError("precondition_failed", message, {
-      ...placeOf(step.at),
-      subject: name,
-      advice: "somebody else publishes this tag too: look at what it names, then run the command again",
-    });
+): Promise<Omit<Comparison, "at">> {
+  const found = await Promise.all(step.tags.map(async (tag) => ({ tag, now: await nameNow(target, tag, call) })));
+  const open = found.filter(({ now }) => now !== step.content.digest);
+  for (const { tag, now } of open) {
+    const wanted = step.before[tag] ?? step.demanded?.[tag];
+    if (wanted !== undefined && now !== wanted) throw notAsBefore(step, tag, now);
   }
-  return found.filter(({ now }) => now !== step.content.digest).map(({ tag }) => tag);
+  const learned = found.flatMap(({ tag, now }) =>
+    step.before[tag] === undefined && now !== undefined ? [[tag, now] as const] : [],
+  );
+  return { toWrite: open.map(({ tag }) => tag), learned: Object.fromEntries(learned) };
+}
+
+function notAsBefore(step: CompareStep | TagStep, tag: string, now: Digest | "absent" | undefined): WaybillError {
+  const name = `${formatLocation(step.at)}:${tag}`;
+  const before = step.before[tag];
+  const wanted = before ?? step.demanded?.[tag];
+  const isSilent = now === undefined;
+  const seen = isSilent ? "the registry does not say what it names" : `now ${now === "absent" ? "nothing" : now}`;
+  const must =
+    before === undefined ? `it must name ${wordFor(wanted)}` : `it named ${wordFor(before)} when the publish began`;
+  const advice = isSilent
+    ? "use an account that may read the repository, or demand nothing of the tag"
+    : "somebody else publishes this tag too: look at what it names, then run the command again";
+  const context = { ...placeOf(step.at), subject: name, advice };
+  return new WaybillError("precondition_failed", `Cannot move tag "${name}": ${must}, ${seen}`, context);
+}
+
+function wordFor(digest: Digest | "absent" | undefined): string {
+  return digest === "absent" || digest === undefined ? "nothing" : digest;
 }
 
 /** @throws WaybillError `unavailable` where a tag that was acknowledged does not read back in time. */

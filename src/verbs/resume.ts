@@ -3,7 +3,7 @@ import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import { answersFor } from "../transfer/late.ts";
-import type { Looked } from "../transfer/look.ts";
+import { demanding, isFound, refused, type Looked } from "../transfer/look.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
 import type { Context } from "./context.ts";
@@ -49,24 +49,21 @@ export async function resume(publication: Publication, context: Context): Promis
 
 /** The entry, refused where somebody else has moved one of its tags since the first run looked at it. */
 function unmoved(entry: Looked, { root, targets }: Publication): Looked {
-  if ("error" in entry) return entry;
-  const { target, before, startedAt } = entry;
+  if (!isFound(entry)) return entry;
+  const { target, before } = entry;
   const first = targets.find((told) => told.target === formatLocation(target.at))?.before ?? {};
   const moved = target.tags.find((tag) => isElsewhere(before[tag], { first: first[tag], root: root.digest }));
-  if (moved === undefined) return entry;
+  if (moved === undefined) return demanding(entry, Object.entries(first));
   const name = tagName(target.at, moved);
-  const message = `Cannot move tag "${name}": it named ${first[moved]} when the publish began, now ${before[moved] ?? "nothing"}`;
+  const now = before[moved] === "absent" ? "nothing" : before[moved];
+  const message = `Cannot move tag "${name}": it named ${first[moved]} when the publish began, now ${now}`;
   const advice = "look at what it names; to move it all the same, run the original command again";
-  return {
-    target,
-    startedAt,
-    error: new WaybillError("precondition_failed", message, { subject: name, side: "target", advice }),
-  };
+  return refused(entry, new WaybillError("precondition_failed", message, { subject: name, side: "target", advice }));
 }
 
 function isElsewhere(
   now: Digest | "absent" | undefined,
   { first, root }: { readonly first: Digest | "absent" | undefined; readonly root: Digest },
 ): boolean {
-  return first !== undefined && now !== root && now !== first;
+  return first !== undefined && now !== undefined && now !== root && now !== first;
 }

@@ -16,13 +16,15 @@ export interface RollbackTarget {
 }
 
 /**
- * One tag: `put-back` names what it named before again; `delete` was new and is taken away; `left` was new, and is not;
+ * One tag: `put-back` names what it named before again; `delete` was new and is taken away; `left` was new, or nobody knows
+ * what it named, and is not;
  * `untouched` does not name what was published, so that it is not ours to move.
  */
 export interface RollbackTag {
   readonly tag: string;
   readonly move: "put-back" | "delete" | "left" | "untouched";
-  readonly before: Digest | "absent";
+  /** Absent where nobody knows. */
+  readonly before?: Digest | "absent";
   readonly now?: Digest | "absent";
 }
 
@@ -52,7 +54,7 @@ export async function planRollback(
     const root = publication.root.digest;
     return {
       at,
-      tags: ours.flatMap((tag) => moveOf(tag, { before: before[tag], now: entry.before[tag], root, deletes })),
+      tags: ours.map((tag) => moveOf(tag, { before: before[tag], now: entry.before[tag], root, deletes })),
     };
   });
 }
@@ -70,10 +72,12 @@ function moveOf(
     readonly root: Digest;
     readonly deletes: boolean;
   },
-): RollbackTag[] {
-  if (before === undefined) return [];
-  const move = now !== root ? "untouched" : before !== "absent" ? "put-back" : deletes ? "delete" : "left";
-  return [{ tag, move, before, ...(now !== undefined && { now }) }];
+): RollbackTag {
+  const known = { ...(before !== undefined && { before }), ...(now !== undefined && { now }) };
+  if (now !== root) return { tag, move: "untouched", ...known };
+  if (before === undefined) return { tag, move: "left", ...known };
+  if (before !== "absent") return { tag, move: "put-back", ...known };
+  return { tag, move: deletes ? "delete" : "left", ...known };
 }
 
 /** Does what was planned, all targets at the same time. A tag that somebody has moved since then stays. Never rejects. */
@@ -88,7 +92,7 @@ export function rollback(
 async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {
   const deleteCreated = target.tags.some(({ move }) => move === "delete");
   const startedAt = context.clock.now();
-  const moves = target.tags.map(({ tag, before }): Move => ({ tag, before, ours: root }));
+  const moves = target.tags.map(({ tag, before }): Move => ({ tag, ours: root, ...(before && { before }) }));
   const undone = "error" in target ? [] : await undo(target.at, moves, { ...context, deleteCreated });
   const states = undone.map((one): TagResult & { error?: unknown } => {
     const before = target.tags.find(({ tag }) => tag === one.tag)?.before;

@@ -46,7 +46,10 @@ function textOf(runs: readonly RecordedRun[], id: string | undefined): string {
 function targetsText({ targets }: RecordedRun): string {
   return targets
     .flatMap(({ target, tags, error }) => [
-      ...tags.map(({ tag, state, before }) => `  ${target}:${tag}  ${state}  before: ${before ?? "nothing"}\n`),
+      ...tags.map(
+        ({ tag, state, before }) =>
+          `  ${target}:${tag}  ${state}  before: ${before === undefined ? "unknown" : (before ?? "nothing")}\n`,
+      ),
       ...(error ? [`  ${target}  failed: ${error.message}\n`] : []),
     ])
     .join("");

@@ -99,24 +99,23 @@ async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
   }
 }
 
-const moves: Readonly<Record<RollbackTag["move"], string>> = {
-  "put-back": "put back to",
-  delete: "is deleted: it was new",
-  left: "stays: it was new",
-  untouched: "not ours any more: stays",
-};
+/** What becomes of a tag, in two cells. */
+function moveText({ move, before, now }: RollbackTag): readonly [string, string] {
+  switch (move) {
+    case "put-back":
+      return ["put back to", shortDigest(before ?? "")];
+    case "delete":
+      return ["is deleted: it was new", ""];
+    case "left":
+      return [before === undefined ? "stays: what it named is not known" : "stays: it was new", ""];
+    default:
+      return ["not ours any more: stays", `names ${now === undefined ? "?" : shortDigest(now)}`];
+  }
+}
 
 function planText(plan: readonly RollbackTarget[]): string {
   const rows = plan.flatMap(({ at, tags, error }) => [
-    ...tags.map(({ tag, move, before, now }) => [
-      `${formatLocation(at)}:${tag}`,
-      moves[move],
-      move === "put-back"
-        ? shortDigest(before)
-        : move === "untouched"
-          ? `names ${now === undefined ? "?" : shortDigest(now)}`
-          : "",
-    ]),
+    ...tags.map((tag) => [`${formatLocation(at)}:${tag.tag}`, ...moveText(tag)]),
     ...(error === undefined ? [] : [[formatLocation(at), "cannot be looked at:", messageOf(error)]]),
   ]);
   return rows.length === 0 ? "There is nothing to put back: the run has moved no tag\n" : tableText(rows);

@@ -39,7 +39,7 @@ function successBlock(target: TargetResult): Block {
 }
 
 function movedFrom({ state, before }: TagResult): string {
-  return state === "moved" && before !== undefined ? ` (was ${wordFor(before)})` : "";
+  return state === "moved" ? ` (was ${wordFor(before)})` : "";
 }
 
 /** A row for each tag: which of them stands where is the news. */
@@ -88,11 +88,11 @@ function digestWords({ state, before, why }: TagResult, root: string): string {
     case "created":
       return `${root} (new)`;
     case "moved":
-      return `${was} → ${root}`;
+      return `${wordFor(before)} → ${root}`;
     case "unchanged":
       return root;
     case "left-behind":
-      return `${root} (was absent${because})`;
+      return `${root} (was ${wordFor(before)}${because})`;
     case "rolled-back":
       return `${was} (as before${because})`;
     default:
@@ -119,7 +119,8 @@ function amountWords({ sentBytes, mountedBytes, skippedBytes }: TargetResult): r
   return words.filter(([bytes]) => bytes > 0).map(([bytes, word]) => `${formatBytes(bytes)} ${word}`);
 }
 
-function wordFor(before: Digest | "absent"): string {
+function wordFor(before: Digest | "absent" | undefined): string {
+  if (before === undefined) return "unknown";
   return before === "absent" ? before : bare(before);
 }
 
