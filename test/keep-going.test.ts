@@ -50,6 +50,21 @@ test("keep-going publishes to a target that answers late, and to the others long
   expect([...(await lacking(at, 0)), ...(await lacking(at, 1)), ...untruths(result, at)]).toEqual([]);
 });
 
+test("keep-going in series does not wait for a late target either: its turn comes last", async () => {
+  const { at, times } = await publishBeside(60_000, { ...keepGoing, strategy: "serial" });
+
+  expect(times[0]).toBeLessThan(5000);
+  expect(times[1]).toBeGreaterThanOrEqual(60_000);
+  expect([...(await lacking(at, 0)), ...(await lacking(at, 1))]).toEqual([]);
+});
+
+test("keep-going in series begins no late target before those that have answered are done", async () => {
+  const { simulation } = await publishBeside(2500, { ...keepGoing, strategy: "serial" });
+
+  const lines = (host: string) => simulation.trace.flatMap((line, at) => (line.includes(` PUT ${host}/`) ? [at] : []));
+  expect(Math.min(...lines(other.host))).toBeGreaterThan(Math.max(...lines(healthy.host)));
+});
+
 test("keep-going says that it goes on without a target, once", async () => {
   const { simulation } = await publishBeside(60_000);
 

@@ -29,13 +29,13 @@ export interface Looking {
   readonly looking: Promise<Looked>;
 }
 
-/** The answers, in order. Only where each target is for itself, and none awaits its turn, may some be missing. */
+/** The answers, in order. Only where each target is for itself may some be missing. */
 export function answersFor(
-  { onError, strategy }: Pick<PublishPolicy, "onError" | "strategy">,
+  { onError }: Pick<PublishPolicy, "onError">,
   lookings: readonly Looking[],
   options: LateOptions,
 ): Promise<readonly (Looked | Late)[]> {
-  if (onError === "keep-going" && strategy !== "serial") return answeredInTime(lookings, options);
+  if (onError === "keep-going") return answeredInTime(lookings, options);
   return Promise.all(lookings.map(({ looking }) => looking));
 }
 

@@ -287,7 +287,7 @@ describe("publish", () => {
       clock: "moves on",
     });
 
-    expect(results[0]).toMatchObject({ error: { code: "blob_unknown" }, tags: [{ tag: "1", state: "failed" }] });
+    expect(results[0]).toMatchObject({ error: { code: "unavailable" }, tags: [{ tag: "1", state: "failed" }] });
     expect(target.shelf.tags.has("1")).toBe(false);
   });
 

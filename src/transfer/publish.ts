@@ -53,7 +53,8 @@ export interface PublishOptions {
 
 /**
  * Makes every target hold `closure` and name its root: stage everywhere, verify, and only then write tags, as the policy says.
- * Those that are late follow when they have answered, each by itself.
+ * Those that are late follow when they have answered, each by itself; one after the other, in turn, where the strategy is
+ * serial.
  *
  * @returns a result per target, in the order of `looked`. Never rejects for a target's failure.
  */
@@ -71,15 +72,25 @@ export async function publish(
     tellBefore(answer, closure, recording);
     return publishGroup(closure, [answer], group);
   };
-  await using scope = openScope();
   const groups = [
-    scope.spawn(() => publishGroup(closure, onTime, group)),
-    ...looked.filter(isLate).map((entry) => scope.spawn(() => follow(entry))),
+    () => publishGroup(closure, onTime, group),
+    ...looked.filter(isLate).map((late) => () => follow(late)),
   ];
-  const settled = (await Promise.all(groups)).flat();
+  const settled = (policy.strategy === "serial" ? await inTurn(groups) : await together(groups)).flat();
   const results = looked.flatMap(({ target }) => settled.find(({ at }) => sameLocation(at, target.at)) ?? []);
   await recording?.end({ state: stateOf(results, signal), results });
   return results;
+}
+
+async function inTurn<T>(work: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
+  const done: T[] = [];
+  for (const part of work) done.push(await part());
+  return done;
+}
+
+async function together<T>(work: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
+  await using scope = openScope();
+  return await Promise.all(work.map((part) => scope.spawn(part)));
 }
 
 /** A publish that was begun without knowing what the tags named is told now, before any of them moves. */

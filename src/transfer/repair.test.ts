@@ -72,6 +72,17 @@ describe("pushRepairing", () => {
       expect(waitedMs).toBeGreaterThan(15_000);
       expect(waitedMs).toBeLessThanOrEqual(30_000);
     }
+    expect(outcome).toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("has acknowledged sha256:"),
+    });
+  });
+
+  test("takes the registry by its word where it does not name what it lacks", async () => {
+    const { outcome } = await pushed(
+      Array.from({ length: 99 }, () => lacking()),
+      [layer],
+    );
     expect(outcome).toMatchObject({ code: "blob_unknown" });
   });
 

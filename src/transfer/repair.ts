@@ -1,5 +1,5 @@
 import { sleep, type Clock } from "../async/clock.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 
 /** Most times that content is brought again because its registry says that it lacks it. */
@@ -23,7 +23,8 @@ export interface Repair {
  * yet, so that asking again in a while, for half a minute, is enough; what was found there at first has gone in the
  * meantime and is brought again, three times at most, each with as much time to show.
  *
- * @throws what `push` throws; `blob_unknown` when nothing helps.
+ * @throws what `push` throws; when nothing helps, `unavailable` where the registry has acknowledged all that it says it lacks, else
+ *   `blob_unknown`.
  */
 export async function pushRepairing(push: () => Promise<void>, repair: Repair): Promise<void> {
   const { children, isBrought, bringAgain, clock, signal } = repair;
@@ -39,12 +40,20 @@ export async function pushRepairing(push: () => Promise<void>, repair: Repair): 
         await sleep(clock, patience.waitMs, signal);
         patience = { ...patience, waitMs: patience.waitMs * 2 };
       } else {
-        if (round++ === mostRounds) throw error;
+        if (round++ === mostRounds) throw named.length > 0 && named.every(isBrought) ? neverShown(error, named) : error;
         await bringAgain(missing);
         patience = fullPatience(clock);
       }
     }
   }
+}
+
+/** Nobody's mistake but the registry's, which may have put itself right by the next time. */
+function neverShown(error: WaybillError, digests: readonly Digest[]): WaybillError {
+  const what = digests.length === 1 ? digests[0] : `${digests.length} blobs or manifests`;
+  const message = `${error.message}; it has acknowledged ${what} ${mostRounds + 1} times`;
+  const advice = "the registry does not show what it has taken: run the command again later, or ask whoever runs it";
+  return new WaybillError("unavailable", message, { ...error.context, advice }, { cause: error });
 }
 
 function fullPatience(clock: Clock): { readonly waitMs: number; readonly until: number } {
