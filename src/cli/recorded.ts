@@ -6,6 +6,7 @@ import type { Earlier } from "../transfer/recording.ts";
 import { listRuns } from "../transfer/runs.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
+import { thisProcess } from "./state-folder.ts";
 
 /** A publish of the past, from a journal or from a report file. */
 export interface Recorded {
@@ -31,7 +32,7 @@ export interface Choice {
  * @throws WaybillError `invalid_argument` where none or several would do; what reading a report throws.
  */
 export async function recordedAs(name: string | undefined, folder: string, choice: Choice): Promise<Recorded> {
-  const runs = await listRuns(folder);
+  const runs = await listRuns(folder, thisProcess().user);
   if (name === undefined) return theOnly(runs.filter(choice.counts), choice);
   const named = /^[0-9a-f]{4,16}$/.test(name) ? runs.filter(({ id }) => id.startsWith(name)) : [];
   if (named.length === 1 && named[0]) return named[0];

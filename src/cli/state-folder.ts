@@ -17,5 +17,6 @@ export function stateFolder(given: string | undefined, { env, platform, homeDire
 
 /** This process, as other processes know it by its locks. */
 export function thisProcess(): FolderOwner {
-  return { name: processName(process.pid), isRunning: isProcessRunning };
+  const user = process.getuid?.();
+  return { name: processName(process.pid), isRunning: isProcessRunning, ...(user !== undefined && { user }) };
 }

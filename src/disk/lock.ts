@@ -8,6 +8,8 @@ export interface FolderOwner {
   readonly name: string;
   /** Whether the process of that name still runs. */
   readonly isRunning: (name: string) => boolean;
+  /** The user that it runs for; absent where users have no numbers, as on Windows. */
+  readonly user?: number;
 }
 
 const attempts = 3;

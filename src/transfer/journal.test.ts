@@ -25,10 +25,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const recorder = (name = "1", running: readonly string[] = []) =>
+const recorder = (name = "1", running: readonly string[] = [], user = process.getuid?.()) =>
   journalRecorder({
     folder,
-    owner: { name, isRunning: (other) => running.includes(other) },
+    owner: { name, isRunning: (other) => running.includes(other), ...(user !== undefined && { user }) },
     clock,
     report: (event) => void events.push(event),
   });
@@ -156,6 +156,47 @@ describe("journalRecorder", () => {
     expect((await stat(own)).mode & 0o077).toBe(0);
     expect((await stat(join(own, "journal"))).mode & 0o077).toBe(0);
   });
+
+  test.skipIf(process.getuid === undefined)(
+    "journalRecorder neither believes nor writes what another user owns, and says so once",
+    async () => {
+      const asked = await publication();
+      {
+        await using first = await recorder().begin(asked);
+        await first.tagging(place, ["1"]);
+      }
+      const stranger = recorder("2", [], process.getuid!() + 1);
+
+      expect(await stranger.goOn(asked)).toBeUndefined();
+      await using second = await stranger.begin(asked);
+
+      expect([second.id, second.earlier.written.size]).toEqual([undefined, 0]);
+      expect(events).toMatchObject([
+        { type: "warning", message: expect.stringContaining(`"${folder}": it belongs to another user`) },
+      ]);
+      await expect(listRuns(folder, process.getuid!() + 1)).rejects.toMatchObject({ code: "io_failed" });
+    },
+  );
+
+  test.skipIf(process.getuid === undefined).each(["", "runs", "runs/ID", "runs/ID/journal"])(
+    "journalRecorder does not believe a journal where others may write to %j of the state folder",
+    async (part) => {
+      const asked = await publication();
+      let id = "";
+      {
+        await using first = await recorder().begin(asked);
+        await first.tagging(place, ["1"]);
+        id = first.id!;
+      }
+      await chmod(join(folder, part.replace("ID", id)), 0o777);
+
+      await using second = await recorder("2").begin(asked);
+
+      expect([second.id, second.earlier.written.size]).toEqual([undefined, 0]);
+      expect(events).toMatchObject([{ message: expect.stringContaining("other users may write to it") }]);
+      expect(await readRun(folder, id, process.getuid!())).toBeUndefined();
+    },
+  );
 
   test("journalRecorder passes over entries that are none", async () => {
     const asked = await publication();

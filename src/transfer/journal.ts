@@ -10,7 +10,7 @@ import { publicationId, type Publication } from "./publication.ts";
 import { isOver, replayRun, type JournalEntry, type RecordedRun } from "./recorded-run.ts";
 import { continued, nothingEarlier, unrecorded, type Earlier, type Recorder, type Recording } from "./recording.ts";
 import { targetReports } from "./report.ts";
-import { pruneRuns, readRun, runFolder } from "./runs.ts";
+import { pruneRuns, readRun, requireOwn, runFolder } from "./runs.ts";
 
 export interface JournalOptions {
   /** The state folder. Made where it is missing, for its owner alone. */
@@ -31,7 +31,7 @@ export function journalRecorder(options: JournalOptions): Recorder {
   return {
     begin: (publication) => openRecording(publication, options),
     async goOn(publication) {
-      const run = await readRun(options.folder, publicationId(publication));
+      const run = await readRun(options.folder, publicationId(publication), options.owner.user);
       return run && !isOver(run) ? openRecording(publication, options) : undefined;
     },
   };
@@ -39,8 +39,10 @@ export function journalRecorder(options: JournalOptions): Recorder {
 
 async function openRecording(publication: Publication, options: JournalOptions): Promise<Recording> {
   const { folder, owner, earlier: elsewhere = nothingEarlier } = options;
-  const place = runFolder(folder, publicationId(publication));
+  const id = publicationId(publication);
+  const place = runFolder(folder, id);
   try {
+    await requireOwn(folder, id, owner.user);
     await makeFolder(place);
     const unlock = await lockFolder(place, owner);
     if (!unlock) throw atWork(place);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { changedAt, listFolder, removeFolder } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
+import { requirePrivate } from "../disk/private.ts";
 import { replayRun, type RecordedRun } from "./recorded-run.ts";
 
 /** Runs that were last touched longer ago are removed, and those beyond the newest so many. */
@@ -13,10 +14,26 @@ export function runFolder(stateFolder: string, id: string): string {
   return join(stateFolder, "runs", id);
 }
 
-/** What the journal of a publication tells; `undefined` where there is none that can be read. */
-export async function readRun(stateFolder: string, id: string): Promise<RecordedRun | undefined> {
+/**
+ * Refuses a journal that others than `user` can change, or the folders that it lies in. What is not there yet is let be.
+ *
+ * @throws WaybillError `io_failed`
+ */
+export async function requireOwn(stateFolder: string, id: string, user: number | undefined): Promise<void> {
+  const place = runFolder(stateFolder, id);
+  for (const path of [stateFolder, join(stateFolder, "runs"), place, join(place, "journal")]) {
+    await requirePrivate(path, user);
+  }
+}
+
+/**
+ * What the journal of a publication tells; `undefined` where there is none that can be read, and where others than `user`, if
+ * that is told, could have written it.
+ */
+export async function readRun(stateFolder: string, id: string, user?: number): Promise<RecordedRun | undefined> {
   const replay = replayRun();
   try {
+    await requireOwn(stateFolder, id, user);
     await Journal.read(join(runFolder(stateFolder, id), "journal"), (entry) => replay.add(entry));
   } catch {
     return undefined;
@@ -24,11 +41,17 @@ export async function readRun(stateFolder: string, id: string): Promise<Recorded
   return replay.run();
 }
 
-/** All runs whose journals can be read, the latest first. */
-export async function listRuns(stateFolder: string): Promise<readonly RecordedRun[]> {
+/**
+ * All runs whose journals can be read, the latest first.
+ *
+ * @throws WaybillError `io_failed` where others than `user`, if that is told, can write to the folder.
+ */
+export async function listRuns(stateFolder: string, user?: number): Promise<readonly RecordedRun[]> {
+  await requirePrivate(stateFolder, user);
+  await requirePrivate(join(stateFolder, "runs"), user);
   const runs: RecordedRun[] = [];
   for (const id of await runIds(stateFolder)) {
-    const run = await readRun(stateFolder, id);
+    const run = await readRun(stateFolder, id, user);
     if (run) runs.push(run);
   }
   return runs.toSorted((a, b) => b.changedAt - a.changedAt);

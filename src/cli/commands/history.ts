@@ -6,7 +6,7 @@ import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addSwitch, addValue, asText, newCommand } from "../options.ts";
 import { runsText } from "../recorded.ts";
 import { writeResult } from "../result.ts";
-import { stateFolder } from "../state-folder.ts";
+import { stateFolder, thisProcess } from "../state-folder.ts";
 
 interface HistoryFlags {
   readonly state?: string;
@@ -25,7 +25,7 @@ export function historyCommand(path: string, host: Host): Command {
   addCommonOptions(command);
   addExamples(command, ["What was published here, and what is unfinished", path]);
   return command.action(async (id: string | undefined, flags: HistoryFlags) => {
-    const all = await listRuns(stateFolder(flags.state, host));
+    const all = await listRuns(stateFolder(flags.state, host), thisProcess().user);
     const runs = id === undefined ? all : all.filter((run) => run.id.startsWith(id));
     if (id !== undefined && runs.length !== 1) throw unknown(id, runs.length);
     writeResult(host.stdout, flags.json ? `${JSON.stringify(runs.map(jsonOf), undefined, 2)}\n` : textOf(runs, id));

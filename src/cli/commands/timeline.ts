@@ -3,7 +3,7 @@ import { WaybillError } from "../../errors.ts";
 import { listRuns, runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
-import { stateFolder } from "../state-folder.ts";
+import { stateFolder, thisProcess } from "../state-folder.ts";
 import { pageFor, writePage } from "../timeline/film.ts";
 import { readFilm } from "../timeline/kept.ts";
 
@@ -40,7 +40,7 @@ export function timelineCommand(path: string, host: Host): Command {
 }
 
 async function runNamed(id: string | undefined, folder: string): Promise<string> {
-  const runs = (await listRuns(folder)).filter((run) => id === undefined || run.id.startsWith(id));
+  const runs = (await listRuns(folder, thisProcess().user)).filter((run) => id === undefined || run.id.startsWith(id));
   const [run, other] = runs;
   if (run && (id === undefined || !other)) return run.id;
   const seen = run ? "several runs begin so" : "no journal tells of it";
