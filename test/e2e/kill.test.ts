@@ -1,7 +1,9 @@
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/async/clock.ts";
 import type { Interceptor } from "../../src/http/send.ts";
@@ -28,13 +30,21 @@ let folder = "";
 /** Bytes of uploads that the targets have taken, by repository: they keep them, even of a request that broke off. */
 const taken = new Map<string, number>();
 
+/**
+ * Hears of the progress of a publish: 1 for each request that a registry sees, 1 for each MiB of an upload. Moments are counted in it,
+ * so that a machine which is slow at times has none after the end; and from the first request on the program hears signals.
+ */
+let onProgress: (units: number) => void = () => {};
+
 const counted: Interceptor = (next) => (request) => {
+  onProgress(1);
   const { body, url } = request;
   const [, repository = ""] = /\/v2\/([^/]+)\/blobs\/uploads\//.exec(url) ?? [];
   if (body === undefined || body instanceof Uint8Array) return next(request);
   async function* open(signal?: AbortSignal) {
     for await (const chunk of (body as { open(signal?: AbortSignal): AsyncIterable<Uint8Array> }).open(signal)) {
       taken.set(repository, (taken.get(repository) ?? 0) + chunk.byteLength);
+      onProgress(chunk.byteLength / (1024 * 1024));
       yield chunk;
     }
   }
@@ -44,7 +54,7 @@ const counted: Interceptor = (next) => (request) => {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "waybill-kill-"));
   program = buildProgram();
-  source = await startRegistry();
+  source = await startRegistry({ wrap: counted });
   targets = await Promise.all([1, 2, 3].map(() => startRegistry({ wrap: counted })));
   await using context = await openContext({
     clock: systemClock(),
@@ -64,12 +74,47 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function publish(name: string, onStart?: (kill: (signal: NodeJS.Signals) => void) => void): Promise<Finished> {
+function publish(name: string, onStart?: (child: ChildProcess) => void): Promise<Finished> {
   const tags = targets.flatMap(({ host }) => ["-t", `${host}/${name}:1`]);
   return program.run(["create", "--progress", "plain", ...tags, `${source.host}/app:1`], {
     env: { XDG_STATE_HOME: join(folder, name) },
-    ...(onStart && { onStart: (child) => onStart((signal) => child.kill(signal)) }),
+    ...(onStart && { onStart }),
   });
+}
+
+interface Disturbed extends Finished {
+  /** From the signal to the end of the process, less what we were late ourselves; `undefined` where the publish was over before. */
+  readonly signalledMs: number | undefined;
+}
+
+/** Publishes, and sends `signal` when so much progress has been made. */
+async function publishDisturbed(name: string, signal: NodeJS.Signals, afterUnits: number): Promise<Disturbed> {
+  let sentAt: number | undefined;
+  let left = afterUnits;
+  // The registries live in this process: while they hash, it hears late that another one has ended.
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  const ended = await publish(name, (child) => {
+    onProgress = (units) => {
+      left -= units;
+      if (left > 0 || sentAt !== undefined) return;
+      child.kill(signal);
+      lag.enable();
+      sentAt = performance.now();
+    };
+  });
+  const endedAt = performance.now();
+  lag.disable();
+  onProgress = () => {};
+  return { ...ended, signalledMs: sentAt === undefined ? undefined : endedAt - sentAt - lag.max / 1e6 };
+}
+
+/** How much progress an undisturbed publish makes. */
+async function wholeUnits(name: string): Promise<number> {
+  let whole = 0;
+  onProgress = (units) => (whole += units);
+  expect((await publish(name)).code).toBe(0);
+  onProgress = () => {};
+  return whole;
 }
 
 async function tagged(name: string): Promise<readonly (number | string)[]> {
@@ -85,18 +130,15 @@ function resume(name: string): Promise<Finished> {
   return program.run(["resume"], { env: { XDG_STATE_HOME: join(folder, name) } });
 }
 
-/** Sends `signal` at moments all over the time that an undisturbed run takes. */
+/** Sends `signal` at moments all over the work that an undisturbed run does. */
 async function disturbed(
   signal: NodeJS.Signals,
-  check: (name: string, ended: Finished) => Promise<void>,
+  check: (name: string, ended: Disturbed) => Promise<void>,
 ): Promise<void> {
-  const began = performance.now();
-  expect((await publish(`${signal.toLowerCase()}-whole`)).code).toBe(0);
-  const wholeMs = performance.now() - began;
+  const whole = await wholeUnits(`${signal.toLowerCase()}-whole`);
   for (let moment = 0; moment < moments; moment++) {
-    const afterMs = ((moment + 0.5) / moments) * wholeMs;
     const name = `${signal.toLowerCase()}-${moment}`;
-    const ended = await publish(name, (kill) => void setTimeout(() => kill(signal), afterMs));
+    const ended = await publishDisturbed(name, signal, ((moment + 0.5) / moments) * whole);
     await check(name, ended);
   }
 }
@@ -119,6 +161,7 @@ test("a publish that is interrupted ends with 130 and no tag in between, and res
     const wanted = (await tagged("sigint-whole"))[0];
     expect(names.filter((digest) => digest !== 404 && digest !== wanted)).toEqual([]);
     expect([0, 130]).toContain(ended.code);
+    expect(ended.signalledMs ?? 0).toBeLessThanOrEqual(2000);
     const isRecorded = ended.stderr.includes("waybill resume");
     if (isRecorded) expect(await resume(name)).toMatchObject({ code: 0 });
     else expect(await publish(name)).toMatchObject({ code: 0 });
