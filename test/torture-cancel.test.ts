@@ -1,26 +1,51 @@
 import { describe, expect, test } from "vitest";
+import { sleep } from "../src/async/clock.ts";
 import { WaybillError } from "../src/errors.ts";
+import type { Interceptor } from "../src/http/send.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
 import { makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
 import { simulate, type Simulation } from "./support/simulation.ts";
 
 const stride = process.env["WAYBILL_TORTURE"] === "all" ? 1 : 3;
 
+/** The process ends two seconds after the interrupt, whatever it is at. */
+const inTimeMs = 1800;
+
 interface Cancelled {
   readonly requests: number;
+  readonly tookMs: number;
   readonly wrong: readonly string[];
 }
 
+interface Circumstances {
+  readonly latencyMs?: number;
+  /** From the cancelling on, the second registry answers nothing any more. */
+  readonly fallsSilent?: boolean;
+}
+
 /** A publish that is cancelled as its `at`-th request leaves. */
-async function cancelledAt(at: number, options: Partial<CreateRequest>, latencyMs = 0): Promise<Cancelled> {
+async function cancelledAt(
+  at: number,
+  options: Partial<CreateRequest>,
+  { latencyMs = 0, fallsSilent = false }: Circumstances = {},
+): Promise<Cancelled> {
   const about = await makeCase();
   let abortedAt = 0;
+  const silence =
+    ({ clock }: Pick<Simulation, "clock">): Interceptor =>
+    (next) =>
+    async (request) => {
+      const isSilent = fallsSilent && abortedAt > 0 && request.url.includes(targets[1].host);
+      if (isSilent) await sleep(clock, 600_000, request.signal);
+      return next(request);
+    };
   const simulation: Simulation = await simulate({
     storages: about.storages,
     roots: [about.root, about.old],
     registries,
     latencyMs: (random) => Math.floor(random() * latencyMs),
     chunkSizeBytes: 150,
+    faults: silence,
     onRequest(count) {
       if (count !== at) return;
       abortedAt = simulation.clock.now();
@@ -40,7 +65,7 @@ async function cancelledAt(at: number, options: Partial<CreateRequest>, latencyM
   const tookMs = abortedAt === 0 ? 0 : simulation.clock.now() - abortedAt;
   if (tookMs > 2000) wrong.push(`took ${tookMs} ms to settle`);
   wrong.push(...simulation.violations, ...(await simulation.leftovers()));
-  return { requests: simulation.trace.length, wrong };
+  return { requests: simulation.trace.length, tookMs, wrong };
 }
 
 function allNamed(results: readonly { readonly tags: readonly { readonly state: string }[] }[]): boolean {
@@ -57,15 +82,26 @@ describe.each(ways)("create, cancelled as any one request leaves, $name,", ({ op
   test.each([0, 40])(
     "settles promptly, cancels its uploads and says the truth, with latency up to %s ms",
     async (ms) => {
-      const { requests, wrong } = await cancelledAt(Number.POSITIVE_INFINITY, options, ms);
+      const { requests, wrong } = await cancelledAt(Number.POSITIVE_INFINITY, options, { latencyMs: ms });
       expect(wrong).toEqual([]);
       const found: Record<number, readonly string[]> = {};
       for (let at = 1; at <= requests; at += at > requests - 20 ? 1 : stride) {
-        const seen = await cancelledAt(at, options, ms);
+        const seen = await cancelledAt(at, options, { latencyMs: ms });
         if (seen.wrong.length > 0) found[at] = seen.wrong;
       }
       expect(found, "by request").toEqual({});
     },
     120_000,
   );
+
+  test("settles in time for the table even where a registry says nothing any more", async () => {
+    const { requests } = await cancelledAt(Number.POSITIVE_INFINITY, options);
+    const found: Record<number, readonly string[]> = {};
+    for (let at = 1; at <= requests; at += at > requests - 20 ? 1 : stride) {
+      const { wrong, tookMs } = await cancelledAt(at, options, { fallsSilent: true });
+      const late = tookMs > inTimeMs ? [`took ${tookMs} ms to settle`] : [];
+      if (wrong.length + late.length > 0) found[at] = [...wrong, ...late];
+    }
+    expect(found, "by request").toEqual({});
+  }, 240_000);
 });

@@ -22,6 +22,6 @@ export async function probePush(access: Access, { signal }: CallOptions = {}): P
   if (response.status >= 300) throw withRepositoryAdvice(access, await problemOf(access, response, "Cannot push to"));
   await drain(response);
   const place = placeFrom(access, response);
-  if (place) await cancelSession({ access, place });
+  if (place) await cancelSession({ access, place }, signal);
   return "allowed";
 }

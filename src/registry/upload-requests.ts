@@ -14,6 +14,8 @@ import type { UploadAnswer } from "./upload-events.ts";
 
 const longestWaitMs = 120_000;
 const cancelDeadlineMs = 5_000;
+/** The same where the run is ending: nobody waits for a registry's good order. */
+const hastyDeadlineMs = 1_000;
 
 /** An upload in one place, and what it is for. */
 export interface Session {
@@ -153,10 +155,16 @@ export async function verifyBlob({ access, blob, signal }: Session): Promise<Upl
   return isThere === true ? { type: "present", outcome: "existed", holdsSession: false } : { type: "absent" };
 }
 
-/** Gives a session up, as well as that goes within 5 s. Never throws: some registries do not let everybody cancel. */
-export async function cancelSession({ access, place }: Pick<Session, "access" | "place">): Promise<boolean> {
+/**
+ * Gives a session up, as well as that goes within 5 s, or 1 s once `run` has aborted. Never throws: some registries do not let
+ * everybody cancel.
+ */
+export async function cancelSession(
+  { access, place }: Pick<Session, "access" | "place">,
+  run?: AbortSignal,
+): Promise<boolean> {
   try {
-    return await withDeadline(access.clock, cancelDeadlineMs, async (signal) => {
+    return await withDeadline(access.clock, run?.aborted ? hastyDeadlineMs : cancelDeadlineMs, async (signal) => {
       const led = place.ledBy ? { ledBy: place.ledBy } : {};
       const request = { method: "DELETE", path: place.url, operation: "upload-control", rights: "pull,push" } as const;
       const response = await ask(access, { ...request, ...led, signal });

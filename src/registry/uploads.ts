@@ -135,7 +135,7 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
         await sleep(run.access.clock, delayBefore(run, command), run.signal);
         return { type: "elapsed" };
       default:
-        if (run.place && !isTakenOver(run)) await cancelSession({ access: run.access, place: run.place });
+        if (run.place && !isTakenOver(run)) await cancelSession({ access: run.access, place: run.place }, run.signal);
         return { type: "released" };
     }
   } catch (error) {

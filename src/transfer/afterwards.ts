@@ -1,16 +1,30 @@
 import type { Clock } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
+import { hasCode } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 
 /** How long the run may take to find out, or to put right, after it has failed. */
 const apartMs = 10_000;
+/** The same after somebody has interrupted it: the process ends two seconds later, and has something to say before. */
+const interruptedMs = 400;
+
+export interface AfterwardsOptions {
+  readonly clock: Clock;
+  /** The run's own. */
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Does what must be done about the tags of one target although the run has failed or was cancelled: under a signal of its own,
- * within ten seconds.
+ * within ten seconds, or less where the run was interrupted.
  *
  * @throws WaybillError `timeout`; else what `work` throws.
  */
-export function afterwards<T>(clock: Clock, at: Location, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  return withDeadline(clock, apartMs, work, { what: `tags of ${formatLocation(at)}` });
+export function afterwards<T>(
+  { clock, signal: run }: AfterwardsOptions,
+  at: Location,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const isInterrupted = run?.aborted === true && hasCode(run.reason, "cancelled");
+  return withDeadline(clock, isInterrupted ? interruptedMs : apartMs, work, { what: `tags of ${formatLocation(at)}` });
 }

@@ -70,6 +70,8 @@ export class Ledger {
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
   #before: PlannedTarget["before"];
+  /** Whether tags whose write has failed name the root all the same. */
+  readonly #asked = new Map<string, Promise<boolean>>();
   readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
@@ -224,12 +226,18 @@ export class Ledger {
     return this.#before[tag] === "absent" ? "created" : "moved";
   }
 
-  /** A write whose answer was lost may have happened: the registry is asked. */
-  async #namesRootNow(tag: string): Promise<boolean> {
+  /** A write whose answer was lost may have happened: the registry is asked, once. */
+  #namesRootNow(tag: string): Promise<boolean> {
+    const asked = this.#asked.get(tag) ?? this.#askWhetherRoot(tag);
+    this.#asked.set(tag, asked);
+    return asked;
+  }
+
+  async #askWhetherRoot(tag: string): Promise<boolean> {
     if (!hasCode(this.#error, "connection_failed", "timeout", "cancelled", "unavailable")) return false;
     try {
       const store = await this.#options.open(this.at);
-      const now = await afterwards(this.#options.clock, this.at, (signal) => store.tagged(tag, { signal }));
+      const now = await afterwards(this.#options, this.at, (signal) => store.tagged(tag, { signal }));
       return now?.digest === this.#root;
     } catch {
       return false;

@@ -30,6 +30,8 @@ export interface UndoOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
   readonly report?: Report;
+  /** The run's own, which may have aborted: what is undone is undone all the same, in less time where it was interrupted. */
+  readonly signal?: AbortSignal;
   /** Take tags away that named nothing before, where the store is known to take nothing else with them. Default: they stay. */
   readonly deleteCreated?: boolean;
   /** Tags of the target beside `moves` that may name the same, and must do so afterwards; default none. */
@@ -55,14 +57,14 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
 }
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
-  const { open, clock } = options;
+  const { open } = options;
   const { tag, before } = move;
   if (before === undefined) return { tag, state: "left-behind", why: unknownBefore };
   if (before === "absent" && !options.deleteCreated) return { tag, state: "left-behind", why: notAsked };
   try {
     const known = { ...move, before };
     const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal });
-    return { tag, ...(await afterwards(clock, at, putBack)) };
+    return { tag, ...(await afterwards(options, at, putBack)) };
   } catch (error) {
     const seen = await seenAfterwards(at, move, options);
     if (seen) return { tag, state: seen };
@@ -74,10 +76,10 @@ async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<
 async function seenAfterwards(
   at: Location,
   { tag, before, ours }: Move,
-  { open, clock }: UndoOptions,
+  options: UndoOptions,
 ): Promise<"rolled-back" | "failed" | undefined> {
   try {
-    const now = await afterwards(clock, at, async (signal) => knownName(await open(at), tag, { signal }));
+    const now = await afterwards(options, at, async (signal) => knownName(await options.open(at), tag, { signal }));
     if (now === ours) return undefined;
     return now === before ? "rolled-back" : "failed";
   } catch {
