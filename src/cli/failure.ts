@@ -35,7 +35,8 @@ function causesOf(error: unknown): string[] {
   return causes;
 }
 
-function adviceFor(error: WaybillError): string | undefined {
+/** What to do about it, in one line; `undefined` where nobody knows. */
+export function adviceFor(error: WaybillError): string | undefined {
   return error.context.advice ?? general[error.code];
 }
 
@@ -59,7 +60,7 @@ function unexpected(error: unknown): string[] {
 
 // One line each, for errors that whoever threw them had no better advice for.
 const general: Partial<Record<ErrorCode, string>> = {
-  auth_required: "log in with `waybill login HOST`, or look with -D where credentials come from",
+  auth_required: "log in with `waybill login HOST` or `docker login HOST`, or look with -D where credentials come from",
   auth_denied: "the account was recognised but may not do this; -D names the source of its credential",
   credential_helper_failed: "run the credential helper by hand to see why, or remove it from docker's config.json",
   rate_limited: "wait, or log in: accounts have higher limits than addresses",

@@ -1,9 +1,10 @@
+import { typedName } from "./typed-name.ts";
 import type { Host } from "./host.ts";
 import { groups } from "./route.ts";
 
 /** `waybill --help`: what there is, how to begin, and what the exit codes mean. */
 export function rootHelp(host: Host): string {
-  const waybill = host.isPlugin ? "docker waybill" : "waybill";
+  const waybill = typedName(host);
   return `Usage: ${waybill} COMMAND
 
 Assemble a multi-platform container image and publish it to one or many registries at once
@@ -55,7 +56,7 @@ Results go to stdout, everything else to stderr.
 
 /** Help of commands that only hold others. */
 export function groupHelp(group: string, host: Host): string {
-  const shown = host.isPlugin && group === "imagetools" ? "docker" : host.isPlugin ? "docker waybill" : "waybill";
+  const shown = host.isPlugin && group === "imagetools" ? "docker" : typedName(host);
   const about: Readonly<Record<string, string>> = {
     imagetools: "Commands to work on images in registry",
     registry: "The embedded registry",

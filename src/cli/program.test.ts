@@ -67,7 +67,8 @@ describe("create", () => {
     );
 
     expect(code).toBe(7);
-    expect(stderr).toMatch(/\/none +2 +not attempted +absent$[^]*^ERROR: Cannot move tag/m);
+    expect(stderr).toMatch(/\/none +2 +not attempted +absent$[^]*^ {2}why .*Cannot move tag/m);
+    expect(stderr.match(/Cannot move tag/g)).toHaveLength(1);
   });
 
   test("create --dry-run leaves --metadata-file alone, and says so", async () => {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { WaybillError } from "../errors.ts";
 import { isComplete } from "../transfer/outcome.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
+import { withAbsoluteLayout, withAbsoluteSource, withAbsoluteTag } from "./absolute-layout.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
@@ -69,9 +70,9 @@ async function metadataFileOf(flags: CreateFlags, host: Host): Promise<MetadataF
 
 async function requestOf(sources: readonly string[], flags: CreateFlags): Promise<CreateRequest> {
   return {
-    sources,
+    sources: sources.map(withAbsoluteLayout),
     files: await Promise.all((flags.file ?? []).map(readSource)),
-    tags: flags.tag ?? [],
+    tags: (flags.tag ?? []).map(withAbsoluteLayout),
     annotations: flags.annotation ?? [],
     append: flags.append === true,
     dryRun: flags.dryRun === true,
@@ -80,7 +81,7 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
     referrers: flags.referrers ?? "default",
     deleteCreatedTags: flags.deleteCreatedTags === true,
     noClobber: flags.clobber === false,
-    expectDigests: flags.expectDigest ?? [],
+    expectDigests: (flags.expectDigest ?? []).map(withAbsoluteTag),
     ...(flags.onError && { onError: flags.onError }),
     ...(flags.onTagError && { onTagError: flags.onTagError }),
     ...(flags.verify && { verify: flags.verify }),
@@ -90,7 +91,7 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
 
 async function readSource(path: string): Promise<{ path: string; content: Uint8Array }> {
   try {
-    return { path, content: await readFile(path) };
+    return { path, content: withAbsoluteSource(await readFile(path)) };
   } catch (error) {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
     const seen = reason === "ENOENT" ? "there is no such file" : reason;

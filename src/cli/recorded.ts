@@ -21,6 +21,8 @@ export interface Recorded {
 export interface Choice {
   /** `resume`, for the advice. */
   readonly command: string;
+  /** What the user types before it. */
+  readonly typed: string;
   /** Which runs count when none is named. */
   readonly counts: (run: RecordedRun) => boolean;
 }
@@ -44,18 +46,19 @@ function theOnly(runs: readonly RecordedRun[], choice: Choice): RecordedRun {
   const [run, ...others] = runs;
   if (run && others.length === 0) return run;
   if (run) throw ambiguous(runs, choice);
-  const advice = `name a run of \`waybill history\`, or a report: waybill ${choice.command} waybill-report.json`;
-  throw new WaybillError("invalid_argument", `Cannot ${choice.command}: no journal tells of an unfinished run`, {
+  const { command, typed } = choice;
+  const advice = `name a run of \`${typed} history\`, or a report: ${typed} ${command} waybill-report.json`;
+  throw new WaybillError("invalid_argument", `Cannot ${command}: no journal tells of an unfinished run`, {
     advice,
   });
 }
 
-function ambiguous(runs: readonly RecordedRun[], { command }: Choice): WaybillError {
+function ambiguous(runs: readonly RecordedRun[], { command, typed }: Choice): WaybillError {
   const listed = runs.map(
     ({ id, publication }) => `${id} (${publication.targets.map(({ target }) => target).join(", ")})`,
   );
   return new WaybillError("invalid_argument", `Cannot ${command}: several runs would do: ${listed.join("; ")}`, {
-    advice: `name one: waybill ${command} ${runs[0]?.id ?? "ID"}`,
+    advice: `name one: ${typed} ${command} ${runs[0]?.id ?? "ID"}`,
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { isComplete } from "../transfer/outcome.ts";
@@ -15,6 +16,7 @@ import { progressMode } from "./show/mode.ts";
 import { openShow, type Show } from "./show/show.ts";
 import { createFilm, type TimelineFlags } from "./timeline/film.ts";
 import { ToldError } from "./told.ts";
+import { typedName } from "./typed-name.ts";
 
 /** The flags of every command that publishes. */
 export interface PublishFlags extends RegistryFlags, RecordFlags, ProgressFlags, TimelineFlags {}
@@ -61,7 +63,10 @@ export async function runPublish(
       throw error;
     }
     const failure = tell(result, { show, flags, host, recordedAs: recordedAs() });
-    return { result, failure: failure !== undefined && show.tellsOutcome ? new ToldError(failure) : failure };
+    return {
+      result,
+      failure: failure !== undefined && isTold(failure, { show, flags, host }) ? new ToldError(failure) : failure,
+    };
   });
 }
 
@@ -69,21 +74,29 @@ interface Telling {
   readonly show: Show;
   readonly flags: PublishFlags;
   readonly host: Host;
-  readonly recordedAs: string | undefined;
+  readonly recordedAs?: string | undefined;
 }
 
 /** @returns what the exit code speaks of. */
 function tell(result: CreateResult, { show, flags, host, recordedAs }: Telling): unknown {
-  const saysNext = show.saysNext && flags.quiet !== true;
-  const command = recordedAs === undefined ? {} : { command: `waybill resume ${recordedAs}` };
-  const error = outcomeError(result, saysNext ? "told" : command);
+  const saysWhy = show.saysWhy && flags.quiet !== true;
+  const typed = typedName(host);
+  const command = recordedAs === undefined ? {} : { command: `${typed} resume ${recordedAs}` };
+  const error = outcomeError(result, saysWhy ? "told" : command);
   if (flags.quiet) {
     show.close({ result, error });
     printTargets(result, host);
   } else {
-    show.tell(result, { error, ...(recordedAs !== undefined && { recordedAs }) });
+    show.tell(result, { error, typed, ...(recordedAs !== undefined && { recordedAs }) });
   }
   return error;
+}
+
+/** Whoever reads the account of a failure has its reason. Causes and stacks, and what is our own mistake, are told beside it. */
+function isTold(failure: unknown, { show, flags, host }: Telling): boolean {
+  if (show.tellsOutcome) return true;
+  const isInAccount = show.saysWhy && flags.quiet !== true && failure instanceof WaybillError;
+  return isInAccount && host.log.format === "text" && !host.log.isDetailed;
 }
 
 /** Whatever it comes to: what happened is told while there is still somebody to tell of trouble with that. */

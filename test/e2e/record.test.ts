@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -68,6 +68,24 @@ describe("waybill resume", () => {
       state: "done",
       targets: [{ tags: [{ state: "created", before: null }] }, { tags: [{ state: "created" }], sentBytes: 0 }],
     });
+  });
+
+  test("waybill resume finds layouts from another folder than the one that they were named in", async () => {
+    const [first = "", second = ""] = ["first", "second"].map((name) => join(folder, name));
+    for (const place of [first, second]) mkdirSync(place);
+    const named = ["-t", "oci-layout://layout:1", "-t", `${registries[1]!.host}/out:1`];
+    refuseTag();
+    const began = process.cwd();
+    try {
+      process.chdir(first);
+      expect((await waybill("create", ...named, source("amd64"), source("arm64"))).code).toBe(3);
+      hurdle = undefined;
+      process.chdir(second);
+      expect((await waybill("resume")).code).toBe(0);
+    } finally {
+      process.chdir(began);
+    }
+    expect([existsSync(join(first, "layout/index.json")), existsSync(join(second, "layout"))]).toEqual([true, false]);
   });
 
   test("waybill resume takes the only unfinished run, and waybill history tells of it", async () => {

@@ -7,6 +7,7 @@ import { addCommonOptions, addExamples, addSwitch, addValue, asText, newCommand 
 import { runsText } from "../recorded.ts";
 import { writeResult } from "../result.ts";
 import { stateFolder, thisProcess } from "../state-folder.ts";
+import { typedName } from "../typed-name.ts";
 
 interface HistoryFlags {
   readonly state?: string;
@@ -27,14 +28,14 @@ export function historyCommand(path: string, host: Host): Command {
   return command.action(async (id: string | undefined, flags: HistoryFlags) => {
     const all = await listRuns(stateFolder(flags.state, host), thisProcess().user);
     const runs = id === undefined ? all : all.filter((run) => run.id.startsWith(id));
-    if (id !== undefined && runs.length !== 1) throw unknown(id, runs.length);
+    if (id !== undefined && runs.length !== 1) throw unknown(id, runs.length, typedName(host));
     writeResult(host.stdout, flags.json ? `${JSON.stringify(runs.map(jsonOf), undefined, 2)}\n` : textOf(runs, id));
   });
 }
 
-function unknown(id: string, found: number): WaybillError {
+function unknown(id: string, found: number, typed: string): WaybillError {
   const seen = found === 0 ? "no journal tells of it" : `${found} runs begin so`;
-  return new WaybillError("not_found", `Cannot show run "${id}": ${seen}`, { advice: "see `waybill history`" });
+  return new WaybillError("not_found", `Cannot show run "${id}": ${seen}`, { advice: `see \`${typed} history\`` });
 }
 
 function textOf(runs: readonly RecordedRun[], id: string | undefined): string {

@@ -7,6 +7,7 @@ import { addRecordOptions } from "../recorder.ts";
 import { addProgressOptions, runPublish, type PublishFlags } from "../run-publish.ts";
 import { addTimelineOption } from "../timeline/film.ts";
 import { stateFolder } from "../state-folder.ts";
+import { typedName } from "../typed-name.ts";
 
 /** `waybill resume`: finishes what was interrupted. */
 export function resumeCommand(path: string, host: Host): Command {
@@ -29,6 +30,7 @@ export function resumeCommand(path: string, host: Host): Command {
   );
   return command.action(async (name: string | undefined, flags: PublishFlags) => {
     const recorded = await recordedAs(name, stateFolder(flags.state, host), {
+      typed: typedName(host),
       command: "resume",
       counts: isUnfinished,
     });

@@ -23,6 +23,7 @@ import { openRecorder } from "../recorder.ts";
 import { inShow } from "../run-publish.ts";
 import { tableText } from "../show/table.ts";
 import { stateFolder } from "../state-folder.ts";
+import { typedName } from "../typed-name.ts";
 
 interface RollbackFlags extends RegistryFlags {
   readonly yes?: boolean;
@@ -61,7 +62,7 @@ export function rollbackCommand(path: string, host: Host): Command {
 
 async function run(name: string | undefined, flags: RollbackFlags, host: Host): Promise<void> {
   const folder = stateFolder(flags.state, host);
-  const recorded = await recordedAs(name, folder, { command: "rollback", counts: () => true });
+  const recorded = await recordedAs(name, folder, { command: "rollback", typed: typedName(host), counts: () => true });
   await inShow({ ...flags, quiet: true }, host, async (show, shown) => {
     const { recorder } = await openRecorder(recordFlags(flags, recorded), host, { ...recorded, news: show.report });
     await using context = await openCommandContext(flags, shown, show.report, recorder);

@@ -4,6 +4,7 @@ import { listRuns, runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
 import { stateFolder, thisProcess } from "../state-folder.ts";
+import { typedName } from "../typed-name.ts";
 import { pageFor, writePage } from "../timeline/film.ts";
 import { readFilm } from "../timeline/kept.ts";
 
@@ -31,7 +32,7 @@ export function timelineCommand(path: string, host: Host): Command {
   );
   return command.action(async (id: string | undefined, flags: Flags) => {
     const folder = stateFolder(flags.state, host);
-    const run = await runNamed(id, folder);
+    const run = await runNamed(id, folder, typedName(host));
     const film = await readFilm(runFolder(folder, run));
     const output = flags.output ?? `waybill-timeline-${run}.html`;
     await written(output, await pageFor(film));
@@ -39,13 +40,13 @@ export function timelineCommand(path: string, host: Host): Command {
   });
 }
 
-async function runNamed(id: string | undefined, folder: string): Promise<string> {
+async function runNamed(id: string | undefined, folder: string, typed: string): Promise<string> {
   const runs = (await listRuns(folder, thisProcess().user)).filter((run) => id === undefined || run.id.startsWith(id));
   const [run, other] = runs;
   if (run && (id === undefined || !other)) return run.id;
   const seen = run ? "several runs begin so" : "no journal tells of it";
   throw new WaybillError("not_found", `Cannot draw a timeline of run "${id ?? "latest"}": ${seen}`, {
-    advice: "see `waybill history`",
+    advice: `see \`${typed} history\``,
   });
 }
 

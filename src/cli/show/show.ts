@@ -48,11 +48,11 @@ export interface Show {
   /** The same output for whoever writes whole lines while it is open. */
   readonly output: Output;
   /** Closes it with the outcome of a publish: with the summary, where that fits, in place of what would be there twice. */
-  tell(result: CreateResult, options?: Pick<SummaryOptions, "error" | "recordedAs">): void;
+  tell(result: CreateResult, options?: Pick<SummaryOptions, "error" | "recordedAs" | "typed">): void;
   /** Leaves the screen in order. Safe to call twice. */
   close(outcome?: Outcome): void;
-  /** `tell` says of a publish that has failed what to do next. */
-  readonly saysNext: boolean;
+  /** `tell` says of a publish that has failed why, and what to do next. */
+  readonly saysWhy: boolean;
   /** See `Renderer`. */
   readonly tellsOutcome: boolean;
 }
@@ -89,7 +89,7 @@ export function guarded(renderer: Renderer, options: Pick<RendererOptions, "outp
 
 class GuardedShow implements Show {
   readonly output: Output;
-  readonly saysNext: boolean;
+  readonly saysWhy: boolean;
   readonly tellsOutcome: boolean;
   readonly #renderer: Renderer;
   readonly #options: Pick<RendererOptions, "output" | "color" | "log">;
@@ -103,7 +103,7 @@ class GuardedShow implements Show {
     this.#options = options;
     this.#isAllLog = renderer.isQuiet === true && options.log.format === "json";
     this.output = throughShow(options.output, (text) => this.#print(text));
-    this.saysNext = renderer.summary !== "never" && !this.#isAllLog;
+    this.saysWhy = renderer.summary !== "never" && !this.#isAllLog;
     this.tellsOutcome = renderer.tellsOutcome === true;
   }
 
@@ -113,15 +113,15 @@ class GuardedShow implements Show {
     this.#print(this.#lineOf(event));
   };
 
-  tell(result: CreateResult, { error, recordedAs }: Pick<SummaryOptions, "error" | "recordedAs"> = {}): void {
+  tell(result: CreateResult, told: Pick<SummaryOptions, "error" | "recordedAs" | "typed"> = {}): void {
+    const { error } = told;
     const { clear, close, summary } = this.#renderer;
     const { output, color = false } = this.#options;
     this.#attempt(() => (clear ? clear() : close({ result, error })));
     this.#end({ result, error });
     if (this.#isAllLog || summary === "never" || (summary === "on failure" && error === undefined)) return;
     const columns = output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY;
-    const known = { columns, color, tally: this.#tally, error, ...(recordedAs !== undefined && { recordedAs }) };
-    output.write(summaryText(result, known));
+    output.write(summaryText(result, { ...told, columns, color, tally: this.#tally }));
   }
 
   close(outcome: Outcome = {}): void {

@@ -4,6 +4,7 @@ import type { TagState, TargetResult } from "../../transfer/ledger.ts";
 import { isComplete } from "../../transfer/outcome.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
+import { adviceFor } from "../failure.ts";
 import { formatDuration } from "../units.ts";
 
 /** What the run came to, in one sentence. */
@@ -57,20 +58,39 @@ function innermost(error: unknown): string {
   return inner instanceof Error ? inner.message : "no reason given";
 }
 
-/** What to type next. `recordedAs`: what `waybill resume` takes. */
+/** What is known of a run beside its result. */
+export interface Next {
+  /** What `resume` and `rollback` take; absent where nothing was taken down. */
+  readonly recordedAs?: string;
+  /** What the user types before a command. */
+  readonly typed?: string;
+  readonly error?: unknown;
+}
+
+/** What to do and to type next. Foreign text. */
 export function nextLines(
   { targets }: CreateResult,
-  { recordedAs, error }: { readonly recordedAs?: string; readonly error?: unknown },
+  { recordedAs, typed = "waybill", error }: Next,
 ): readonly string[] {
-  const first = isInterrupted(error) ? "" : "put right what failed, then: ";
-  if (recordedAs === undefined) return [`${first}run the same command again: what is there is not sent again`];
+  const advice = isInterrupted(error) ? [] : advicesIn(targets);
+  const first = isInterrupted(error) ? "" : advice.length > 0 ? "then: " : "put right what failed, then: ";
+  if (recordedAs === undefined)
+    return [...advice, `${first}run the same command again: what is there is not sent again`];
   const count = (isCounted: (state: TagState) => boolean) =>
     targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => isCounted(state)).length, 0);
   const moved = count((state) => state === "moved");
+  const name = quoted(recordedAs);
   return [
-    `${first}waybill resume ${quoted(recordedAs)}  (${counted(count(isOpen), "tag")} to write)`,
-    ...(moved > 0 ? [`or: waybill rollback ${quoted(recordedAs)}  (puts ${counted(moved, "tag")} back)`] : []),
+    ...advice,
+    `${first}${typed} resume ${name}  (${counted(count(isOpen), "tag")} to write)`,
+    ...(moved > 0 ? [`or: ${typed} rollback ${name}  (puts ${counted(moved, "tag")} back)`] : []),
   ];
+}
+
+/** What to do about each failure, each advice once. */
+function advicesIn(targets: readonly TargetResult[]): readonly string[] {
+  const advices = targets.flatMap(({ error }) => (error instanceof WaybillError ? (adviceFor(error) ?? []) : []));
+  return [...new Set(advices)];
 }
 
 function isOpen(state: TagState): boolean {

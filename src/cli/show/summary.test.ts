@@ -106,7 +106,8 @@ describe("summaryText", () => {
       '  why   ghcr.io/acme/app: Cannot push manifest to "acme/app": 403 DENIED "write_package"',
       "        docker.io/acme/app: rolled back: another target failed",
       "        harbor.example/acme/app: held back: another target failed",
-      "  next  put right what failed, then: waybill resume waybill-report.json  (3 tags to write)",
+      "  next  the account was recognised but may not do this; -D names the source of its credential",
+      "        then: waybill resume waybill-report.json  (3 tags to write)",
     ]);
   });
 
@@ -133,9 +134,12 @@ describe("summaryText", () => {
       "        another target failed",
       "        harbor.example/acme/app: held",
       "        back: another target failed",
-      "  next  put right what failed, then: run",
-      "        the same command again: what is",
-      "        there is not sent again",
+      "  next  the account was recognised but",
+      "        may not do this; -D names the",
+      "        source of its credential",
+      "        then: run the same command",
+      "        again: what is there is not sent",
+      "        again",
     ]);
   });
 
@@ -154,9 +158,18 @@ describe("summaryText", () => {
     );
 
     expect(lines(half, { recordedAs: "it's a file.json" }).slice(-2)).toEqual([
-      `  next  put right what failed, then: waybill resume 'it'\\''s a file.json'  (1 tag to write)`,
+      `        then: waybill resume 'it'\\''s a file.json'  (1 tag to write)`,
       `        or: waybill rollback 'it'\\''s a file.json'  (puts 1 tag back)`,
     ]);
+  });
+
+  test("names commands as docker's user types them, and says so where nobody has advice", () => {
+    const error = new WaybillError("rejected", "Cannot push: 418");
+    const half = result(target("docker.io", [{ tag: "1", state: "failed" }], { error }));
+
+    expect(lines(half, { recordedAs: "0123456789abcdef", typed: "docker waybill" }).at(-1)).toBe(
+      "  next  put right what failed, then: docker waybill resume 0123456789abcdef  (1 tag to write)",
+    );
   });
 
   test("counts what was tried again and what does not travel", () => {

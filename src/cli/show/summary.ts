@@ -16,6 +16,8 @@ export interface SummaryOptions {
   readonly tally?: Pick<Tally, "remarks">;
   /** What `waybill resume` and `rollback` take: the run's id, or the path of its report. Default: it was not taken down. */
   readonly recordedAs?: string;
+  /** What the user types before a command; default `waybill`. */
+  readonly typed?: string;
   /** What the exit code speaks of. */
   readonly error?: unknown;
 }
