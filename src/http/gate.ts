@@ -69,6 +69,7 @@ export class Gate {
     this.#seats = limit.concurrency === undefined ? undefined : seatsFor(limit.concurrency);
     this.#turnstile = createTurnstile(clock, limit.requestsPerSecond);
     this.hold = createHold({ clock, random, onChange: (state) => this.#tellHold(state) });
+    this.#tell();
   }
 
   /** Waits until `request` may go. @throws what its signal says, or the failure of the request that went ahead of it. */
@@ -182,7 +183,10 @@ export class Gate {
     this.#pace = stepPace(this.#pace, event);
     if (this.#pace.perSecond === perSecond) return;
     const { requestsPerSecond = Number.POSITIVE_INFINITY } = this.#options.limit ?? {};
+    const before = this.#turnstile.perSecond;
     this.#turnstile.perSecond = Math.min(requestsPerSecond, this.#pace.perSecond);
+    // What it is when all begin to wait is told with that.
+    if (this.#turnstile.perSecond !== before && !this.hold.isHolding) this.#tell();
   }
 
   #tellHold(state: Breaker): void {

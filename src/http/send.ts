@@ -74,7 +74,10 @@ export interface HttpRequest {
   readonly attempt?: number;
   /** The task that it is sent for, for those who report. */
   readonly task?: string;
-  /** What its attempts know of each other; set and kept by those who report. */
+  /**
+   * What its attempts know of each other; kept by those who report. Handed on by whoever sends a request that repeats, or goes on
+   * with, an earlier one which has failed; else set for it.
+   */
   readonly history?: RequestHistory;
   /** Where its attempt notes what happens on the way, when somebody wants to know. */
   readonly marks?: Marks;

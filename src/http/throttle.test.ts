@@ -269,7 +269,15 @@ test("throttle counts a burst of refusals as one", async () => {
     times(20).map(() => ask("upload-open")),
   );
   await clock.advanceSlowly(1, 1);
-  expect(news.map((event) => event.type === "load" && event.concurrency)).toEqual([16]);
+  const limits = news.flatMap((event) =>
+    event.type === "load" ? [[event.concurrency, event.perSecond !== undefined]] : [],
+  );
+  // As it begins, halved, and with the pace that the burst has shown.
+  expect(limits).toEqual([
+    [32, false],
+    [16, false],
+    [16, true],
+  ]);
 });
 
 test("throttle halves when an HTTP/2 stream is reset with ENHANCE_YOUR_CALM", async () => {

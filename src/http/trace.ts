@@ -14,9 +14,12 @@ export interface TraceOptions {
   readonly headersFor?: ((attempt: string) => Readonly<Record<string, string>>) | undefined;
 }
 
-/** Lets the attempts of one request know of each other. The outermost interceptor; `traceAttempts` needs it for `after` and `resend`. */
+/**
+ * Lets the attempts of one request know of each other, and of those of the request that it repeats, where its sender has handed that
+ * one's history on. The outermost interceptor; `traceAttempts` needs it for `after` and `resend`.
+ */
 export function traceRequests(): Interceptor {
-  return (next) => (request) => next({ ...request, history: { sent: 0 } });
+  return (next) => (request) => next(request.history ? request : { ...request, history: { sent: 0 } });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { CallOptions, Content, FetchOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
-import type { HttpResponse } from "../http/send.ts";
+import type { HttpResponse, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { essence } from "../spec/media-type.ts";
@@ -51,7 +51,8 @@ async function settled<T>(response: HttpResponse, value: T): Promise<T> {
  */
 export async function fetchBlob(access: Access, blob: Descriptor, options: FetchOptions = {}): Promise<Content> {
   const { offset = 0, signal } = options;
-  const openAt: OpenAt = (from) => requestBlob(access, blob, { from, ...(signal && { signal }) });
+  const history = { sent: 0 };
+  const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, ...(signal && { signal }) });
   const first = await openAt(offset);
   const body = blobBody(blob, { access, openAt, first, offset, ...(signal && { signal }) });
   return { descriptor: blob, body, [Symbol.asyncDispose]: () => first[Symbol.asyncDispose]() };
@@ -60,12 +61,13 @@ export async function fetchBlob(access: Access, blob: Descriptor, options: Fetch
 async function requestBlob(
   access: Access,
   blob: Descriptor,
-  { from, signal }: { readonly from: number; readonly signal?: AbortSignal },
+  { from, history, signal }: { readonly from: number; readonly history: RequestHistory; readonly signal?: AbortSignal },
 ): Promise<HttpResponse> {
   const response = await ask(access, {
     method: "GET",
     path: `blobs/${blob.digest}`,
     operation: "blob",
+    history,
     headers: {
       "accept-encoding": "identity",
       ...(from > 0 && from < blob.size && { range: `bytes=${from}-` }),

@@ -2,7 +2,7 @@ import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
-import type { HttpHeaders, HttpResponse, RequestBody } from "../http/send.ts";
+import type { HttpHeaders, HttpResponse, RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
@@ -24,6 +24,8 @@ export interface Session {
   readonly place: UploadPlace;
   readonly signal?: AbortSignal;
   readonly onProgress?: (bytes: number) => void;
+  /** Of the piece that is under way. */
+  readonly history?: RequestHistory;
 }
 
 export interface Piece {
@@ -60,6 +62,7 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
     },
     body,
     ...(session.onProgress && { onProgress: session.onProgress }),
+    ...(session.history && { history: session.history }),
   });
   if (response.status < 200 || response.status >= 300) return { answer: await refusal(session, response), place };
   const { status, headers } = response;

@@ -3,7 +3,7 @@ import { sleep } from "../async/clock.ts";
 import { singleFlight } from "../async/single-flight.ts";
 import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
-import type { RequestBody } from "../http/send.ts";
+import type { RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { inTask, locationOf, type Access } from "./access.ts";
 import { sourceReader, type SourceReader } from "./source-reader.ts";
@@ -66,6 +66,8 @@ interface Job {
 interface Run extends Job {
   readonly reader: SourceReader;
   place: UploadPlace | undefined;
+  /** Of the piece that is under way: what is sent because it did not get through follows it. */
+  history: RequestHistory;
   /** The place that whoever wants to resume was told last. */
   told: string | undefined;
 }
@@ -80,7 +82,7 @@ async function upload(job: Job): Promise<PushOutcome> {
   await using reader = sourceReader(job.body, job.blob.size, job.signal);
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
-  const run: Run = { ...job, reader, place, told: options.resume };
+  const run: Run = { ...job, reader, place, history: { sent: 0 }, told: options.resume };
   const begin = place ? continueUpload : beginUpload;
   let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
@@ -169,7 +171,10 @@ async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>):
   const { offset, length, closing } = command;
   const body = await pieceOf(run.reader, offset, length);
   try {
-    return await withPlace(run, sendPiece(sessionOf(run), { offset, length, closing, body }));
+    const piece = { offset, length, closing, body };
+    const answer = await withPlace(run, sendPiece({ ...sessionOf(run), history: run.history }, piece));
+    if (answer.type === "accepted") run.history = { sent: 0 };
+    return answer;
   } catch (error) {
     // However the wire wrapped it: a source that failed is not the target's failure.
     throw run.reader.failure ? run.reader.failure.error : error;

@@ -48,7 +48,13 @@ export type WaybillEvent =
   /** `bytes` more were acknowledged by the socket towards `target`. */
   | { readonly type: "content-progress"; readonly id: string; readonly bytes: number; readonly at: number }
   /** An attempt to send it failed, now or in an earlier run: it goes on at `offsetBytes`, or begins anew where that is 0. */
-  | { readonly type: "content-again"; readonly id: string; readonly offsetBytes: number; readonly at: number }
+  | {
+      readonly type: "content-again";
+      readonly id: string;
+      readonly offsetBytes: number;
+      readonly at: number;
+      readonly task?: string;
+    }
   /** It is over. Nothing need have begun: it is there because a manifest that needs it is. */
   | {
       readonly type: "content-done";
@@ -95,7 +101,7 @@ export type WaybillEvent =
       readonly at: number;
     }
   /**
-   * What we allow ourselves towards one origin has changed. `registry` is who it is asked for, as users write it; `origin` may be
+   * What we allow ourselves towards one origin, before the first request and whenever it has changed. `registry` is who it is asked for, as users write it; `origin` may be
    * its token service or its storage.
    */
   | {

@@ -178,7 +178,9 @@ async function sendBlob(
     settings.onSent(target.location, bytes);
     report({ type: "content-progress", id: news.id, bytes, at: clock.now() });
   };
-  const onAgain = (offsetBytes: number) => report({ type: "content-again", id: news.id, offsetBytes, at: clock.now() });
+  const { task } = call;
+  const onAgain = (offsetBytes: number) =>
+    report({ type: "content-again", id: news.id, offsetBytes, ...(task !== undefined && { task }), at: clock.now() });
   try {
     const session = sessionOf(blob.digest, target, settings);
     const watched = repeatsOf(body, onAgain);

@@ -5,9 +5,10 @@ import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { attributesOf, otlpReceiver, type OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
+import { attributesOf, otlpReceiver, type OtlpReceiver } from "../support/otlp-receiver.ts";
 import { buildProgram, type Program } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
+import { treeOf } from "../support/span-tree.ts";
 import { listening } from "../support/socket-server.ts";
 
 let program: Program;
@@ -31,20 +32,6 @@ async function publish(env: Record<string, string>, more: readonly string[] = []
   const args = ["create", "--no-journal", "--progress", "quiet", ...more, ...targets, `${registries[0]!.host}/app:1`];
   const ran = await program.run(args, { env });
   return { ...ran, ms: performance.now() - startedAt };
-}
-
-/** `name` of each span by how often, and what is wrong with the tree. */
-function treeOf(spans: readonly ReceivedSpan[]) {
-  const ids = new Set(spans.map(({ spanId }) => spanId));
-  const counts: Record<string, number> = {};
-  for (const { name, kind } of spans) if (kind === 1) counts[name] = (counts[name] ?? 0) + 1;
-  return {
-    counts,
-    repeated: spans.length - ids.size,
-    traces: new Set(spans.map(({ traceId }) => traceId)).size,
-    orphans: spans.filter(({ parentSpanId }) => parentSpanId && !ids.has(parentSpanId)).map(({ name }) => name),
-    roots: spans.filter(({ parentSpanId }) => !parentSpanId).map(({ name }) => name),
-  };
 }
 
 describe.each(["http/protobuf", "http/json"])("a collector that speaks %s", (protocol) => {

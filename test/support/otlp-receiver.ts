@@ -25,8 +25,22 @@ interface KeyValue {
 
 interface ReceivedMetric {
   readonly name: string;
-  readonly sum?: { readonly dataPoints: readonly { readonly asDouble?: number; readonly asInt?: number | string }[] };
-  readonly histogram?: { readonly dataPoints: readonly { readonly count: number | string }[] };
+  readonly sum?: { readonly dataPoints?: readonly NumberPoint[] };
+  readonly gauge?: { readonly dataPoints?: readonly NumberPoint[] };
+  readonly histogram?: { readonly dataPoints?: readonly HistogramPoint[] };
+}
+
+interface Point {
+  readonly attributes?: readonly KeyValue[];
+}
+
+interface NumberPoint extends Point {
+  readonly asDouble?: number;
+  readonly asInt?: number | string;
+}
+
+interface HistogramPoint extends Point {
+  readonly count?: number | string;
 }
 
 /** What an OTLP collector was sent. */
@@ -113,8 +127,24 @@ interface Group {
 }
 
 /** A span's attributes as plain values. */
-export function attributesOf(span: ReceivedSpan): Readonly<Record<string, unknown>> {
+export function attributesOf(span: Pick<ReceivedSpan, "attributes">): Readonly<Record<string, unknown>> {
   return Object.fromEntries((span.attributes ?? []).map(({ key, value }) => [key, plain(value)]));
+}
+
+/** The points of a metric by name, as the last export has them: a number, of a histogram how many there were. */
+export function pointsOf(
+  { metrics }: OtlpReceiver,
+  name: string,
+): readonly { readonly value: number; readonly attributes: Readonly<Record<string, unknown>> }[] {
+  const metric = metrics.findLast((one) => one.name === name);
+  const numbers = metric?.sum?.dataPoints ?? metric?.gauge?.dataPoints ?? [];
+  return [
+    ...numbers.map(({ asDouble, asInt, attributes }) => ({ value: Number(asDouble ?? asInt), attributes })),
+    ...(metric?.histogram?.dataPoints ?? []).map(({ count, attributes }) => ({ value: Number(count), attributes })),
+  ].map(({ value, attributes = [] }) => ({
+    value,
+    attributes: Object.fromEntries(attributes.map(({ key, value: one }) => [key, plain(one)])),
+  }));
 }
 
 function plain(value: KeyValue["value"] | undefined): unknown {
@@ -176,6 +206,7 @@ const points =
   () => ({ 1: { name: "dataPoints", as, repeated: true } });
 const metric: Message = () => ({
   1: { name: "name", as: "text" },
+  5: { name: "gauge", as: points(numberPoint) },
   7: { name: "sum", as: points(numberPoint) },
   9: { name: "histogram", as: points(histogramPoint) },
 });

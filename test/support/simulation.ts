@@ -56,7 +56,7 @@ export interface Simulation {
 }
 
 /** Numbers that look random and depend on `seed` only. */
-function seeded(seed: number): Random {
+export function seeded(seed: number): Random {
   let state = (seed + 1) * 0x9e3779b9;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -124,7 +124,7 @@ export class ExporterLink {
       this.#thread?.post({ type: "news", events: this.#waiting.splice(0, batchSize) });
     }
     if (this.#finishBy === undefined || this.#waiting.length > 0) return;
-    this.#thread?.post({ type: "finish", until: this.#finishBy });
+    this.#thread?.post({ type: "finish", until: this.#finishBy, lost: this.#dropped });
     this.#finishBy = undefined;
   }
 

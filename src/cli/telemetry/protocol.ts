@@ -16,8 +16,11 @@ export interface ExportOrder {
 /** What the exporting thread is told. */
 export type ToExporter =
   | { readonly type: "news"; readonly events: readonly WaybillEvent[] }
-  /** No more news. Whatever is left is to be sent by `until`, in milliseconds since the Unix epoch, and `done` to be answered. */
-  | { readonly type: "finish"; readonly until: number };
+  /**
+   * No more news. Whatever is left is to be sent by `until`, in milliseconds since the Unix epoch, and `done` to be answered. `lost`:
+   * spans for which there was no room before.
+   */
+  | { readonly type: "finish"; readonly until: number; readonly lost: number };
 
 /** What it answers. */
 export type FromExporter =

@@ -81,6 +81,8 @@ const wanted: ReadonlySet<WaybillEvent["type"]> = new Set([
   "task-done",
   "http",
   "retry",
+  "content-again",
+  "load",
   "tag-done",
   "warning",
   "telemetry-drop",

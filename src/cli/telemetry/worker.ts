@@ -15,6 +15,6 @@ async function handle(message: ToExporter): Promise<void> {
     opened.take(message.events);
     tell({ type: "taken" });
   } else {
-    tell({ type: "done", health: await opened.finish(message.until) });
+    tell({ type: "done", health: await opened.finish(message.until, message.lost) });
   }
 }

@@ -9,7 +9,7 @@ import { known, type Attributes } from "./span.ts";
 export const instruments = {
   "http.client.request.duration": { kind: "histogram", unit: "s", about: "Time of an HTTP attempt, its body included" },
   "waybill.requests": { kind: "counter", unit: "{request}", about: "HTTP attempts" },
-  "waybill.retries": { kind: "counter", unit: "{retry}", about: "Requests that were sent again after a failure" },
+  "waybill.retries": { kind: "counter", unit: "{retry}", about: "Attempts that follow one which has failed" },
   "waybill.bytes.sent": { kind: "counter", unit: "By", about: "Bytes of request bodies" },
   "waybill.bytes.received": { kind: "counter", unit: "By", about: "Bytes of response bodies" },
   "waybill.bytes.mounted": { kind: "counter", unit: "By", about: "Bytes of blobs that were mounted" },
@@ -21,6 +21,18 @@ export const instruments = {
     unit: "{request}",
     about: "Attempts in flight to an origin when one begins",
   },
+  "waybill.limit.concurrency": {
+    kind: "gauge",
+    unit: "{request}",
+    about: "Most requests to an origin at the same time, as it is now",
+  },
+  "waybill.limit.rate": {
+    kind: "gauge",
+    unit: "{request}/s",
+    about: "Most requests to an origin in a second, as it is now; 0: as many as come",
+  },
+  "waybill.limit.wait": { kind: "histogram", unit: "s", about: "How long all requests to an origin were held back" },
+  "waybill.resumes": { kind: "counter", unit: "{upload}", about: "Uploads that went on where they had broken off" },
   "waybill.telemetry.drops": {
     kind: "counter",
     unit: "{item}",
@@ -38,21 +50,27 @@ export interface Measurement {
 
 type Started = TaskEvent & { readonly type: "task-started" };
 
+const mostFailed = 10_000;
+
 /** Makes measurements of news. */
 export class Measurer {
   readonly #open = new Map<string, Started>();
+  /** Why attempts have failed, until another follows. */
+  readonly #failed = new Map<string, string>();
 
   take(event: WaybillEvent): readonly Measurement[] {
     switch (event.type) {
       case "http":
-        return ofAttempt(event);
+        return [...ofAttempt(event), ...this.#ofRetry(event)];
       case "task-started":
         this.#open.set(event.id, event);
         return [];
       case "task-done":
         return this.#ofTask(event);
-      case "retry":
-        return [one("waybill.retries", { "waybill.registry": event.registry, "error.type": event.cause })];
+      case "load":
+        return ofLoad(event);
+      case "content-again":
+        return this.#ofAgain(event);
       case "tag-done":
         return [one("waybill.tags", { ...placeAttributes(event.target), "waybill.state": event.state })];
       case "telemetry-drop":
@@ -60,6 +78,25 @@ export class Measurer {
       default:
         return [];
     }
+  }
+
+  /** Sent again because of what became of the attempt before it; with a token, or where a redirect leads, is no retry. */
+  #ofRetry(attempt: AttemptEvent): readonly Measurement[] {
+    const { id, after = "", status } = attempt;
+    const cause = this.#failed.get(after);
+    this.#failed.delete(after);
+    const failure = errorType(attempt);
+    if (failure !== undefined && status !== 401) this.#failed.set(id, failure);
+    const [oldest] = this.#failed.keys();
+    if (this.#failed.size > mostFailed && oldest !== undefined) this.#failed.delete(oldest);
+    if (cause === undefined) return [];
+    return [one("waybill.retries", { "waybill.registry": attempt.registry, "error.type": cause })];
+  }
+
+  /** What begins anew is no resume. */
+  #ofAgain({ task, offsetBytes }: WaybillEvent & { readonly type: "content-again" }): readonly Measurement[] {
+    if (offsetBytes === 0) return [];
+    return [one("waybill.resumes", placeAttributes(this.#open.get(task ?? "")?.target))];
   }
 
   #ofTask(event: TaskEvent & { readonly type: "task-done" }): readonly Measurement[] {
@@ -102,7 +139,18 @@ function ofAttempt(attempt: AttemptEvent): readonly Measurement[] {
     one("waybill.requests", { ...registry, ...kind }),
     ...(attempt.sentBytes > 0 ? [measured("waybill.bytes.sent", attempt.sentBytes, registry)] : []),
     ...(attempt.receivedBytes > 0 ? [measured("waybill.bytes.received", attempt.receivedBytes, registry)] : []),
-    measured("waybill.concurrency", attempt.inFlight, { "server.address": url.hostname }),
+    measured("waybill.concurrency", attempt.inFlight, { ...registry, "server.address": url.hostname }),
+  ];
+}
+
+/** What we allow ourselves towards an origin, and how long all of it waits. */
+function ofLoad(event: WaybillEvent & { readonly type: "load" }): readonly Measurement[] {
+  const { registry, origin, concurrency, perSecond = 0, waitMs } = event;
+  const place = { "waybill.registry": registry, "server.address": serverAttributes(new URL(origin))["server.address"] };
+  return [
+    measured("waybill.limit.concurrency", concurrency, place),
+    measured("waybill.limit.rate", perSecond, place),
+    ...(waitMs === undefined ? [] : [measured("waybill.limit.wait", Math.max(0, waitMs) / 1000, place)]),
   ];
 }
 

@@ -106,6 +106,19 @@ test("SpanMaker ends each task once, and nothing that never began", () => {
   expect(spans[0]?.attributes).not.toHaveProperty("oci.manifest.digest");
 });
 
+test("SpanMaker says where an upload went on, and that one began anew", () => {
+  const again = (offsetBytes: number) =>
+    ({ type: "content-again", id: "x", task: "stage x", offsetBytes, at: 910 }) as const;
+  const done: WaybillEvent = { type: "task-done", id: "stage x", at: 950, outcome: "sent" };
+  const [span] = spansOf(step, again(40), again(0), done);
+  expect(span?.attributes).toMatchObject({ "waybill.resumed": 1, "waybill.resumed_at": 40 });
+  expect(span?.events).toEqual([
+    { name: "resumed", at: 910, attributes: { "waybill.offset": 40 } },
+    { name: "sent anew", at: 910, attributes: { "waybill.offset": 0 } },
+  ]);
+  expect(spansOf(step, again(0), done)[0]?.attributes).not.toHaveProperty("waybill.resumed");
+});
+
 test("SpanMaker lets time go forward, also where a clock was set back", () => {
   const [span] = spansOf(step, { type: "task-done", id: "stage x", at: 100 });
   expect(span).toMatchObject({ startedAt: 900, endedAt: 900 });
@@ -126,6 +139,32 @@ test("Measurer counts what was mounted, and requests by registry, operation and 
     attributes: { "waybill.registry": "r.example", "waybill.operation": "manifest", "waybill.status_class": "5xx" },
   });
   expect(measured.find(({ name }) => name === "http.client.request.duration")?.value).toBe(0.02);
+});
+
+test("Measurer knows the limits that are in force, waits, and resumes", () => {
+  const measurer = new Measurer();
+  const load = {
+    type: "load",
+    registry: "docker.io",
+    origin: "https://auth.docker.io",
+    concurrency: 16,
+    at: 0,
+  } as const;
+  const place = { "waybill.registry": "docker.io", "server.address": "auth.docker.io" };
+  expect(measurer.take(load)).toEqual([
+    { name: "waybill.limit.concurrency", value: 16, attributes: place },
+    { name: "waybill.limit.rate", value: 0, attributes: place },
+  ]);
+  expect(measurer.take({ ...load, perSecond: 2.5, waitMs: 8000 }).slice(1)).toEqual([
+    { name: "waybill.limit.rate", value: 2.5, attributes: place },
+    { name: "waybill.limit.wait", value: 8, attributes: place },
+  ]);
+  measurer.take(step);
+  const again = { type: "content-again", id: "x", task: "stage x", at: 0 } as const;
+  expect(measurer.take({ ...again, offsetBytes: 7 })).toEqual([
+    { name: "waybill.resumes", value: 1, attributes: { "waybill.registry": "r.example" } },
+  ]);
+  expect(measurer.take({ ...again, offsetBytes: 0 })).toEqual([]);
 });
 
 test("pathFacts reads the distribution API's paths, and no others", () => {

@@ -12,6 +12,8 @@ interface OpenTask {
   readonly task: Task;
   readonly startedAt: number;
   readonly events: SpanEvent[];
+  /** How often its upload went on where it had broken off, and at which byte it did at last. */
+  readonly resumed: { count: number; offset: number };
 }
 
 /** Tasks of which it is remembered what they were for; attempts may be told after their task has ended. */
@@ -47,6 +49,8 @@ export class SpanMaker {
           "waybill.delay_ms": event.delayMs,
           "waybill.why": event.why,
         });
+      case "content-again":
+        return this.#again(event);
       case "warning":
         return this.#note(commandTask, event.at, "warning", { "waybill.message": event.message });
       default:
@@ -55,10 +59,20 @@ export class SpanMaker {
   }
 
   #begin(task: TaskEvent & { readonly type: "task-started" }): undefined {
-    this.#open.set(task.id, { task, startedAt: task.at, events: [] });
+    this.#open.set(task.id, { task, startedAt: task.at, events: [], resumed: { count: 0, offset: 0 } });
     this.#phases.set(task.id, task.phase);
     const [oldest] = this.#phases.keys();
     if (this.#phases.size > mostRemembered && oldest !== undefined) this.#phases.delete(oldest);
+  }
+
+  /** An upload goes on where the registry stands, or begins anew. */
+  #again({ task = commandTask, at, offsetBytes }: WaybillEvent & { readonly type: "content-again" }): undefined {
+    const resumed = this.#open.get(task)?.resumed;
+    if (resumed && offsetBytes > 0) {
+      resumed.count++;
+      resumed.offset = offsetBytes;
+    }
+    this.#note(task, at, offsetBytes > 0 ? "resumed" : "sent anew", { "waybill.offset": offsetBytes });
   }
 
   #note(task: string | undefined, at: number, name: string, attributes: Attributes): undefined {
@@ -68,14 +82,14 @@ export class SpanMaker {
   #end(event: Done): Span | undefined {
     const open = this.#open.get(event.id);
     if (!open || !this.#open.delete(event.id)) return undefined;
-    const { task, startedAt, events } = open;
+    const { task, startedAt, events, resumed } = open;
     return {
       ...this.#place(task.id, task.parent),
       name: nameOf(task),
       kind: "internal",
       startedAt,
       endedAt: Math.max(startedAt, event.at),
-      attributes: taskAttributes(task, event),
+      attributes: { ...taskAttributes(task, event), ...resumeAttributes(resumed) },
       events,
       links: [],
       ...(event.error && { error: event.error.message }),
@@ -99,6 +113,11 @@ function nameOf({ phase, part, name }: Task): string {
   if (phase === "command") return `waybill ${name ?? ""}`.trim();
   if (part === "tags") return phase === "tag" ? "write tags" : `${phase} tags`;
   return part === undefined ? phase : `${phase} ${part}`;
+}
+
+/** Nothing where all went in one piece. */
+function resumeAttributes({ count, offset }: OpenTask["resumed"]): Attributes {
+  return count === 0 ? {} : { "waybill.resumed": count, "waybill.resumed_at": offset };
 }
 
 function taskAttributes(task: Task, end: Done): Attributes {

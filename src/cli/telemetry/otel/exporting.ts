@@ -26,8 +26,11 @@ import { spanFactory } from "./spans.ts";
 /** Makes spans and measurements of news, and sends them where they are wanted. */
 export interface Exporting {
   take(events: readonly WaybillEvent[]): void;
-  /** Sends what is left, and closes everything. Settles by `until`, by `Date.now()`; `take` must not be called again. */
-  finish(until: number): Promise<TelemetryHealth>;
+  /**
+   * Sends what is left, and closes everything. Settles by `until`, by `Date.now()`; `take` must not be called again. `lost`: spans
+   * that were never taken.
+   */
+  finish(until: number, lost: number): Promise<TelemetryHealth>;
 }
 
 /** Opens nothing before there is something to send. `tell`: for the other thread. */
@@ -41,6 +44,9 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   const outletFor = outletsFor(order, line);
   const onChange = () => tell({ type: "health", health: health() });
   const toSdk = spanFactory({ ...order, resource, limits: settings.limits });
+  const meter = settings.metrics.length > 0 ? openMeter({ ...order, ...settings, resource }) : undefined;
+  const onDrop = (count: number) =>
+    meter?.add({ name: "waybill.telemetry.drops", value: count, attributes: { "waybill.what": "span" } });
   const spans = await Promise.all(
     settings.traces.map(async (exporter) => {
       const outlet = await outletFor<ReadableSpan[]>(
@@ -48,10 +54,9 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
         [ProtobufTraceSerializer, JsonTraceSerializer],
         spanLines,
       );
-      return new Shipper({ outlet: converting(outlet, toSdk), batch: settings.batch, onProblem, onChange });
+      return new Shipper({ outlet: converting(outlet, toSdk), batch: settings.batch, onProblem, onDrop, onChange });
     }),
   );
-  const meter = settings.metrics.length > 0 ? openMeter({ ...order, ...settings, resource }) : undefined;
   const metrics = await Promise.all(
     settings.metrics.map((exporter) =>
       outletFor<ResourceMetrics>(exporter, [ProtobufMetricsSerializer, JsonMetricsSerializer], metricLines),
@@ -74,7 +79,8 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   const take = taker(order, { spans, meter, onProblem });
   return {
     take,
-    async finish(until) {
+    async finish(until, lost) {
+      if (spans.length > 0) onDrop(lost);
       await Promise.all(shippers.map((shipper) => shipper.finish(until)));
       return health();
     },

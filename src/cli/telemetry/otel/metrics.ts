@@ -1,4 +1,4 @@
-import type { Counter, Histogram } from "@opentelemetry/api";
+import type { Counter, Gauge, Histogram, Meter as SdkMeter } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import {
   AggregationTemporality,
@@ -32,15 +32,8 @@ const requests = [1, 2, 4, 8, 16, 32, 64, 128];
 export function openMeter({ resource, version, temporality }: MeterOptions): Meter {
   const reader = new Reader(temporality);
   const meter = new MeterProvider({ resource, readers: [reader] }).getMeter("waybill", version);
-  const made = new Map<string, Counter | Histogram>();
-  for (const [name, { kind, unit, about }] of Object.entries(instruments)) {
-    const options = { unit, description: about };
-    const advice = { explicitBucketBoundaries: unit === "s" ? seconds : requests };
-    made.set(
-      name,
-      kind === "counter" ? meter.createCounter(name, options) : meter.createHistogram(name, { ...options, advice }),
-    );
-  }
+  const made = new Map<string, Counter | Gauge | Histogram>();
+  for (const [name, instrument] of Object.entries(instruments)) made.set(name, instrumentOf(meter, name, instrument));
   const instrument = (name: InstrumentName) => made.get(name);
   return {
     add({ name, value, attributes }) {
@@ -51,6 +44,18 @@ export function openMeter({ resource, version, temporality }: MeterOptions): Met
     },
     collect: async () => (await reader.collect()).resourceMetrics,
   };
+}
+
+function instrumentOf(
+  meter: SdkMeter,
+  name: string,
+  { kind, unit, about }: (typeof instruments)[InstrumentName],
+): Counter | Gauge | Histogram {
+  const options = { unit, description: about };
+  if (kind === "counter") return meter.createCounter(name, options);
+  if (kind === "gauge") return meter.createGauge(name, options);
+  const advice = { explicitBucketBoundaries: unit === "s" ? seconds : requests };
+  return meter.createHistogram(name, { ...options, advice });
 }
 
 /** Collects when it is asked to. */

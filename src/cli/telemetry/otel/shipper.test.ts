@@ -7,7 +7,7 @@ const batch = { delayMs: 60_000, timeoutMs: 1000, queueSize: 10, batchSize: 5 };
 function shipper(deliveries: readonly (Delivery | Promise<Delivery>)[]) {
   const sent: number[][] = [];
   const problems: string[] = [];
-  const state = { closed: 0 };
+  const state = { closed: 0, dropped: 0 };
   const outlet = {
     send: async (items: number[]) => (sent.push(items), (await deliveries[sent.length - 1]) ?? { delivered: true }),
     hurry: () => undefined,
@@ -17,6 +17,7 @@ function shipper(deliveries: readonly (Delivery | Promise<Delivery>)[]) {
     outlet,
     batch,
     onProblem: (what) => problems.push(what),
+    onDrop: (count) => (state.dropped += count),
     onChange: () => undefined,
   });
   return { shipper: made, sent, problems, state };
@@ -44,10 +45,11 @@ test("Shipper lets the oldest go when there is no room, and counts them", async 
 });
 
 test("Shipper tries no more at the end when a batch did not arrive", async () => {
-  const { shipper: one, sent, problems } = shipper([{ delivered: false, problem: "refused" }]);
+  const { shipper: one, sent, problems, state } = shipper([{ delivered: false, problem: "refused" }]);
   for (let at = 0; at < 9; at += 1) one.add(at);
   await one.finish(0);
   expect([sent.length, one.sent, one.dropped, one.lastFailed, problems]).toEqual([1, 0, 9, true, ["refused"]]);
+  expect(state.dropped).toBe(9);
 });
 
 test("Shipper has failed, and says why, as soon as something has to be sent again", async () => {
@@ -61,7 +63,7 @@ test("Shipper has failed, and says why, as soon as something has to be sent agai
     hurry: () => undefined,
     close: () => undefined,
   };
-  const options = { outlet, batch, onProblem: (what: string) => told.push(what) };
+  const options = { outlet, batch, onProblem: (what: string) => told.push(what), onDrop: () => undefined };
   const one = new Shipper<number>({ ...options, onChange: () => told.push(one.trouble) });
   expect(one.hasTried).toBe(false);
   for (let at = 0; at < 5; at += 1) one.add(at);

@@ -5,6 +5,8 @@ export interface ShipperOptions<Item> {
   readonly outlet: Outlet<Item[]>;
   readonly batch: BatchSettings;
   readonly onProblem: (what: string) => void;
+  /** Called for each item or batch that nobody will see. */
+  readonly onDrop: (count: number) => void;
   /** Called whenever something has been delivered, or has not. */
   readonly onChange: () => void;
 }
@@ -56,6 +58,7 @@ export class Shipper<Item> {
 
   #drop(count: number): void {
     this.dropped += count;
+    if (count > 0) this.#options.onDrop(count);
   }
 
   #start(): void {
