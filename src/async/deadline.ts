@@ -1,6 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
-import { follow } from "./on-abort.ts";
+import { Controller, follow } from "./on-abort.ts";
 import type { Scope } from "./scope.ts";
 
 export interface DeadlineOptions {
@@ -29,7 +29,7 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   options: DeadlineOptions = {},
 ): Promise<T> {
-  const controller = new AbortController();
+  const controller = new Controller();
   const unlink = follow(options.signal, controller);
   let expired: WaybillError | undefined;
   const cancel = clock.after(delayMs, () => {

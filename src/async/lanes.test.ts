@@ -21,6 +21,22 @@ test("acquire waits in order when all slots are held", async () => {
   expect(lanes.active).toBe(0);
 });
 
+test("acquireNow takes a free slot and nothing else: it neither waits nor goes before those who do", async () => {
+  const lanes = createLanes({ limit: 1, reserved: 1 });
+  const release = lanes.acquireNow();
+  const next = lanes.acquire();
+  expect(lanes.acquireNow()).toBeUndefined();
+  expect([lanes.active, lanes.waiting]).toEqual([1, 1]);
+
+  const urgent = lanes.acquireNow({ urgent: true });
+  expect(lanes.acquireNow({ urgent: true })).toBeUndefined();
+  urgent?.();
+  release?.();
+  (await next)();
+
+  expect([lanes.active, lanes.waiting]).toEqual([0, 0]);
+});
+
 test("acquire lets urgent work in when ordinary work holds every ordinary slot", async () => {
   const lanes = createLanes({ limit: 1, reserved: 1 });
   await lanes.acquire();

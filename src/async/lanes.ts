@@ -17,6 +17,8 @@ export interface Lanes {
   /** Holders now, urgent ones included. */
   readonly active: number;
   readonly waiting: number;
+  /** A slot, where there is one without waiting. */
+  acquireNow(options?: Pick<AcquireOptions, "urgent">): Release | undefined;
   /** Waits for a slot. @throws the signal's reason when it aborts first; nothing is held then. */
   acquire(options?: AcquireOptions): Promise<Release>;
 }
@@ -50,7 +52,16 @@ export function createLanes(options: LanesOptions): Lanes {
     };
   }
 
+  function acquireNow({ urgent = false }: Pick<AcquireOptions, "urgent"> = {}): Release | undefined {
+    const [next, [admission]] = stepLanes(state, { type: "asked", as: urgencyOf(urgent) });
+    if (!admission) return undefined;
+    // Nobody waits while there is room for them: who is let in by asking is the one who has asked.
+    state = next;
+    return releaseOf(admission.lane);
+  }
+
   return {
+    acquireNow,
     get limit() {
       return state.limit;
     },
@@ -65,10 +76,16 @@ export function createLanes(options: LanesOptions): Lanes {
     },
     async acquire({ signal, urgent = false } = {}) {
       signal?.throwIfAborted();
-      const as: Urgency = urgent ? "urgent" : "ordinary";
+      const now = acquireNow({ urgent });
+      if (now) return now;
+      const as = urgencyOf(urgent);
       const turn = queues[as].wait(signal ? { signal } : {});
       step({ type: "asked", as });
       return turn;
     },
   };
+}
+
+function urgencyOf(urgent: boolean): Urgency {
+  return urgent ? "urgent" : "ordinary";
 }

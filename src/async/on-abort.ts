@@ -1,4 +1,6 @@
-/** Whom a signal's one listener tells. They are the signal's, and go with it. */
+/** Whom the controller of a signal tells. They are the signal's, and go with it. */
+const told = new WeakMap<AbortSignal, Set<() => void>>();
+/** Whom a signal's one listener tells, where its controller is not ours. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
@@ -6,15 +8,39 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>();
  * where it has aborted already, or where there is none.
  *
  * Any number may wait for one signal: it has one listener, and none when nobody waits. Its own list of listeners is
- * searched from the front each time that one is added or taken off.
+ * searched from the front each time that one is added or taken off. The signal of a `Controller` needs none.
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (!signal || signal.aborted) return ignore;
+  const own = told.get(signal);
+  if (own) {
+    own.add(callback);
+    return () => void own.delete(callback);
+  }
   const callbacks = waiting.get(signal) ?? listen(signal);
   callbacks.add(callback);
   return () => {
     if (callbacks.delete(callback) && callbacks.size === 0) stopListening(signal);
   };
+}
+
+/**
+ * A controller that tells those who wait by `onAbort` itself, after the listeners of its signal. Requests come and go by the
+ * thousand, and each waits for several signals: a listener costs Node twenty times as much as a place in a set.
+ */
+export class Controller extends AbortController {
+  readonly #callbacks = new Set<() => void>();
+
+  constructor() {
+    super();
+    told.set(this.signal, this.#callbacks);
+  }
+
+  override abort(reason?: unknown): void {
+    super.abort(reason);
+    const callbacks = [...this.#callbacks];
+    for (const callback of callbacks) if (this.#callbacks.delete(callback)) callback();
+  }
 }
 
 /** Aborts `controller` with the reason of `signal` when that aborts, or has aborted, until the returned function is called. */

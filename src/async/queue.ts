@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** Goes before all that are not; default false. */
@@ -43,24 +45,22 @@ export function createQueue<T>(onLeave: () => void = () => undefined): Queue<T> 
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason as Error);
         const own = urgent ? urgentLine : line;
-        const leave = () => {
+        const stay = onAbort(signal, () => {
           own.delete(waiter);
           reject(signal?.reason as Error);
           onLeave();
-        };
-        const settled = () => signal?.removeEventListener("abort", leave);
+        });
         const waiter: Waiter<T> = {
           admit(value) {
-            settled();
+            stay();
             resolve(value);
           },
           refuse(reason) {
-            settled();
+            stay();
             reject(reason);
           },
         };
         own.add(waiter);
-        signal?.addEventListener("abort", leave, { once: true });
       }),
     admit(value) {
       const waiter = takeFirst();

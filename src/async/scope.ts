@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { follow } from "./on-abort.ts";
+import { Controller, follow } from "./on-abort.ts";
 
 export interface ScopeOptions {
   /** The scope's signal aborts when this one does; the link is gone once the scope has ended. */
@@ -24,7 +24,7 @@ type Failure = { readonly reason: unknown };
 
 /** Opens a scope. Leaving its `await using` block aborts what still runs and waits for it. */
 export function openScope(options: ScopeOptions = {}): Scope {
-  const controller = new AbortController();
+  const controller = new Controller();
   crowded(controller.signal);
   const children = new Set<Promise<unknown>>();
   const unlink = follow(options.signal, controller);

@@ -1,4 +1,4 @@
-import { onAbort } from "./on-abort.ts";
+import { Controller, onAbort } from "./on-abort.ts";
 
 export interface FlightOptions {
   readonly signal?: AbortSignal;
@@ -27,7 +27,7 @@ export function singleFlight<K, V>(): SingleFlight<K, V> {
   const flights = new Map<K, Flight<V>>();
 
   function start(key: K, work: (signal: AbortSignal) => Promise<V>): Flight<V> {
-    const controller = new AbortController();
+    const controller = new Controller();
     const result = (async () => work(controller.signal))();
     const flight: Flight<V> = { controller, result, passengers: 0 };
     flights.set(key, flight);

@@ -1,3 +1,4 @@
+import { Controller } from "../async/on-abort.ts";
 import type { Hash } from "node:crypto";
 import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
@@ -62,7 +63,7 @@ export class SharedRead {
   readonly #readers = new Set<Reader>();
   readonly #held: Held[] = [];
   readonly #waiting = new Set<() => void>();
-  readonly #controller = new AbortController();
+  readonly #controller = new Controller();
   readonly #retire: () => void;
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #pulling: Promise<void> | undefined;

@@ -25,8 +25,16 @@ const classes: Readonly<Record<string, AddressClass>> = {
   broadcast: "forbidden",
 };
 
+let last: { readonly text: string; readonly class: AddressClass | undefined } = { text: "", class: undefined };
+
 /** The class of an IP address; `undefined` where `text` is not one. IPv6 brackets and zones are accepted. */
 export function classOfAddress(text: string): AddressClass | undefined {
+  // Connections are made by the dozen, to few addresses.
+  if (text !== last.text) last = { text, class: judge(text) };
+  return last.class;
+}
+
+function judge(text: string): AddressClass | undefined {
   const bare = text.replace(/^\[|\]$/g, "").replace(/%.*$/s, "");
   if (!ipaddr.isValid(bare)) return undefined;
   const address = unwrapped(ipaddr.parse(bare));

@@ -43,9 +43,10 @@ const framingField = /^(?:content-length|transfer-encoding)$/i;
  */
 export function parseHead(text: string, method: string): AnswerHead {
   const lines = text.split("\r\n");
-  const [, minor, digits] = statusLine.exec(lines[0] ?? "") ?? [];
+  const found = statusLine.exec(lines[0] ?? "");
+  const minor = found?.[1];
   if (minor === undefined) throw new MalformedAnswer("NOT_HTTP", "its answer does not begin as HTTP/1.1 does");
-  const status = Number(digits);
+  const status = Number(found?.[2]);
   const isBodiless = hasNoBody(method, status);
   const headers = headersFrom(fieldsOf(lines));
   // Looked at also where there is no body: what it says must make sense.
@@ -65,7 +66,9 @@ const empty: Framing = { by: "length", bytes: 0 };
 function fieldsOf(lines: readonly string[]): readonly string[] {
   const fields: string[] = [];
   for (let at = 1; at < lines.length; at += 1) {
-    const [, name, value] = field.exec(lines[at] ?? "") ?? [];
+    const found = field.exec(lines[at] ?? "");
+    const name = found?.[1];
+    const value = found?.[2];
     if (name === undefined || value === undefined) throw malformed("a header line that is none");
     // With a tab behind them, Node's parser takes neither a length nor `chunked` for what it is.
     if (value.includes("\t") && framingField.test(name)) throw malformed(`a tab in its ${name}`);
@@ -104,7 +107,9 @@ function chunksOnly(codings: readonly string[], lengths: readonly string[], mino
 }
 
 function keepsAlive(headers: HttpHeaders, minor: string): boolean {
-  const words = (headers.get("connection") ?? "").toLowerCase().split(/[\t ,]+/);
+  const connection = headers.get("connection");
+  if (connection === undefined) return minor === "1";
+  const words = connection.toLowerCase().split(/[\t ,]+/);
   if (words.includes("close")) return false;
   return minor === "1" || words.includes("keep-alive");
 }

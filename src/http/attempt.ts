@@ -74,6 +74,14 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
     return this.#connection.socket.writableLength;
   }
 
+  cork(): void {
+    this.#connection.socket.cork();
+  }
+
+  uncork(): void {
+    this.#connection.socket.uncork();
+  }
+
   write(chunk: Uint8Array): boolean {
     const { socket } = this.#connection;
     if (this.#head === undefined) return socket.write(chunk);

@@ -1,6 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import type { Bytes } from "../content/store.ts";
-import type { HttpRequest, HttpResponse } from "./send.ts";
+import type { HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 
 /**
  * The whole body, at most `maxBytes`. Consumes the response.
@@ -42,6 +42,15 @@ function isEmpty({ status, headers }: HttpResponse): boolean {
 
 export async function* one(bytes: Uint8Array): Bytes {
   if (bytes.byteLength > 0) yield bytes;
+}
+
+/** A body that lies in memory, in the pieces in which it came. */
+export function bodyOf(pieces: readonly Uint8Array[], sizeBytes: number): RequestBody {
+  return { sizeBytes, pieces, open: () => each(pieces) };
+}
+
+async function* each(pieces: readonly Uint8Array[]): Bytes {
+  yield* pieces;
 }
 
 export async function* none(): Bytes {

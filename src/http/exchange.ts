@@ -1,6 +1,6 @@
 import { isUint8Array } from "node:util/types";
 import type { Clock } from "../async/clock.ts";
-import { onAbort } from "../async/on-abort.ts";
+import { Controller, onAbort } from "../async/on-abort.ts";
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
 import type { Deadlines, FlowJudge, LookRegularly } from "./deadlines.ts";
@@ -84,7 +84,7 @@ export class Exchange {
 
   /** Aborts when the attempt is over before its body was read to the end. */
   #bodySignal(): AbortSignal {
-    this.#controller ??= new AbortController();
+    this.#controller ??= new Controller();
     return this.#controller.signal;
   }
 
@@ -92,7 +92,8 @@ export class Exchange {
   sendBody(stream: OutgoingStream, sizeBytes: number): void {
     const { body, onProgress } = this.#request;
     this.outgoing = new Outgoing({ stream, sizeBytes, onProgress });
-    if (isUint8Array(body)) this.outgoing.sendWhole(body);
+    if (isUint8Array(body)) this.outgoing.sendWhole([body]);
+    else if (body?.pieces) this.outgoing.sendWhole(body.pieces);
     else if (body) void this.#pump(this.outgoing, body);
   }
 

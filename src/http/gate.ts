@@ -72,6 +72,15 @@ export class Gate {
     this.#tell();
   }
 
+  /** The pass of a request that may go at once; `undefined` for one that has to wait. */
+  passNow(request: HttpRequest): Pass | undefined {
+    const { operation, signal } = request;
+    if (this.#seats || signal?.aborted || isFarewell(request) || this.#isSpaced(undefined)) return undefined;
+    const permit = this.hold.permit();
+    const leaveLane = permit && this.#lanesOf(operation).acquireNow({ urgent: urgent.has(operation) });
+    return leaveLane && this.#passWith(permit, leaveLane);
+  }
+
   /** Waits until `request` may go. @throws what its signal says, or the failure of the request that went ahead of it. */
   async enter(request: HttpRequest): Promise<Pass> {
     const options: WaitOptions = {
@@ -129,15 +138,19 @@ export class Gate {
   }
 
   async #takeLane({ operation }: HttpRequest, options: WaitOptions): Promise<Release> {
-    if (operation !== "upload-body") return this.#reading.acquire(options);
-    if (this.#writing.active < this.#writing.limit) return this.#writing.acquire(options);
-    const wait = (inTime: AbortSignal) => this.#writing.acquire({ signal: inTime });
+    const lanes = this.#lanesOf(operation);
+    if (lanes === this.#reading || lanes.active < lanes.limit) return lanes.acquire(options);
+    const wait = (inTime: AbortSignal) => lanes.acquire({ signal: inTime });
     try {
       return await withDeadline(this.#options.clock, patienceMs, wait, options);
     } catch (error) {
       if (options.signal?.aborted || !hasCode(error, "timeout")) throw error;
       return nothing;
     }
+  }
+
+  #lanesOf(operation: Operation | undefined): Lanes {
+    return operation === "upload-body" ? this.#writing : this.#reading;
   }
 
   /** Learns from an answer that shows the origin alive. `latencyMs` is absent where it says nothing about the origin. */

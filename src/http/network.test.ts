@@ -118,6 +118,30 @@ describe("send over HTTP/1.1", () => {
     server.close();
   });
 
+  test("sends a body that lies in memory with its head, all pieces in their order, and opens nothing", async () => {
+    const came: string[] = [];
+    await using server = await socketServer((socket) => {
+      socket.on("data", (chunk) => {
+        came.push(chunk.toString());
+        socket.write(rawResponse("201 Created", ""));
+      });
+    });
+    await using net = network();
+    const pieces = ["one ", "two ", "three"].map((word) => Buffer.from(word));
+    const open = () => {
+      throw new Error("opened");
+    };
+    let sent = 0;
+
+    const body = { sizeBytes: 13, pieces, open };
+    const response = await net.send({ method: "PUT", url: server.url, body, onProgress: (bytes) => (sent += bytes) });
+
+    expect(response.status).toBe(201);
+    expect(came).toHaveLength(1);
+    expect(came[0]).toMatch(/^PUT [^]*content-length: 13\r\n[^]*\r\n\r\none two three$/);
+    expect(sent).toBe(13);
+  });
+
   test("announces an empty body for a POST without one", async () => {
     let announced: string | undefined;
     const server = createServer((request, response) => {

@@ -5,6 +5,9 @@ import { WaybillError } from "../errors.ts";
 export interface OutgoingStream {
   /** False when the buffer is full: whoever owns it calls `drained` when it is empty again. */
   write(chunk: Uint8Array): boolean;
+  /** Keeps what is written together, until `uncork`. */
+  cork(): void;
+  uncork(): void;
   /** The last byte was written. */
   end(): unknown;
   /** Bytes taken from us that have not reached the other end of the buffer. */
@@ -45,10 +48,13 @@ export class Outgoing {
   }
 
   /** Sends a body that is here already and ends the stream. */
-  sendWhole(bytes: Uint8Array): void {
+  sendWhole(pieces: readonly Uint8Array[]): void {
+    const { stream, sizeBytes } = this.#options;
     this.consumed = true;
-    this.#written = bytes.byteLength;
-    this.#options.stream.write(bytes);
+    this.#written = sizeBytes;
+    stream.cork();
+    for (const piece of pieces) stream.write(piece);
+    stream.uncork();
     this.#finish();
   }
 

@@ -26,16 +26,17 @@ const forbidden: ReadonlySet<string> = new Set(["authorization", "cookie", "prox
  */
 export function headersOf(request: HttpRequest, userAgent: string): Record<string, string> {
   const headers: Record<string, string> = { "user-agent": userAgent, "accept-encoding": "identity" };
-  for (const [given, value] of Object.entries(request.headers ?? {})) {
-    const name = given.toLowerCase();
+  const given = request.headers ?? {};
+  for (const asGiven in given) {
+    const name = asGiven.toLowerCase();
     if (forbidden.has(name)) throw new TypeError(`Header "${name}" must not be given by hand`);
-    headers[name] = value;
+    headers[name] = given[asGiven] ?? "";
   }
   const size = sizeOf(request);
   if (size !== undefined) headers["content-length"] = String(size);
   headers["accept-encoding"] = "identity";
   if (request.authorization) headers["authorization"] = authorizationOf(request);
-  for (const [name, value] of Object.entries(headers)) assertOneLine(name, value);
+  assertOneLineEach(headers);
   return headers;
 }
 
@@ -55,11 +56,25 @@ function authorizationOf(request: HttpRequest): string {
   return authorization.value.reveal();
 }
 
+const headerName = /^[!#$%&'*+.^_`|~\w-]+$/;
+// Letters beyond latin-1 and control characters would be cut or smuggle a line.
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** All names and all values are looked at together, and one by one only where something is wrong. */
+function assertOneLineEach(headers: Readonly<Record<string, string>>): void {
+  let [names, values, isNamed] = ["", "", true];
+  for (const name in headers) {
+    names += name;
+    values += headers[name];
+    isNamed &&= name !== "";
+  }
+  if (isNamed && headerName.test(names) && headerValue.test(values)) return;
+  for (const [name, value] of Object.entries(headers)) assertOneLine(name, value);
+}
+
 function assertOneLine(name: string, value: string): void {
-  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) throw new TypeError(`Header ${JSON.stringify(name)} has no header's name`);
-  // Letters beyond latin-1 and control characters would be cut or smuggle a line.
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
-    throw new TypeError(`Header "${name}" holds a character that no header may hold`);
+  if (!headerName.test(name)) throw new TypeError(`Header ${JSON.stringify(name)} has no header's name`);
+  if (!headerValue.test(value)) throw new TypeError(`Header "${name}" holds a character that no header may hold`);
 }
 
 /**

@@ -47,7 +47,7 @@ export function throttle(options: ThrottleOptions): Throttle {
 
   const interceptor: Interceptor = (next) => async (request) => {
     const gate = gateFor(request);
-    const pass = await gate.enter(request);
+    const pass = gate.passNow(request) ?? (await gate.enter(request));
     request.marks?.add("admitted");
     const startedAt = clock.now();
     try {

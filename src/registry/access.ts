@@ -76,13 +76,13 @@ export function nameOfRepository(access: Access): string {
 
 /** Sends one request. Whatever fails on the way carries the registry and the repository. */
 export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
-  const { path, rights = "pull", mountFrom, ...rest } = request;
-  const own = `repository:${access.repository}:${rights}`;
-  const scopes = rest.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
-  const url = isAbsolute(path) ? path : `${access.baseUrl}/v2/${access.repository}/${path}`;
+  const { path, rights = "pull", mountFrom } = request;
+  const { host, repository, baseUrl, task = request.task } = access;
+  const own = `repository:${repository}:${rights}`;
+  const scopes = request.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
+  const url = isAbsolute(path) ? path : `${baseUrl}/v2/${repository}/${path}`;
   try {
-    const task = access.task === undefined ? {} : { task: access.task };
-    return await access.send({ ...rest, ...task, url, registry: access.host, scopes });
+    return await access.send({ ...request, url, registry: host, scopes, ...(task !== undefined && { task }) });
   } catch (error) {
     throw inContext(error, contextOf(access));
   }

@@ -1,4 +1,4 @@
-import { follow } from "../async/on-abort.ts";
+import { Controller, follow } from "../async/on-abort.ts";
 import type { Bytes, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 
@@ -11,8 +11,8 @@ export interface SourceReader extends AsyncDisposable {
   prime(offset: number): Promise<void>;
   /** `length` bytes from `offset`. Throws where the source ends early; the piece that ends the body also waits for the source's own verdict. */
   read(offset: number, length: number): Bytes;
-  /** The same in one piece, for a piece that may be held in memory. The whole body is remembered, and not read again. */
-  bytes(offset: number, length: number): Promise<Uint8Array>;
+  /** The same for a piece that may be held in memory, as it came. The whole body is remembered, and not read again. */
+  chunks(offset: number, length: number): Promise<readonly Uint8Array[]>;
   /** What the source threw last, to tell its failure from the target's. */
   readonly failure: { readonly error: unknown } | undefined;
 }
@@ -42,7 +42,7 @@ class Reader implements SourceReader {
   readonly #sizeBytes: number;
   readonly #signal: AbortSignal | undefined;
   #opened: Opened | undefined;
-  #whole: Uint8Array | undefined;
+  #whole: readonly Uint8Array[] | undefined;
   failure: { readonly error: unknown } | undefined;
 
   constructor(body: Replayable, sizeBytes: number, signal: AbortSignal | undefined) {
@@ -69,8 +69,9 @@ class Reader implements SourceReader {
     }
   }
 
-  async bytes(offset: number, length: number): Promise<Uint8Array> {
-    if (this.#whole) return this.#whole.subarray(offset, offset + length);
+  async chunks(offset: number, length: number): Promise<readonly Uint8Array[]> {
+    const isWhole = length === this.#sizeBytes;
+    if (this.#whole) return isWhole ? this.#whole : [Buffer.concat(this.#whole).subarray(offset, offset + length)];
     const from = await this.#openAt(offset);
     const end = offset + length;
     from.busy = true;
@@ -80,10 +81,8 @@ class Reader implements SourceReader {
     } finally {
       await this.#leave(from, end);
     }
-    const [only] = chunks;
-    const bytes = only && chunks.length === 1 ? only : Buffer.concat(chunks, length);
-    if (length === this.#sizeBytes) this.#whole = bytes;
-    return bytes;
+    if (isWhole) this.#whole = chunks;
+    return chunks;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +95,7 @@ class Reader implements SourceReader {
     if (before && !before.busy && before.at === offset) return before;
     if (before) await this.#close(before);
     this.failure = undefined;
-    const controller = new AbortController();
+    const controller = new Controller();
     const unlink = follow(this.#signal, controller);
     const iterator = this.#body(offset, controller.signal)[Symbol.asyncIterator]();
     this.#opened = { iterator, controller, unlink, at: offset, next: undefined, busy: false, ended: false };

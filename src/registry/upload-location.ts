@@ -23,6 +23,10 @@ export interface UploadPlace {
 export function placeFrom(access: Access, response: HttpResponse): UploadPlace | undefined {
   const location = response.headers.get("location");
   if (location === undefined || location === "") return undefined;
+  const answered = originOf(response.url);
+  const home = homeOf(access, answered);
+  const atHome = answered === home ? onOrigin(location, answered) : undefined;
+  if (atHome !== undefined) return { url: atHome };
   const base = new URL(response.url);
   const url = upgraded(access, base, absolute(location, base));
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
@@ -30,7 +34,6 @@ export function placeFrom(access: Access, response: HttpResponse): UploadPlace |
     const message = `Cannot upload to "${nameOfRepository(access)}": the registry named no usable upload location`;
     throw new WaybillError("rejected", message, contextOf(access));
   }
-  const home = homeOf(access, originOf(response.url));
   return parsed.origin === home ? { url } : { url, ledBy: home };
 }
 
@@ -52,6 +55,13 @@ export function placeOf(access: Access, session: string): UploadPlace | undefine
 function homeOf({ baseUrl }: Access, answered: Origin): Origin {
   const named = originOf(baseUrl);
   return hostOf(named) === hostOf(answered) ? answered : named;
+}
+
+/** A plain `Location` on `origin` itself, as it goes on the wire; `undefined` for all that needs a closer look. */
+function onOrigin(location: string, origin: Origin): string | undefined {
+  if (!/^[\x21\x22\x24-\x7e]+$/.test(location)) return undefined;
+  if (location.startsWith("/")) return location.startsWith("//") ? undefined : origin + location;
+  return location.startsWith(`${origin}/`) ? location : undefined;
 }
 
 function absolute(location: string, base: URL): string {

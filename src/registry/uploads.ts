@@ -3,6 +3,7 @@ import { sleep } from "../async/clock.ts";
 import { singleFlight } from "../async/single-flight.ts";
 import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
+import { bodyOf } from "../http/body.ts";
 import type { RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { inTask, locationOf, type Access } from "./access.ts";
@@ -79,7 +80,15 @@ const worthResumingBytes = 256 * 1024;
 
 /** Lets the state machine decide and does what it says, until it has come to an end. */
 async function upload(job: Job): Promise<PushOutcome> {
-  await using reader = sourceReader(job.body, job.blob.size, job.signal);
+  const reader = sourceReader(job.body, job.blob.size, job.signal);
+  try {
+    return await uploadFrom(reader, job);
+  } finally {
+    await reader[Symbol.asyncDispose]();
+  }
+}
+
+async function uploadFrom(reader: SourceReader, job: Job): Promise<PushOutcome> {
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
   const run: Run = { ...job, reader, place, history: { sent: 0 }, told: options.resume };
@@ -184,7 +193,7 @@ async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>):
 /** A small piece is read whole: then it is verified before any of it leaves, and goes out in one write. */
 async function pieceOf(reader: SourceReader, offset: number, length: number): Promise<RequestBody | Uint8Array> {
   if (length === 0) return new Uint8Array();
-  if (length <= wholePieceBytes) return reader.bytes(offset, length);
+  if (length <= wholePieceBytes) return bodyOf(await reader.chunks(offset, length), length);
   await reader.prime(offset);
   return { sizeBytes: length, open: () => reader.read(offset, length) };
 }

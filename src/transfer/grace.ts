@@ -1,3 +1,4 @@
+import { Controller } from "../async/on-abort.ts";
 import type { Clock } from "../async/clock.ts";
 
 /** How long a tag's write that is under way may take to learn its outcome after its run was cancelled. */
@@ -18,7 +19,7 @@ export interface Grace extends Disposable {
  */
 export function graceAfter(parent: AbortSignal, clock: Clock): Grace {
   parent.throwIfAborted();
-  const controller = new AbortController();
+  const controller = new Controller();
   const give = () => controller.abort(parent.reason);
   let cancel = () => {};
   const onAbort = () => void (cancel = clock.after(graceMs, give));

@@ -50,11 +50,12 @@ export function followPhases(plan: Plan, onChange: (at: Location, standing: Stan
       }
       const target = targets.get(formatLocation(step.at));
       if (!target) return;
-      target.open[phaseOf[step.kind]]--;
+      const open = --target.open[phaseOf[step.kind]];
+      const isNews = open === 0 || (state !== "done" && !target.isLost);
       target.isLost ||= state !== "done";
       const arrived = barriers.filter((barrier) => barrier.leave(step.id, target.name));
       if (arrived.length > 0) tellAll();
-      else tell(target);
+      else if (isNews) tell(target);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { Controller } from "../async/on-abort.ts";
 import { crowded } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
@@ -147,7 +148,7 @@ class TargetScopes implements Disposable {
 }
 
 class TargetScope implements Disposable {
-  readonly #controller = new AbortController();
+  readonly #controller = new Controller();
   readonly #parent: AbortSignal | undefined;
   readonly #onParentAbort = () => this.#controller.abort(this.#parent?.reason);
   /** Begins no further step. */

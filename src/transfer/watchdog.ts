@@ -1,3 +1,4 @@
+import { Controller } from "../async/on-abort.ts";
 import type { Clock } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
 import { crowded } from "../async/scope.ts";
@@ -33,7 +34,7 @@ export interface Watchdog extends Disposable {
 
 /** Starts watching. `parent` aborts the watchdog's signal too. The caller disposes of it, which leaves no timer behind. */
 export function watch(perform: Perform, clock: Clock, parent?: AbortSignal): Watchdog {
-  const controller = new AbortController();
+  const controller = new Controller();
   crowded(controller.signal);
   const waiting = new Set<TargetStep>();
   let movedAt = clock.now();

@@ -1,7 +1,14 @@
 import type { Clock } from "../../async/clock.ts";
 import { createMemo, type Memo } from "../../async/memo.ts";
 import { drain } from "../../http/body.ts";
-import { originOf, type HttpResponse, type Interceptor, type Origin, type Send } from "../../http/send.ts";
+import {
+  originOf,
+  type HttpRequest,
+  type HttpResponse,
+  type Interceptor,
+  type Origin,
+  type Send,
+} from "../../http/send.ts";
 import type { Report } from "../../telemetry/events.ts";
 import type { CredentialSource } from "../credentials/credential.ts";
 import { isOnRegistry } from "../host.ts";
@@ -52,13 +59,15 @@ export function authorize(options: AuthorizeOptions): Interceptor {
       challenges: new Map(),
       pings: createMemo(),
     };
-    return async (request) => {
-      const { registry, ledBy, url, operation } = request;
-      const isOwn = registry !== undefined && operation !== "token" && isOnRegistry(url, registry);
-      if (!isOwn || (ledBy !== undefined && ledBy !== originOf(url))) return next(request);
-      return sendAuthorized(session, { ...request, registry });
-    };
+    return (request) => (isAsRegistry(request) ? sendAuthorized(session, request) : next(request));
   };
+}
+
+/** Whether the registry itself is asked, on its own behalf. */
+function isAsRegistry(request: HttpRequest): request is RegistryRequest {
+  const { registry, ledBy, url, operation } = request;
+  if (registry === undefined || operation === "token" || !isOnRegistry(url, registry)) return false;
+  return ledBy === undefined || ledBy === originOf(url);
 }
 
 async function sendAuthorized(session: Session, request: RegistryRequest): Promise<HttpResponse> {
