@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import type { Bytes } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
 import { limitBandwidth } from "./bandwidth.ts";
 import { collect, openBody, readBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
@@ -113,5 +114,16 @@ describe("limitBandwidth", () => {
     await response[Symbol.asyncDispose]();
     expect(await reading).toMatchObject({ code: "cancelled" });
     expect([seen.disposed, clock.pending]).toEqual([1, 0]);
+  });
+
+  test("keeps nobody waiting to send who was told to stop", async () => {
+    const { clock, send } = limited();
+    const controller = new AbortController();
+    const reason = new WaybillError("cancelled", "Cancelled: got SIGINT");
+    const sending = send({ ...put(10 * perSecond), signal: controller.signal }).catch((error: unknown) => error);
+    await clock.advanceSlowly(200, 10);
+    controller.abort(reason);
+    expect(await sending).toBe(reason);
+    expect(clock.pending).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import { createMeter, type Meter } from "../async/meter.ts";
+import { follow } from "../async/on-abort.ts";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { openBody } from "./body.ts";
@@ -43,7 +44,7 @@ function slowBody(request: HttpRequest, meter: Slowness): RequestBody {
   const sizeBytes = body instanceof Uint8Array ? body.byteLength : (body?.sizeBytes ?? 0);
   return {
     sizeBytes,
-    open: (signal) => slow(openBody({ ...request, ...(signal && { signal }) }).body, meter),
+    open: (signal) => slow(openBody({ ...request, ...(signal && { signal }) }).body, meter, signal ?? request.signal),
   };
 }
 
@@ -56,7 +57,7 @@ function slowAnswer(response: HttpResponse, meter: Slowness): HttpResponse {
     headers,
     url,
     ...(protocol !== undefined && { protocol }),
-    body: slow(response.body, meter, leaving),
+    body: slow(response.body, meter, leaving.signal),
     async [Symbol.asyncDispose]() {
       leave();
       await response[Symbol.asyncDispose]();
@@ -64,30 +65,51 @@ function slowAnswer(response: HttpResponse, meter: Slowness): HttpResponse {
   };
 }
 
-/** `body` in pieces, each when it is paid for. Whoever stops reading does not wait. */
-function slow(body: Bytes, meter: Slowness, leaving = new AbortController()): Bytes {
+/** `body` in pieces, each when it is paid for. Nobody waits who stops reading, nor once `signal` aborts. */
+function slow(body: Bytes, meter: Slowness, signal?: AbortSignal): Bytes {
   return {
     [Symbol.asyncIterator]() {
-      const chunks = body[Symbol.asyncIterator]();
-      let rest: Uint8Array = new Uint8Array();
+      const leaving = new AbortController();
+      const unlink = follow(signal, leaving);
+      const pieces = slowPieces(body, meter, leaving.signal);
       return {
         async next() {
-          while (rest.byteLength === 0) {
-            const result = await chunks.next();
-            if (result.done) return result;
-            rest = result.value;
-          }
-          const piece = rest.subarray(0, meter.pieceBytes);
-          rest = rest.subarray(piece.byteLength);
-          await meter.pay(piece.byteLength, leaving.signal);
-          return { done: false, value: piece };
+          const result = await pieces.next().catch((error: unknown) => {
+            unlink();
+            throw error;
+          });
+          if (result.done) unlink();
+          return result;
         },
         async return() {
+          unlink();
           leaving.abort();
-          await chunks.return?.();
+          await pieces.return?.();
           return { done: true, value: undefined };
         },
       };
+    },
+  };
+}
+
+function slowPieces(body: Bytes, meter: Slowness, signal: AbortSignal): AsyncIterator<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  let rest: Uint8Array = new Uint8Array();
+  return {
+    async next() {
+      while (rest.byteLength === 0) {
+        const result = await chunks.next();
+        if (result.done) return result;
+        rest = result.value;
+      }
+      const piece = rest.subarray(0, meter.pieceBytes);
+      rest = rest.subarray(piece.byteLength);
+      await meter.pay(piece.byteLength, signal);
+      return { done: false, value: piece };
+    },
+    async return() {
+      await chunks.return?.();
+      return { done: true, value: undefined };
     },
   };
 }
