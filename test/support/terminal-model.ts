@@ -7,6 +7,8 @@ export interface TerminalModel {
   resize(columns: number, rows: number): void;
   /** What can be seen, without blanks at the ends of lines and without empty lines at the end. */
   readonly screen: readonly string[];
+  /** What has gone out of sight above it. */
+  readonly scrollback: readonly string[];
   /** Rows above the cursor on the screen. */
   readonly cursorRow: number;
 }
@@ -55,12 +57,20 @@ export function terminalModel(columns: number, rows: number): TerminalModel {
     rowAt(row).goesOn = false;
   }
 
+  /** Who erases the whole screen wants it kept, some terminals think. */
+  function scrollAway(): void {
+    top = all.length;
+    row = top;
+    rowAt(row);
+  }
+
   function control(final: string, count: number): void {
     if (final === "A") row = Math.max(top, row - count);
     else if (final === "B") row = Math.min(top + size.rows - 1, row + count);
     else if (final === "G") column = 0;
     else if (final === "K") eraseRest();
     else if (final === "J") {
+      if (row === top && column === 0) scrollAway();
       eraseRest();
       all.splice(row + 1);
     } else if (!"mhl".includes(final)) throw new RangeError(`unknown control "${final}"`);
@@ -88,6 +98,9 @@ export function terminalModel(columns: number, rows: number): TerminalModel {
     get screen() {
       const seen = all.slice(top).map(({ chars }) => chars.join("").trimEnd());
       return seen.slice(0, seen.findLastIndex((line) => line !== "") + 1);
+    },
+    get scrollback() {
+      return all.slice(0, top).map(({ chars }) => chars.join("").trimEnd());
     },
     get cursorRow() {
       return row - top;

@@ -44,7 +44,9 @@ describe("Frame", () => {
     const frame = new Frame({ reflows: false, synchronizes: false });
     frame.draw(["a long line of text", "another long line"], size);
 
-    expect(frame.draw(["short"], { columns: 10, rows: 8 })).toBe("\u001b[G\u001b[2A\u001b[Jshort\n");
+    expect(frame.draw(["short"], { columns: 10, rows: 8 })).toBe(
+      "\u001b[G\u001b[2A\u001b[K\u001b[B\u001b[J\u001b[Ashort\n",
+    );
   });
 
   test("draw covers what was typed below the picture", () => {
@@ -65,6 +67,19 @@ describe("Frame", () => {
     terminal.write(frame.draw(["picture 2"], size));
 
     expect(terminal.screen).toEqual(["note", "picture 2"]);
+  });
+
+  test("a picture on the first row of the screen leaves none of itself in the scrollback", () => {
+    const terminal = terminalModel(20, 8);
+    const frame = new Frame(modern);
+    terminal.write(frame.draw(["one", "two"], size));
+    terminal.write(frame.above("note\n", size));
+    terminal.resize(10, 8);
+    terminal.write(frame.draw(["three", "four"], { columns: 10, rows: 8 }));
+    terminal.write(frame.clear({ columns: 10, rows: 8 }));
+    terminal.write("summary\n");
+
+    expect([terminal.scrollback, terminal.screen]).toEqual([[], ["note", "summary"]]);
   });
 
   test("clear takes the picture away and nothing else", () => {

@@ -15,8 +15,10 @@ export interface FrameOptions {
 
 const beginSync = "\u001b[?2026h";
 const endSync = "\u001b[?2026l";
-const eraseBelow = "\u001b[J";
 const eraseRest = "\u001b[K";
+// The line by itself, and what is below from the next line on, which is there: the cursor stands below the picture. Erased from
+// the first place of the screen, all of it would go into the scrollback of some terminals, as a picture that nobody draws over.
+const eraseBelow = `${eraseRest}\u001b[B\u001b[J\u001b[A`;
 const toMargin = "\u001b[G";
 // oxlint-disable-next-line no-control-regex -- what styles are made of
 const styling = /\u001b\[[0-9;]*m/g;
