@@ -87,6 +87,18 @@ function anyEvent(): fc.Arbitrary<object> {
       delayMs: fc.nat(60_000),
       why: foreign,
     }),
+    fc.record(
+      {
+        type: fc.constant("load"),
+        registry: fc.constantFrom("one.example", "two.example", "elsewhere.example"),
+        origin: fc.constantFrom("https://two.example", "https://token.example"),
+        concurrency: fc.integer({ min: 1, max: 64 }),
+        perSecond: fc.double({ min: 0.1, max: 1000, noNaN: true }),
+        waitMs: fc.nat(60_000),
+        why: foreign,
+      },
+      { requiredKeys: ["type", "registry", "origin", "concurrency"] },
+    ),
     fc.record({ type: fc.constant("warning"), message: foreign, source: foreign }),
     fc.record({ type: fc.constant("debug"), message: foreign }),
   );

@@ -1,6 +1,7 @@
 import type { Phase, WaybillEvent } from "../../telemetry/events.ts";
 import { causeOf, registryOf } from "./repeat-text.ts";
 import { InFlight } from "./in-flight.ts";
+import { Loads } from "./load.ts";
 import { Meter } from "./meter.ts";
 
 /** What is known of one target's work: a row on the screen, a vertex in the log. */
@@ -53,6 +54,8 @@ export class Board {
   readonly rows: Row[] = [];
   /** A wait that belongs to no row, such as for a source's registry. */
   wait: Wait | undefined;
+  /** How much registries are asked. */
+  readonly loads = new Loads();
   readonly #blobs = new Map<string, { readonly row: Row; readonly blob: InFlight }>();
 
   /** The row that `event` speaks of, brought up to date; `undefined` where it speaks of none. */
@@ -75,6 +78,9 @@ export class Board {
       case "content-again":
       case "content-done":
         return this.#content(event);
+      case "load":
+        this.loads.apply(event);
+        return undefined;
       default:
         return undefined;
     }

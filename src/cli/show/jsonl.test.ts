@@ -126,10 +126,22 @@ describe("jsonLinesRenderer", () => {
     const lines = written([
       ...script.filter(({ type }) => type === "warning" || type === "retry"),
       { type: "pull-quota", registry: "docker.io", remaining: 76, limit: 100, windowSeconds: 21_600, at: 0 },
+      { type: "load", registry: "a", origin: "https://a", concurrency: 16, at: 0 },
+      {
+        type: "load",
+        registry: "a",
+        origin: "https://a",
+        concurrency: 8,
+        perSecond: 9.5,
+        waitMs: 20,
+        why: "429",
+        at: 0,
+      },
     ]);
 
     expect(faultsOf(lines)).toEqual([]);
-    expect(parsed(lines).map(({ type }) => type)).toContain("pull-quota");
+    const types = parsed(lines).map(({ type }) => type);
+    expect(types.filter((type) => type === "pull-quota" || type === "load")).toEqual(["pull-quota", "load", "load"]);
   });
 
   test("keeps requests and details to itself unless debugging", () => {

@@ -112,6 +112,10 @@ function newsOf(event: WaybillEvent, row: Row | undefined): Told | undefined {
       const { registry, remaining, limit, windowSeconds, at } = event;
       return { type: "pull-quota", at, registry, remaining, limit, windowSeconds };
     }
+    case "load": {
+      const { registry, origin, concurrency, perSecond, waitMs, why, at } = event;
+      return { type: "load", at, registry, origin, concurrency, perSecond, waitMs, why };
+    }
     case "warning":
       return { type: "warning", at: event.at, message: event.message, source: event.source };
     default:

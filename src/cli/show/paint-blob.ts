@@ -41,10 +41,19 @@ function againParts(resumedAt: number | undefined, { yellow }: Styles): readonly
 }
 
 /** What is waited for before something is tried again. */
-export function paintWait(wait: Wait, { columns, now, styles }: View, indent = 0): string {
+export function paintWait(wait: Wait, view: View, indent = 0): string {
+  return waitLine("↻ again", wait, view, indent);
+}
+
+/** What all requests to a registry wait for. */
+export function paintHeld(wait: Wait, view: View, indent: number): string {
+  return waitLine("‖ next", wait, view, indent);
+}
+
+function waitLine(what: string, wait: Wait, { columns, now, styles }: View, indent: number): string {
   const parts: Part[] = [
     { text: " ".repeat(indent), gap: 0 },
-    { text: `↻ again in ${formatWait(wait.until - now)}:`, style: styles.yellow, gap: 0 },
+    { text: `${what} in ${formatWait(wait.until - now)}:`, style: styles.yellow, gap: 0 },
     { text: wait.text, gap: 1, style: styles.yellow },
   ];
   return composeLine(parts, columns);

@@ -16,16 +16,21 @@ export interface Label {
   readonly width: number;
 }
 
+/** How a line is painted, and what is said in it of how much the registry is asked. */
+export interface RowView extends View {
+  readonly limits: readonly Part[];
+}
+
 type Fate = "running" | "done" | "failed" | "cancelled";
 
 /** One target: how far it is while it runs, what became of it afterwards. */
-export function paintRow(row: Row, label: Label, view: View): string {
+export function paintRow(row: Row, label: Label, view: RowView): string {
   const fate = fateOf(row);
   return composeLine([...headParts(fate, label, view), ...rowParts(fate, row, view)], view.columns);
 }
 
 /** A registry with several targets: all of them together. */
-export function paintRegistry({ rows }: Block, label: Label, view: View): string {
+export function paintRegistry({ rows }: Block, label: Label, view: RowView): string {
   const fate = worstOf(rows);
   return composeLine([...headParts(fate, label, view), ...registryParts(fate, rows, view)], view.columns);
 }
@@ -53,14 +58,14 @@ function headParts(fate: Fate, { name, indent, width }: Label, { styles, now }: 
   ];
 }
 
-function rowParts(fate: Fate, row: Row, { styles, now }: View): readonly Part[] {
+function rowParts(fate: Fate, row: Row, { styles, now, limits }: RowView): readonly Part[] {
   if (fate === "failed") return [{ text: row.error ?? "", style: styles.red }];
   if (fate === "cancelled") return [{ text: row.error ?? "", style: styles.yellow }];
   const amounts = amountsOf([row], now);
   const tags: Part = { text: row.tags.join(" "), style: styles.cyan, rank: 6 };
   const since: Part = { text: formatElapsed(now - row.startedAt), style: styles.dim, rank: 7 };
   if (fate === "running" && isStaging(row))
-    return [{ text: phaseText(row) }, ...runningParts(amounts, styles), tags, since];
+    return [{ text: phaseText(row) }, ...runningParts(amounts, styles), ...limits, tags, since];
   const sent: Part = { text: row.sentBytes > 0 ? `${formatBytes(row.sentBytes)} sent` : "", rank: 4 };
   if (fate === "running")
     return [
@@ -68,16 +73,18 @@ function rowParts(fate: Fate, row: Row, { styles, now }: View): readonly Part[] 
       tags,
       sent,
       ...countParts(amounts, styles),
+      ...limits,
       since,
     ];
   const took = formatDuration((row.endedAt ?? now) - row.startedAt);
   return [sent, ...countParts(amounts, styles), tags, { text: took, style: styles.dim, rank: 1 }];
 }
 
-function registryParts(fate: Fate, rows: readonly Row[], { styles, now }: View): readonly Part[] {
+function registryParts(fate: Fate, rows: readonly Row[], { styles, now, limits }: RowView): readonly Part[] {
   const amounts = amountsOf(rows, now);
   const over = rows.filter(({ endedAt }) => endedAt !== undefined);
-  if (fate === "running") return [{ text: `${over.length} of ${rows.length} done` }, ...runningParts(amounts, styles)];
+  if (fate === "running")
+    return [{ text: `${over.length} of ${rows.length} done` }, ...runningParts(amounts, styles), ...limits];
   if (fate === "failed") {
     const failed = rows.filter((row) => fateOf(row) === "failed");
     const error = failed[0]?.error ?? "";

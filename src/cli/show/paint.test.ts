@@ -50,6 +50,32 @@ describe("paint", () => {
     );
   });
 
+  test("says what a registry is slowed to, and until when nothing is sent to it", () => {
+    const origin = "https://two.example";
+    const load = { type: "load", registry: "two.example", origin, concurrency: 16, perSecond: 9.5, at: 2500 } as const;
+    const limited = [...script.slice(0, 12), load, { ...load, waitMs: 3000, why: "HTTP 429", at: 2600 }];
+
+    expect(painted(limited, { now: 3100 }).slice(1, 3)).toEqual([
+      "⠙ two.example/app  staging  0.80 / 4.00 MB  588 kB/s  6s left  1 retry  at most 16 at a time, 9.5/s",
+      "  ‖ next in 3s: HTTP 429",
+    ]);
+    expect(painted(limited, { now: 3100, columns: 80 })[1]).toContain("1 retry  slowed");
+    expect(painted(limited, { now: 5700 })[2]).toContain("bbbb");
+    expect(painted([...limited, { ...load, concurrency: 40, perSecond: undefined }])[1]).not.toContain("at most");
+  });
+
+  test("says it once for a registry with several targets, and of whose origin it speaks", () => {
+    const events = crowd(2, 1, () => "one.example");
+    const origin = "https://token.example";
+    const load = { type: "load", registry: "one.example", origin, concurrency: 8, waitMs: 5000, at: 3000 } as const;
+
+    const lines = painted([...events, load]);
+
+    expect(lines[0]).toContain("at most 8 at a time");
+    expect(lines[1]).toBe("  ‖ next in 5s: https://token.example: it asks for it");
+    expect(lines.join("").match(/at most/g)).toHaveLength(1);
+  });
+
   test("shows what became of each target in a line", () => {
     expect(painted(script, { now: 12_000 })).toEqual([
       "✓ one.example/app  1 mounted  1.0  6.2s",

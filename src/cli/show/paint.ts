@@ -1,8 +1,9 @@
 import { widthOf } from "../../spec/display.ts";
-import type { Board, Row } from "./board.ts";
+import type { Board, Row, Wait } from "./board.ts";
+import type { Loads } from "./load.ts";
 import { foldTo, type Entry, type Group } from "./fold.ts";
-import { composeLine } from "./line.ts";
-import { paintBlob, paintWait } from "./paint-blob.ts";
+import { composeLine, type Part } from "./line.ts";
+import { paintBlob, paintHeld, paintWait } from "./paint-blob.ts";
 import { paintRegistry, paintRow, type Label } from "./paint-row.ts";
 import { paintStart, paintTotal } from "./paint-total.ts";
 import { blocksOf, placeOf, type Block } from "./place.ts";
@@ -36,11 +37,13 @@ export function paint(board: Board, view: View): readonly string[] {
 
 class Picture {
   readonly #view: View;
+  readonly #loads: Loads;
   readonly #blocks: readonly Block[];
   readonly #labelWidth: number;
 
-  constructor({ rows }: Board, view: View) {
+  constructor({ rows, loads }: Board, view: View) {
     this.#view = view;
+    this.#loads = loads;
     this.#blocks = blocksOf(rows);
     this.#labelWidth = labelWidthOf(this.#blocks, view.columns);
   }
@@ -56,33 +59,38 @@ class Picture {
   #block(block: Block): Entry {
     const { registry, rows } = block;
     const [only] = rows;
-    if (only && rows.length === 1) return this.#target(only, nameOf(only), 0);
+    const limits = this.#loads.limitParts(registry, this.#view.styles);
+    const held = this.#loads.waitAt(registry, this.#view.now);
+    if (only && rows.length === 1) return this.#target(only, { name: nameOf(only), depth: 0, limits, held });
     const isOver = rows.every(({ endedAt }) => endedAt !== undefined);
-    const targets = rows.map((row) => this.#target(row, placeOf(row).repository, 1));
+    const waiting = held ? [{ line: () => paintHeld(held, this.#view, indentOf(1)) }] : [];
+    const targets = rows.map((row) => this.#target(row, { name: placeOf(row).repository, depth: 1 }));
     return {
-      line: () => paintRegistry(block, this.#label(registry, 0), this.#view),
+      line: () => paintRegistry(block, this.#label(registry, 0), { ...this.#view, limits }),
       isOver,
-      ...(!isOver && { below: { rank: 1, entries: targets, more: this.#more("repositories", 1) } }),
+      ...(!isOver && { below: { rank: 1, entries: [...waiting, ...targets], more: this.#more("repositories", 1) } }),
     };
   }
 
-  #target(row: Row, name: string, depth: number): Entry {
+  #target(row: Row, { name, depth, limits = [], held }: Standing): Entry {
     const isOver = row.endedAt !== undefined;
     return {
-      line: () => paintRow(row, this.#label(name, depth), this.#view),
+      line: () => paintRow(row, this.#label(name, depth), { ...this.#view, limits }),
       isOver,
-      ...(!isOver && { below: this.#details(row, depth + 1) }),
+      ...(!isOver && { below: this.#details(row, depth + 1, held) }),
     };
   }
 
-  #details(row: Row, depth: number): Group {
+  #details(row: Row, depth: number, held: Wait | undefined): Group {
     const { now } = this.#view;
     const old = [...row.blobs.values()].filter(({ startedAt }) => now - startedAt >= worthALineMs);
     const moving = old.filter(({ movedAt }) => movedAt !== undefined);
-    const wait = row.wait && row.wait.until > now ? row.wait : undefined;
+    // While nobody may go, who is to be tried again goes then, too.
+    const wait = !held && row.wait && row.wait.until > now ? row.wait : undefined;
     return {
       rank: 2,
       entries: [
+        ...(held ? [{ line: () => paintHeld(held, this.#view, indentOf(depth)) }] : []),
         ...(wait ? [{ line: () => paintWait(wait, this.#view, indentOf(depth)) }] : []),
         ...moving.map((blob) => ({
           line: () => paintBlob(blob, this.#view, indentOf(depth)),
@@ -106,6 +114,14 @@ class Picture {
       return composeLine([{ text: indent + text, style: styles.dim }], columns);
     };
   }
+}
+
+/** Where a target's line stands, and what is said there of its registry, where it is the only one. */
+interface Standing {
+  readonly name: string;
+  readonly depth: number;
+  readonly limits?: readonly Part[];
+  readonly held?: Wait | undefined;
 }
 
 /** Columns before a line below another: its name stands below the other's. */
