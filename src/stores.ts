@@ -5,6 +5,7 @@ import { limitBandwidth } from "./http/bandwidth.ts";
 import { withoutEchoes } from "./http/echoes.ts";
 import { createNetwork, type Network, type SocketNetwork } from "./http/network.ts";
 import { eventLoopLoad } from "./http/own-load.ts";
+import type { Lookup } from "./http/resolve.ts";
 import { proxyFromEnv, proxyPasswords } from "./http/proxy.ts";
 import { followRedirects } from "./http/redirect.ts";
 import { retry } from "./http/retry.ts";
@@ -51,6 +52,8 @@ export interface StoresOptions {
   readonly allowPrivate?: readonly string[];
   /** Token services that may have any registry's credential. */
   readonly trustRealms?: readonly string[];
+  /** How names are looked up; default as the system does. */
+  readonly lookup?: Lookup;
   /** Default `off`. */
   readonly http2?: "auto" | "on" | "off";
   /** Send blobs in chunks of this many bytes, always. */
@@ -158,6 +161,7 @@ function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNe
     proxyFor: proxyFromEnv(options.env),
     ...(allowPrivate && { allowPrivate }),
     ...(options.http2 && { http2: options.http2 }),
+    ...(options.lookup && { lookup: options.lookup }),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Clock, Random } from "../async/clock.ts";
+import type { Lookup } from "../http/resolve.ts";
 import type { Log } from "./log/log.ts";
 import type { RunTelemetry } from "./telemetry/run-telemetry.ts";
 
@@ -35,6 +36,8 @@ export interface Host {
   readonly command?: string;
   /** What is told on `stderr` beside progress, and in which form. */
   readonly log: Log;
+  /** Looks registries' names up; default the system does. */
+  readonly lookup?: Lookup;
   /** Where telemetry goes; absent where there is none. */
   readonly telemetry?: RunTelemetry;
   /** Aborted by the first Ctrl-C. */

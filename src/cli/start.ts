@@ -1,5 +1,7 @@
 import process from "node:process";
 import { systemClock } from "../async/clock.ts";
+import { systemLookup } from "../http/resolve.ts";
+import { countedLookup, endProcess } from "./end-process.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { createInterrupts, watchDocker, type Interrupts } from "./interrupts.ts";
 import { logAsked } from "./log/asked.ts";
@@ -12,8 +14,11 @@ import { runTelemetry } from "./telemetry/run-telemetry.ts";
 /** Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. */
 export async function start(invocation: Invocation, version: string): Promise<void> {
   const clock = systemClock();
-  const interrupts = createInterrupts({ clock, exit: (code) => process.exit(code) });
-  const host = processHost({ version, isPlugin: invocation.isPlugin, signal: interrupts.signal });
+  const { lookup, isAsking } = countedLookup(systemLookup);
+  const { isPlugin } = invocation;
+  const exit = (code: number) => endProcess(code, { isAsking: isAsking(), isPlugin });
+  const interrupts = createInterrupts({ clock, exit });
+  const host = { ...processHost({ version, isPlugin, signal: interrupts.signal }), lookup };
   const telemetry = runTelemetry({ ...host, clock });
   const placeOf = (id?: string) => telemetry.placeOf(id);
   const log = openLog({ asked: logAsked(invocation.args), now: () => clock.now(), placeOf });
@@ -23,10 +28,10 @@ export async function start(invocation: Invocation, version: string): Promise<vo
   const interrupted = interrupts.exitCode();
   const code = interrupted !== undefined && ended !== 0 ? interrupted : ended;
   // The result is out: from here on nothing that happens changes it. Whoever presses Ctrl-C now wants the prompt.
-  if (interrupted === undefined) interrupts.signal.addEventListener("abort", () => process.exit(code));
+  if (interrupted === undefined) interrupts.signal.addEventListener("abort", () => exit(code));
   await telemetry.close(code, interrupted === undefined ? Number.POSITIVE_INFINITY : mostAfterInterruptMs);
   await flushed(process.stderr);
-  process.exit(code);
+  exit(code);
 }
 
 /** An interrupted run has little time left before it is ended. */

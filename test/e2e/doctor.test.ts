@@ -143,6 +143,16 @@ describe("waybill doctor", () => {
     expect(stdout).toContain(line);
   });
 
+  test.each([
+    ["always", {}, true],
+    ["never", { FORCE_COLOR: "1" }, false],
+    ["auto", { FORCE_COLOR: "1" }, true],
+    ["auto", {}, false],
+  ])("with --color %s and %j colours: %s", async (color, env, isColoured) => {
+    const ran = await runInProcess(["doctor", "--color", color, "127.0.0.1:1"], { env });
+    expect(ran.stdout.includes("\u001b[")).toBe(isColoured);
+  });
+
   test("looks at the registries of docker's config when nothing is named", async () => {
     await using registry = await startRegistry({ auth: bearerAuth(passwords, { clock }) });
     const env = loggedIn(registry.host);

@@ -4,6 +4,7 @@ import { examine, type Section } from "../../verbs/doctor.ts";
 import { contextOptions, observed } from "../context.ts";
 import type { Host } from "../host.ts";
 import {
+  addColor,
   addCommonOptions,
   addExamples,
   addList,
@@ -14,7 +15,7 @@ import {
   type RegistryFlags,
 } from "../options.ts";
 import { checkupJson, sectionText, tallyText, type CheckupLook } from "../show/checkup.ts";
-import { wantsColor } from "../show/color.ts";
+import { wantsColor, type ColorMode } from "../show/color.ts";
 import { openShow } from "../show/show.ts";
 import { stylesFor } from "../show/styles.ts";
 import { symbolsFor } from "../show/symbols.ts";
@@ -23,6 +24,7 @@ import { trySpan } from "../telemetry/try-span.ts";
 interface DoctorFlags extends RegistryFlags {
   readonly json?: boolean;
   readonly probe?: readonly string[];
+  readonly color?: ColorMode;
 }
 
 /** `waybill doctor`: what would go wrong in a publish, found out before it. */
@@ -41,6 +43,7 @@ export function doctorCommand(path: string, host: Host): Command {
     asText,
   );
   addSwitch(command, "--json", "Print the result as JSON (schema/doctor-1.json)");
+  addColor(command);
   addReachOptions(command);
   addCommonOptions(command);
   addExamples(
@@ -64,7 +67,7 @@ async function check(references: readonly string[], flags: DoctorFlags, host: Ho
   });
   const context = await observed(contextOptions(flags, host, show.report), flags, host);
   const options = { ...context, runtime: runtimeOf(host), trySpan: () => trySpan(host) };
-  const look = lookFor(host);
+  const look = lookFor(host, flags.color);
   const sections: Section[] = [];
   for await (const section of examine({ references, probes: flags.probe ?? [] }, options)) {
     if (!flags.json) host.stdout.write((sections.length > 0 ? "\n" : "") + sectionText(section, look));
@@ -84,11 +87,11 @@ function runtimeOf({ version, nodeVersion, platform }: Host) {
   return { waybill: version, node: nodeVersion, platform };
 }
 
-function lookFor({ env, platform, stdout }: Host): CheckupLook {
+function lookFor({ env, platform, stdout }: Host, color: ColorMode = "auto"): CheckupLook {
   const isTerminal = stdout.isTTY === true;
   return {
     columns: isTerminal ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY,
-    styles: stylesFor(wantsColor("auto", { env, isTerminal })),
+    styles: stylesFor(wantsColor(color, { env, isTerminal })),
     symbols: symbolsFor(env, platform),
   };
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
+import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { listRuns, runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
@@ -7,6 +8,7 @@ import { stateFolder, thisProcess } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
 import { pageFor, writePage } from "../timeline/film.ts";
 import { readFilm } from "../timeline/kept.ts";
+import { journalFilm } from "../timeline/notes.ts";
 
 interface Flags {
   readonly output?: string;
@@ -33,17 +35,17 @@ export function timelineCommand(path: string, host: Host): Command {
   return command.action(async (id: string | undefined, flags: Flags) => {
     const folder = stateFolder(flags.state, host);
     const run = await runNamed(id, folder, typedName(host));
-    const film = await readFilm(runFolder(folder, run));
-    const output = flags.output ?? `waybill-timeline-${run}.html`;
+    const film = (await readFilm(runFolder(folder, run.id))) ?? journalFilm(run, typedName(host));
+    const output = flags.output ?? `waybill-timeline-${run.id}.html`;
     await written(output, await pageFor(film));
     host.stdout.write(`${output}\n`);
   });
 }
 
-async function runNamed(id: string | undefined, folder: string, typed: string): Promise<string> {
+async function runNamed(id: string | undefined, folder: string, typed: string): Promise<RecordedRun> {
   const runs = (await listRuns(folder, thisProcess().user)).filter((run) => id === undefined || run.id.startsWith(id));
   const [run, other] = runs;
-  if (run && (id === undefined || !other)) return run.id;
+  if (run && (id === undefined || !other)) return run;
   const seen = run ? "several runs begin so" : "no journal tells of it";
   throw new WaybillError("not_found", `Cannot draw a timeline of run "${id ?? "latest"}": ${seen}`, {
     advice: `see \`${typed} history\``,

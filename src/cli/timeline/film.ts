@@ -65,8 +65,12 @@ export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: s
 
 /** The page is drawn by code that no other run loads. */
 export async function pageFor(film: KeptFilm): Promise<string> {
-  const [{ timelineOf }, { pageOf }] = await Promise.all([import("./model.ts"), import("./page.ts")]);
-  return pageOf(timelineOf(film.events), film);
+  const [{ timelineOf }, { pageOf }, { notesOf }] = await Promise.all([
+    import("./model.ts"),
+    import("./page.ts"),
+    import("./notes.ts"),
+  ]);
+  return pageOf(timelineOf(film.events), { ...film, notes: notesOf(film) });
 }
 
 /** The page appears whole or not at all. */

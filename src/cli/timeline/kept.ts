@@ -13,6 +13,8 @@ export interface KeptFilm {
   readonly title: string;
   readonly events: readonly TimelineEvent[];
   readonly dropped: number;
+  /** What it cannot show, and what is known instead, a sentence each. */
+  readonly notes?: readonly string[];
 }
 
 const fileName = "timeline.json.gz";
@@ -55,14 +57,11 @@ const eventSchema = v.variant("type", [
 ]);
 const filmSchema = v.object({ title: label, events: v.array(eventSchema), dropped: time });
 
-/** Reads it again. @throws WaybillError `not_found` where the run has kept none; `io_failed` where it cannot be read. */
-export async function readFilm(runFolder: string): Promise<KeptFilm> {
+/** Reads it again; `undefined` where the run has kept none. @throws WaybillError `io_failed` where it cannot be read. */
+export async function readFilm(runFolder: string): Promise<KeptFilm | undefined> {
   const path = join(runFolder, fileName);
   const packed = await readFile(path).catch(() => undefined);
-  if (!packed) {
-    const advice = "runs that were killed, and those before the last of the same publish, have none";
-    throw new WaybillError("not_found", "Cannot draw a timeline: nothing is kept of this run", { advice });
-  }
+  if (!packed) return undefined;
   const bytes = await promisify(gunzip)(packed, { maxOutputLength: maxBytes }).catch(() => undefined);
   const film = v.safeParse(filmSchema, bytes && parseJson(bytes, { maxBytes, what: `"${path}"` }));
   if (film.success) return film.output as unknown as KeptFilm;

@@ -11,20 +11,19 @@ export interface PageOptions {
   readonly title: string;
   /** Events that there was no room for. */
   readonly dropped?: number;
+  /** What the page cannot show, and what is known instead, a sentence each. May hold foreign text. */
+  readonly notes?: readonly string[];
 }
 
 const rowPx = 18;
 
-/** The timeline as one page that needs nothing else, no network least of all. */
-export function pageOf(timeline: Timeline, { title, dropped = 0 }: PageOptions): string {
-  const { startedAt, durationMs, phases, registries, critical } = timeline;
-  const scale = scaleOf(durationMs);
-  const lanes = [
-    sectionOf({ name: "what decided how long it took", rows: 1, bars: critical.map(linkBar) }, scale, "link"),
-    sectionOf(phases, scale, "phase"),
-    ...registries.map((lane) => registrySection(lane, scale)),
-  ];
-  const lost = dropped === 0 ? "" : `<p>${dropped} events are missing: there was no room for them.</p>`;
+/** The timeline as one page that needs nothing else, no network least of all. Where there is nothing to draw, what is known instead. */
+export function pageOf(timeline: Timeline, { title, dropped = 0, notes = [] }: PageOptions): string {
+  const { durationMs, startedAt, phases, registries } = timeline;
+  const lost = dropped === 0 ? [] : [`${dropped} events are missing: there was no room for them.`];
+  const told = [...notes, ...lost].map((note) => `<p class="note">${text(note)}</p>`).join("\n");
+  const isEmpty = phases.bars.length + registries.length === 0;
+  const when = `<span>${seconds(durationMs)}</span><span class="faint">${new Date(startedAt).toISOString()}</span>`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -35,20 +34,31 @@ export function pageOf(timeline: Timeline, { title, dropped = 0 }: PageOptions):
 <style>${style}</style>
 </head>
 <body>
-<header><h1>${text(title)}</h1><span>${seconds(durationMs)}</span><span class="faint">${new Date(startedAt).toISOString()}</span></header>
-${legend}
+<header><h1>${text(title)}</h1>${isEmpty ? "" : when}</header>
+${told}
+${isEmpty ? "" : pictureOf(timeline)}
+</body>
+</html>
+`;
+}
+
+function pictureOf({ durationMs, phases, registries, critical }: Timeline): string {
+  const scale = scaleOf(durationMs);
+  const lanes = [
+    sectionOf({ name: "what decided how long it took", rows: 1, bars: critical.map(linkBar) }, scale, "link"),
+    sectionOf(phases, scale, "phase"),
+    ...registries.map((lane) => registrySection(lane, scale)),
+  ];
+  return `${legend}
 <p class="tools"><button id="in">+</button> <button id="out">&minus;</button> <button id="all">all</button>
-<span class="faint">Ctrl and the wheel zoom, the pointer tells</span></p>${lost}
+<span class="faint">Ctrl and the wheel zoom, the pointer tells</span></p>
 <div class="frame"><div class="sheet">
 <div class="axis">${ticks(durationMs, scale)}</div>
 ${lanes.join("\n")}
 </div></div>
 ${chainTable(critical, durationMs)}
 <div id="tip"></div>
-<script>${script}</script>
-</body>
-</html>
-`;
+<script>${script}</script>`;
 }
 
 const hash = createHash("sha256").update(script).digest("base64");

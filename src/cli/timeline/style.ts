@@ -12,6 +12,7 @@ export const style = `
 body { margin: 1rem; font: 13px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 h1 { font-size: 1.2rem; margin: 0 0 .25rem; } h2 { font-size: .95rem; margin: 0; }
 p { margin: .25rem 0; } .faint { color: var(--faint); } code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere; }
+.note { border-left: 3px solid var(--backoff); padding-left: .5rem; }
 header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem .9rem; margin: .5rem 0; } .legend span::before { content: ""; display: inline-block;
   width: 10px; height: 10px; margin-right: .3rem; background: var(--c); }

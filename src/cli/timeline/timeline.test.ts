@@ -1,8 +1,11 @@
 import { assert, array, integer, property, record, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AttemptEvent } from "../../telemetry/attempt.ts";
+import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { createCollector, type TimelineEvent } from "./collect.ts";
+import { pageFor } from "./film.ts";
 import { timelineOf } from "./model.ts";
+import { journalFilm } from "./notes.ts";
 import { packed } from "./pack.ts";
 import { pageOf } from "./page.ts";
 import { throughputOf } from "./throughput.ts";
@@ -144,6 +147,27 @@ describe("pageOf", () => {
     expect(page.match(/class="try/g)).toHaveLength(5000);
     expect(page.length).toBeLessThan(6_000_000);
     expect(page).toContain("7 events are missing");
+  });
+});
+
+describe("a page that lacks something says so", () => {
+  test("where a run was not watched closely", async () => {
+    const tasks = run.filter(({ type }) => type !== "http");
+    const page = await pageFor({ title: "publish", events: tasks, dropped: 0 });
+    expect(page).toContain("Requests, retries and throughput are not known of this run");
+    expect(await pageFor({ title: "publish", events: run, dropped: 0 })).not.toContain("are not known");
+  });
+
+  test("where nothing but a journal is left of it, with what that knows", async () => {
+    const target = (name: string) => ({ target: name, tags: ["1"], before: {} });
+    const publication = { root: { digest }, targets: [target("a.example/app"), target("b.example/app")] };
+    const earlier = { written: new Set(["a.example/app:1"]) };
+    const killed = { id: "00ff", publication, startedAt: origin, state: "unfinished", earlier };
+    const page = await pageFor(journalFilm(killed as unknown as RecordedRun, "docker waybill"));
+    expect(page).toContain("its process was killed, or is still running");
+    expect(page).toContain("a.example/app: 1 written, or begun");
+    expect(page).toContain("b.example/app: 1 not written");
+    expect(page).toContain("docker waybill resume 00ff");
   });
 });
 

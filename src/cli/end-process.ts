@@ -1,0 +1,53 @@
+import process from "node:process";
+import type { Lookup, ResolvedAddress } from "../http/resolve.ts";
+import { exitCodes } from "./exit-code.ts";
+
+/** A lookup that can tell whether it is asking at the moment. */
+export interface CountedLookup {
+  readonly lookup: Lookup;
+  readonly isAsking: () => boolean;
+}
+
+export function countedLookup(lookup: Lookup): CountedLookup {
+  let asking = 0;
+  return {
+    isAsking: () => asking > 0,
+    async lookup(hostname): Promise<readonly ResolvedAddress[]> {
+      asking++;
+      try {
+        return await lookup(hostname);
+      } finally {
+        asking--;
+      }
+    },
+  };
+}
+
+export interface Ending {
+  /** Names are being looked up at the moment. */
+  readonly isAsking: boolean;
+  /** docker tells its caller what a plugin exits with, and cannot tell of one that a signal has ended. */
+  readonly isPlugin: boolean;
+}
+
+const signals: Readonly<Record<number, NodeJS.Signals>> = {
+  [exitCodes.interrupted]: "SIGINT",
+  [exitCodes.terminated]: "SIGTERM",
+};
+
+/** The signal to go by in place of an exit with `code`; see `endProcess`. */
+export function farewellSignal(code: number, { isAsking, isPlugin }: Ending): NodeJS.Signals | undefined {
+  return isAsking && !isPlugin ? signals[code] : undefined;
+}
+
+/**
+ * Ends this process with `code`. The system looks names up in threads that nothing can stop, and a process that exits waits for them:
+ * for 10 s and more where no name server answers. A signal's own end does not wait: whoever was interrupted while a name is looked up
+ * goes by the signal, which shells report as the same code.
+ */
+export function endProcess(code: number, ending: Ending): void {
+  const signal = farewellSignal(code, ending);
+  if (signal === undefined) process.exit(code);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
