@@ -114,6 +114,12 @@ export async function removeFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
+/** Says that a file was changed at `at`, in milliseconds since the epoch; makes it, empty, where it is not there. */
+export async function touchFile(path: string, at: number): Promise<void> {
+  await using file = await open(path, "a", fileMode);
+  await file.utimes(new Date(at), new Date(at));
+}
+
 /** When a file or folder was changed last, in milliseconds since the epoch; `undefined` where it is not there. */
 export async function changedAt(path: string): Promise<number | undefined> {
   try {

@@ -244,6 +244,24 @@ describe("runs", () => {
     expect((await readdir(join(folder, "runs"))).toSorted()).toEqual([held!, ids[2]!, last.id!].toSorted());
   });
 
+  test("what is old is looked for once a day, however many runs end", async () => {
+    const day = 24 * 60 * 60 * 1000;
+    const end = async (seed: string) => {
+      await using recording = await recorder().begin(await publication({ "1": old }, seed));
+      await recording.end({ state: "done", results: [] });
+      return recording.id!;
+    };
+    const first = await end("first");
+    const long = new Date(clock.now() - 31 * day);
+    await utimes(join(folder, "runs", first, "journal"), long, long);
+
+    const second = await end("second");
+    expect((await readdir(join(folder, "runs"))).toSorted()).toEqual([first, second].toSorted());
+    clock.advance(day);
+    const third = await end("third");
+    expect((await readdir(join(folder, "runs"))).toSorted()).toEqual([second, third].toSorted());
+  });
+
   test("a folder that belongs to nobody's run is not touched", async () => {
     await mkdir(join(folder, "runs", "notes"), { recursive: true });
     await chmod(join(folder, "runs", "notes"), 0o700);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { changedAt, listFolder, removeFolder } from "../disk/durable.ts";
+import { changedAt, listFolder, removeFolder, touchFile } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
 import { requirePrivate } from "../disk/private.ts";
@@ -8,6 +8,8 @@ import { replayRun, type RecordedRun } from "./recorded-run.ts";
 /** Runs that were last touched longer ago are removed, and those beyond the newest so many. */
 const keptForMs = 30 * 24 * 60 * 60 * 1000;
 const keptRuns = 200;
+/** Looking at every run's age takes longer than the rest of an ending. */
+const prunedForMs = 24 * 60 * 60 * 1000;
 
 /** The folder of one publication's journal. */
 export function runFolder(stateFolder: string, id: string): string {
@@ -57,12 +59,15 @@ export async function listRuns(stateFolder: string, user?: number): Promise<read
   return runs.toSorted((a, b) => b.changedAt - a.changedAt);
 }
 
-/** Removes what is old or too many. What another process works on stays. */
+/** Removes what is old, once a day, and what is too many. What another process works on stays. */
 export async function pruneRuns(
   stateFolder: string,
   { now, owner }: { readonly now: number; readonly owner: FolderOwner },
 ): Promise<void> {
   const ids = await runIds(stateFolder);
+  const pruned = join(stateFolder, "pruned");
+  if (ids.length <= keptRuns && now - ((await changedAt(pruned)) ?? 0) < prunedForMs) return;
+  await touchFile(pruned, now);
   const dated = await Promise.all(ids.map(async (id) => ({ id, at: await touchedAt(runFolder(stateFolder, id)) })));
   const newestFirst = dated.toSorted((a, b) => b.at - a.at);
   const old = newestFirst.filter(({ at }, index) => index >= keptRuns || now - at > keptForMs);
