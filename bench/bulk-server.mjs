@@ -46,35 +46,42 @@ const source = http.createServer((request, response) => {
   const [, kind, name] = /\/v2\/source\/(manifests|blobs)\/(.+)$/.exec(request.url) ?? [];
   if (kind === "blobs") return sendBlob(response, name);
   if (kind !== "manifests" || name.startsWith("sha256-")) return response.writeHead(404).end();
-  const headers = {
-    "content-type": "application/vnd.oci.image.manifest.v1+json",
-    "content-length": manifest.length,
-    "docker-content-digest": sha256(manifest),
-  };
-  return response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : manifest);
+  return sendManifest(request, response, manifest);
 });
 
-/** Knows of manifests only that it took them: that is what a publish to several registries asks for. */
+/** Keeps manifests; of blobs it knows only that it took them. */
 function createTarget() {
-  const taken = new Map();
+  const manifests = new Map();
   return http.createServer(async (request, response) => {
-    if (request.method === "POST")
+    const { method, url } = request;
+    if (method === "POST")
       return response
         .writeHead(202, { location: `/v2/target/blobs/uploads/${Math.random()}`, "content-length": 0 })
         .end();
-    if (request.method !== "PUT") {
-      const held = taken.get(request.url);
-      return response.writeHead(held ? 200 : 404, held ? { "docker-content-digest": held } : {}).end();
-    }
+    if (method !== "PUT") return sendManifest(request, response, manifests.get(url));
     const hash = createHash("sha256");
-    for await (const chunk of request) hash.update(chunk);
+    const chunks = [];
+    for await (const chunk of request) {
+      hash.update(chunk);
+      if (url.includes("/manifests/")) chunks.push(chunk);
+    }
     const digest = `sha256:${hash.digest("hex")}`;
-    taken.set(request.url, digest);
-    const wanted = new URL(request.url, "http://x").searchParams.get("digest") ?? digest;
+    if (chunks.length > 0) manifests.set(url, Buffer.concat(chunks));
+    const wanted = new URL(url, "http://x").searchParams.get("digest") ?? digest;
     return response
       .writeHead(wanted === digest ? 201 : 400, { "docker-content-digest": digest, "content-length": 0 })
       .end();
   });
+}
+
+function sendManifest({ method }, response, bytes) {
+  if (!bytes) return response.writeHead(404, { "content-length": 0 }).end();
+  const headers = {
+    "content-type": "application/vnd.oci.image.manifest.v1+json",
+    "content-length": bytes.length,
+    "docker-content-digest": sha256(bytes),
+  };
+  return response.writeHead(200, headers).end(method === "HEAD" ? undefined : bytes);
 }
 
 const targets = Array.from({ length: targetCount }, createTarget);
