@@ -8,6 +8,7 @@ import { fill } from "./many-blobs.mjs";
 import { median, program, row, startRegistry } from "./support.mjs";
 
 const rounds = 9;
+const badRounds = 9;
 
 export async function telemetryFigures() {
   const [from, to] = [await startRegistry(), await startRegistry()];
@@ -31,9 +32,44 @@ export async function telemetryFigures() {
   row(`${figure}, until the result`, `${time.toFixed(3)} × off`, "≤ 1.03", time <= 1.03);
   row(`${figure}, peak memory`, `${memory.toFixed(1)} MB more`, "≤ 20", memory <= 20);
   row(`${figure}, after the result`, `${after.toFixed(2)} s`, "≤ 2 s", after <= 2);
+  await badCollectorFigures((name, env) => publish(name, env), watched);
   await Promise.all([from.close(), to.close()]);
   collector.closeAllConnections();
   collector.close();
+}
+
+/** A collector that is no use, against one that takes everything: neither the result's time nor the memory may tell them apart. */
+async function badCollectorFigures(publish, good) {
+  const unavailable = createServer((request, response) =>
+    request.resume().on("end", () => response.writeHead(503).end()),
+  );
+  const silent = createServer((request) => request.resume());
+  const refused = createServer();
+  const servers = [unavailable, silent, refused];
+  for (const server of servers) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const kinds = { "answers 503": unavailable, "says nothing": silent, refuses: refused };
+  const bad = Object.entries(kinds).map(([kind, server]) => [kind, `http://127.0.0.1:${server.address().port}`]);
+  await new Promise((resolve) => refused.close(resolve));
+  for (const [kind, url] of bad) {
+    const pairs = [];
+    for (let round = 0; round < badRounds; round++) {
+      const order =
+        round % 2 === 0 ? [good, { OTEL_EXPORTER_OTLP_ENDPOINT: url }] : [{ OTEL_EXPORTER_OTLP_ENDPOINT: url }, good];
+      const name = `${kind.replaceAll(" ", "-")}-${round}`;
+      const [first, second] = [await publish(`${name}-a`, order[0]), await publish(`${name}-b`, order[1])];
+      pairs.push(round % 2 === 0 ? { one: first, other: second } : { one: second, other: first });
+    }
+    const time = median(pairs.map(({ one, other }) => other.resultS / one.resultS));
+    const memory = median(pairs.map(({ one, other }) => other.peakMb - one.peakMb));
+    const after = Math.max(...pairs.map(({ other }) => other.endS - other.resultS));
+    row(`a collector that ${kind}, until the result`, `${time.toFixed(3)} × a good one`, "≤ 1.03", time <= 1.03);
+    row(`a collector that ${kind}, peak memory`, `${memory.toFixed(1)} MB more`, "≤ 5", memory <= 5);
+    row(`a collector that ${kind}, longest time after the result`, `${after.toFixed(2)} s`, "≤ 2.2 s", after <= 2.2);
+  }
+  for (const server of [unavailable, silent]) {
+    server.closeAllConnections();
+    server.close();
+  }
 }
 
 /** Seconds until the result is on stdout and until the process ends, and its peak memory. */
@@ -42,7 +78,7 @@ async function untilResult(args, env) {
   const usage = join(folder, "usage.json");
   const startedAt = performance.now();
   const child = spawn(process.execPath, ["--import", join(import.meta.dirname, "usage.mjs"), program, ...args], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "ignore"],
     env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env, WAYBILL_BENCH_USAGE: usage },
   });
   let resultS;

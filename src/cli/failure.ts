@@ -1,5 +1,6 @@
-import { WaybillError, type ErrorCode } from "../errors.ts";
+import { WaybillError } from "../errors.ts";
 import { display } from "../spec/display.ts";
+import { generalAdvice } from "../verbs/advice.ts";
 
 /**
  * What is told about an error: `ERROR: ` and the sentence, then one line of advice if there is any. With `debug` the codes,
@@ -37,7 +38,7 @@ function causesOf(error: unknown): string[] {
 
 /** What to do about it, in one line; `undefined` where nobody knows. */
 export function adviceFor(error: WaybillError): string | undefined {
-  return error.context.advice ?? general[error.code];
+  return error.context.advice ?? generalAdvice(error.code);
 }
 
 function expected(error: WaybillError): string[] {
@@ -57,17 +58,6 @@ function unexpected(error: unknown): string[] {
     "  hint: this is a bug in waybill; please report it with the lines above, your command and `waybill --version`",
   ];
 }
-
-// One line each, for errors that whoever threw them had no better advice for.
-const general: Partial<Record<ErrorCode, string>> = {
-  auth_required: "log in with `waybill login HOST` or `docker login HOST`, or look with -D where credentials come from",
-  auth_denied: "the account was recognised but may not do this; -D names the source of its credential",
-  credential_helper_failed: "run the credential helper by hand to see why, or remove it from docker's config.json",
-  rate_limited: "wait, or log in: accounts have higher limits than addresses",
-  connection_failed: "check the name, the network and the proxy settings",
-  tls_failed: "give the registry's certificate authority with --ca-file, or see --insecure and --plain-http",
-  disk_full: "make room, then run the same command again: what is there is not written again",
-};
 
 const deepest = 8;
 

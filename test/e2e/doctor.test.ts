@@ -49,6 +49,8 @@ async function examined(args: readonly string[], options: RanOptions = {}) {
   expect(isValid.errors).toBeNull();
   expect(output).not.toContain("canary");
   expect(code).toBe(document.isWell ? 0 : 1);
+  for (const { check, level, advice } of document.sections.flatMap(({ findings }) => findings))
+    if (level === "warning" || level === "failure") expect(advice, check).toBeTruthy();
   const last = document.sections.at(-1)!;
   const told = (check: string, section = last) =>
     section.findings.filter((it) => it.check === check).map(({ level, text }) => `${level}: ${text}`);

@@ -81,6 +81,51 @@ test("each order comes to one event, of which a timing can be made", async () =>
   expect(events.some(({ type }) => type === "telemetry-drop")).toBe(true);
 });
 
+test("nor does any order, up to three, of all that can be seen of an attempt", async () => {
+  const names: readonly MarkName[] = [
+    "admitted",
+    "dns",
+    "dns-done",
+    "connect",
+    "connect-done",
+    "tls",
+    "tls-done",
+    "connection",
+    "headers-sent",
+    "body-sent",
+    "continue",
+    "first-byte",
+    "last-byte",
+    "reset",
+    "goaway",
+    "repeated",
+  ];
+  const every = names.flatMap((one) => names.flatMap((two) => names.map((three) => [one, two, three] as const)));
+  expect(every).toHaveLength(16 ** 3);
+  const events: AttemptEvent[] = [];
+  const observe = traceAttempts({
+    clock: fakeClock(),
+    report: (event) => {
+      if (event.type === "http") events.push(event);
+      throw new Error("a sink with a bug");
+    },
+  });
+  for (const order of every) {
+    const late: Send = async (request) => {
+      for (const name of order) request.marks?.add(name);
+      const response = { status: 200, url: request.url, headers: headersFrom({}), body: one(Buffer.from("content")) };
+      return {
+        ...response,
+        [Symbol.asyncDispose]: async () => [...order, ...names].forEach((name) => request.marks?.add(name)),
+      };
+    };
+    expect(await result(observe(late))).toEqual([200, "content"]);
+  }
+  expect(events).toHaveLength(every.length);
+  for (const event of events)
+    for (const { durationMs } of timingOf(event).stretches) expect(durationMs).toBeGreaterThanOrEqual(0);
+});
+
 test("the tracer of old, in the same test, fails", async () => {
   interface Span {
     readonly seen: string[];

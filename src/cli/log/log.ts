@@ -35,6 +35,8 @@ export interface Log {
   ofEvent(event: WaybillEvent): string | undefined;
   /** `undefined` for a record that is not wanted. */
   of(record: Omit<LogRecord, "at"> & { readonly at?: number }): string | undefined;
+  /** Told whatever the level: somebody has asked for it elsewhere. */
+  always(record: Omit<LogRecord, "at">): string;
   /** The error that a run ends with: told whatever the level. */
   ofError(error: unknown, exitCode: number): string;
   /** Words for whoever has typed the command: as they are, or lines of level `info`. */
@@ -62,6 +64,7 @@ export function openLog(options: LogOptions): Log {
       return record && of(record);
     },
     of,
+    always: (record) => line({ at: now(), ...record }),
     ofError(error, exitCode) {
       if (format === "text") return failureText(error, { debug: isDetailed });
       const { message, ...fields } = errorFacts(error, { debug: isDetailed });

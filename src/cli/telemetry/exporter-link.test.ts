@@ -20,6 +20,7 @@ function link(options: LinkCase = {}) {
   const made = new ExporterLink({
     clock,
     onLine: () => undefined,
+    onDetail: () => undefined,
     delayMs: 5000,
     capacity: options.capacity ?? 1000,
     hasSpans: options.hasSpans ?? true,
@@ -117,6 +118,7 @@ describe("ExporterLink", () => {
     const never = new ExporterLink({
       clock: fakeClock(0),
       onLine: () => undefined,
+      onDetail: () => undefined,
       delayMs: 1,
       start: () => {
         throw new Error("no more threads");

@@ -21,6 +21,8 @@ export interface LinkOptions {
   readonly start: (events: ThreadEvents) => ExporterThread;
   /** A line of the console exporter. */
   readonly onLine: (text: string) => void;
+  /** What the SDK tells of itself. */
+  readonly onDetail: (text: string) => void;
   /** How long news may wait before the thread is started for it, in milliseconds. */
   readonly delayMs: number;
   /** Most news that is held; default 8,192. */
@@ -155,6 +157,8 @@ export class ExporterLink {
         return;
       case "line":
         return this.#options.onLine(message.text);
+      case "detail":
+        return this.#options.onDetail(message.text);
       default:
         this.#reported = message.health;
         if (message.type !== "done") return;

@@ -29,6 +29,8 @@ export type FromExporter =
   | { readonly type: "health"; readonly health: TelemetryHealth }
   /** A line of the console exporter. */
   | { readonly type: "line"; readonly text: string }
+  /** A detail that the SDK tells of itself, where `OTEL_LOG_LEVEL` asks for it. */
+  | { readonly type: "detail"; readonly text: string }
   | { readonly type: "done"; readonly health: TelemetryHealth };
 
 /** The names of the files that an exporter needs. */

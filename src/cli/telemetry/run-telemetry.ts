@@ -63,7 +63,7 @@ export function runTelemetry(options: RunTelemetryOptions): RunTelemetry {
   const lastActs: ((health: TelemetryHealth) => Promise<void>)[] = [];
   const outer = hearsTraceContext(env) ? remoteParent(env) : undefined;
 
-  async function load({ command, stderr }: OpenOptions): Promise<Telemetry> {
+  async function load({ command, stderr, log }: OpenOptions): Promise<Telemetry> {
     const [{ openTelemetry }, { startThread }] = await Promise.all([import("./telemetry.ts"), import("./thread.ts")]);
     const file = join(dirname(program), "telemetry", "worker.js");
     telemetry = openTelemetry({
@@ -71,6 +71,7 @@ export function runTelemetry(options: RunTelemetryOptions): RunTelemetry {
       command,
       start: (order, events) => startThread(file, order, events),
       onLine: (text) => void stderr.write(`${display(text)}\n`),
+      onDetail: (text) => void stderr.write(log.always({ level: "debug", message: `telemetry: ${text}` })),
     });
     return telemetry;
   }

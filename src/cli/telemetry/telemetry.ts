@@ -26,6 +26,8 @@ export interface TelemetryOptions {
   readonly start: (order: ExportOrder, events: ThreadEvents) => ExporterThread;
   /** Where the console exporter writes. */
   readonly onLine: (text: string) => void;
+  /** What the SDK tells of itself. */
+  readonly onDetail: (text: string) => void;
 }
 
 /** Telemetry of one run. Nothing that it does can throw, wait, or change what the run comes to. */
@@ -100,10 +102,11 @@ function sampledSettings(
 }
 
 function linkFor(settings: TelemetrySettings, identity: TraceIdentity, options: TelemetryOptions): ExporterLink {
-  const { clock, version, onLine, start } = options;
+  const { clock, version, onLine, onDetail, start } = options;
   return new ExporterLink({
     clock,
     onLine,
+    onDetail,
     delayMs: settings.batch.delayMs,
     hasSpans: settings.traces.length > 0,
     start: (events) => start({ settings, identity, version, files: readFiles(settings) }, events),

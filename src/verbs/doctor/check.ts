@@ -1,4 +1,5 @@
-import { WaybillError } from "../../errors.ts";
+import { WaybillError, type ErrorCode } from "../../errors.ts";
+import { generalAdvice } from "../advice.ts";
 
 /** How good a finding is. `note`: nothing that could be better, or something that cannot be known. */
 export type Level = "ok" | "note" | "warning" | "failure";
@@ -87,11 +88,18 @@ async function orFailed<T>(look: () => Promise<T>, signal: AbortSignal): Promise
   }
 }
 
-/** An error as a finding. */
+/** An error as a finding. What nobody has advice for can at least be looked at. */
 export function failed(error: WaybillError): Said {
   const { code, message, context } = error;
-  return { level: "failure", text: message, ...(context.advice && { advice: context.advice }), facts: { code } };
+  const advice =
+    context.advice ?? generalAdvice(code) ?? passing[code] ?? "look with -D at what was asked and answered";
+  return failure(message, advice, { code });
 }
+
+const passing: Partial<Record<ErrorCode, string>> = {
+  timeout: "try again later, and see whether the network or a proxy is slow",
+  unavailable: "the registry fails at the moment: try again later",
+};
 
 export function ok(text: string, facts: Said["facts"] = {}): Said {
   return { level: "ok", text, facts };

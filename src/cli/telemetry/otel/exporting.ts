@@ -39,7 +39,7 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   const problems = new Problems();
   const onProblem = (what: string) => problems.add(what);
   const line = (text: string) => tell({ type: "line", text });
-  hearDiagnostics(settings.logLevel, { onProblem, onDetail: (what) => line(`telemetry: ${what}`) });
+  hearDiagnostics(settings.logLevel, { onProblem, onDetail: (text) => tell({ type: "detail", text }) });
   const resource = resourceOf(order);
   const outletFor = outletsFor(order, line);
   const onChange = () => tell({ type: "health", health: health() });
@@ -160,7 +160,7 @@ type Serializers<Batch> = readonly [
   ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
 ];
 
-function outletsFor({ files, version }: ExportOrder, line: (text: string) => void) {
+function outletsFor({ settings, files, version }: ExportOrder, line: (text: string) => void) {
   return async <Batch>(
     exporter: ExporterSettings,
     [protobuf, json]: Serializers<Batch>,
@@ -168,7 +168,11 @@ function outletsFor({ files, version }: ExportOrder, line: (text: string) => voi
   ): Promise<Outlet<Batch>> => {
     if (exporter.kind === "console") return consoleOutlet(linesOf, line);
     const poster = await createPoster(exporter, files, `waybill/${version}`);
-    return new OtlpOutlet(exporter.encoding === "json" ? json : protobuf, poster, exporter.timeoutMs);
+    const { batch, metricsEach } = settings;
+    // What is exported has a time of its own beside that of the exporter; the shorter one is over first.
+    const exportMs = settings.metrics.includes(exporter) ? metricsEach.timeoutMs : batch.timeoutMs;
+    const timeoutMs = Math.min(exporter.timeoutMs, exportMs);
+    return new OtlpOutlet(exporter.encoding === "json" ? json : protobuf, poster, timeoutMs);
   };
 }
 
