@@ -9,6 +9,7 @@ import { graceAfter } from "./grace.ts";
 import { blobName, type Recording } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
+import { placesToRead } from "./plan-siblings.ts";
 import { pushRepairing } from "./repair.ts";
 import type { Perform, StepCall, StepResult } from "./run.ts";
 import type { CompareStep, StageStep, TagStep, TargetStep } from "./step.ts";
@@ -164,13 +165,15 @@ async function stageBlob(step: StageStep, settings: Settings, call: Call): Promi
 }
 
 async function sendBlob(
-  { content: blob, from }: Pick<StageStep, "content" | "from">,
+  step: Pick<StageStep, "content" | "from" | "siblings">,
   target: Store,
   settings: Settings,
   { body: shared, ...call }: BlobCall,
 ): Promise<PushOutcome> {
-  const { report, clock, open } = settings;
-  const body = shared ?? replayable(blob, from, { open, task: call.task });
+  const { content: blob, from, siblings = [] } = step;
+  const { report, clock, open, broughtTo } = settings;
+  const places = placesToRead(step, (at, digest) => broughtTo(at).has(digest));
+  const body = shared ?? replayable(blob, places, { open, task: call.task });
   const name = formatLocation(target.location);
   const news = { id: `${blob.digest} ${name}`, digest: blob.digest, target: name, sizeBytes: blob.size };
   report({ ...news, type: "content-started", mediaType: blob.mediaType, at: clock.now() });
@@ -184,7 +187,12 @@ async function sendBlob(
   try {
     const session = sessionOf(blob.digest, target, settings);
     const watched = repeatsOf(body, onAgain);
-    const outcome = await target.pushBlob(blob, watched, { ...call, ...session, onProgress, mountFrom: from });
+    const outcome = await target.pushBlob(blob, watched, {
+      ...call,
+      ...session,
+      onProgress,
+      mountFrom: [...siblings, ...from],
+    });
     if (outcome !== "existed") settings.broughtTo(target.location).add(blob.digest);
     report({ ...news, type: "content-done", outcome, at: clock.now() });
     return outcome;

@@ -1,6 +1,7 @@
 import type { Digest } from "../spec/digest.ts";
 import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
+import { onceForEachRegistry } from "./plan-siblings.ts";
 import { planTags, type TaggingOptions } from "./plan-tags.ts";
 import { stepId, type CheckStep, type Plan, type StageStep, type TargetStep, type VerifyStep } from "./step.ts";
 
@@ -27,7 +28,7 @@ const worthACheck = 6;
 
 /**
  * What to do so that every target holds `closure` and names its root. Pure: the same input gives the same plan. Content is
- * staged children first; tags come last. What is read from a target is not staged to it, and a target whose tags are right
+ * staged children first; a blob goes to each registry once; tags come last. What is read from a target is not staged to it, and a target whose tags are right
  * already only gets the referrers that it lacks. Default: several targets wait for each other and are verified.
  */
 export function planPublish(
@@ -42,7 +43,13 @@ export function planPublish(
     tags: target.tags.filter((tag) => target.before[tag] !== closure.root),
     staged: (stagings[at] ?? []).map(({ id }) => id),
   }));
-  return { steps: [...stagings.flat(), ...(root ? planTags(root.content, staged, options) : [])] };
+  const complete = targets.filter((target) => isUpToDate(target, closure.root)).map((target) => target.at);
+  return {
+    steps: [
+      ...onceForEachRegistry(stagings.flat(), complete),
+      ...(root ? planTags(root.content, staged, options) : []),
+    ],
+  };
 }
 
 /** True when every tag of the target names `root` already, so that nothing of it needs to be written. */

@@ -58,11 +58,11 @@ function patienceOf({ patienceMs = 250 }: SharedReadsOptions): Patience {
 
 type Steps = [StageStep, ...StageStep[]];
 
-/** The steps that stage a blob which others stage too, blob by blob. */
+/** The steps that stage a blob which others stage too, blob by blob. Who takes it from a sibling does not read it with the others. */
 function sharedSteps(plan: Plan): readonly Steps[] {
   const byDigest = new Map<Digest, Steps>();
   for (const step of plan.steps) {
-    if (step.kind !== "stage" || step.role !== "blob") continue;
+    if (step.kind !== "stage" || step.role !== "blob" || step.siblings) continue;
     const others = byDigest.get(step.content.digest);
     if (others) others.push(step);
     else byDigest.set(step.content.digest, [step]);

@@ -26,6 +26,8 @@ export interface StageStep extends Common {
   readonly role: "blob" | "manifest";
   /** Where the content can be read, best first; empty for what this run has assembled itself. */
   readonly from: readonly Location[];
+  /** Other targets on the same registry that get the same blob first: it is mounted from there, or read there. */
+  readonly siblings?: readonly Location[];
   /** Checks that together make the step unnecessary, when each of them finds its manifest. */
   readonly unless?: readonly string[];
   /** The root of a target that gets no tag: a place that lists its roots must list it all the same. */

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { faulty, type FaultRule } from "../src/server/faults.ts";
+import type { RegistryOptions } from "../src/server/registry.ts";
+import type { CreateRequest } from "../src/verbs/create.ts";
+import { pushImage, pushIndex } from "./support/images.ts";
+import { makeWorld, type World } from "./support/world.ts";
+
+const repositories = ["a.example/prod/app", "a.example/staging/app", "a.example/edge/app", "b.example/app"];
+const tags = repositories.map((repository) => `${repository}:1`);
+
+/** A source with two platforms; three repositories on one registry and one on another to publish it to. */
+async function worldWith(registry: RegistryOptions = {}, rules: readonly FaultRule[] = []) {
+  const world = makeWorld({
+    registries: { "a.example": registry },
+    interceptors: [(next) => faulty(next, rules)],
+  });
+  const store = await world.store("source.example/app:1");
+  const platforms = ["linux/amd64", "linux/arm64"];
+  const images = await Promise.all(platforms.map((platform) => pushImage(store, { platform })));
+  await pushIndex(
+    store,
+    images.map(({ descriptor }) => descriptor),
+    { platforms, tags: ["1"] },
+  );
+  world.forget();
+  return world;
+}
+
+async function publish(world: World, request: Partial<CreateRequest> = {}) {
+  world.forget();
+  const result = await world.create({ sources: ["source.example/app:1"], tags, ...request });
+  const uploads = world.requests.filter((line) => /^(?:PUT|PATCH) .*\/blobs\/uploads\//.test(line));
+  const reads = world.requests.filter((line) => /^GET .*\/blobs\/sha256:/.test(line));
+  return {
+    result,
+    uploadsTo: (host: string) => uploads.filter((line) => line.includes(` ${host}/`)).length,
+    readsFrom: (host: string) => reads.filter((line) => line.includes(` ${host}/`)).length,
+    blobs: new Set(reads.map((line) => line.split("/").at(-1))).size,
+  };
+}
+
+describe("a publish to several repositories of one registry", () => {
+  test.each<Partial<CreateRequest>>([{}, { strategy: "serial" }, { onError: "keep-going" }])(
+    "sends each blob once to the registry and reads it once (%j)",
+    async (request) => {
+      const world = await worldWith();
+
+      const { result, uploadsTo, readsFrom, blobs } = await publish(world, request);
+
+      expect(result.targets.map(({ error }) => error)).toEqual(tags.map(() => undefined));
+      expect([uploadsTo("a.example"), uploadsTo("b.example")]).toEqual([blobs, blobs]);
+      expect([readsFrom("source.example"), readsFrom("a.example")]).toEqual([blobs, 0]);
+      const [first, second] = result.targets;
+      expect(first).toMatchObject({ mountedBytes: 0 });
+      expect(second?.mountedBytes).toBeGreaterThan(0);
+    },
+  );
+
+  test("copies from the first repository where the registry mounts nothing", async () => {
+    const world = await worldWith({ mounts: false });
+
+    const { result, readsFrom, blobs } = await publish(world);
+
+    expect(result.targets.map(({ error }) => error)).toEqual(tags.map(() => undefined));
+    expect(readsFrom("source.example")).toBe(blobs);
+    expect(readsFrom("a.example")).toBe(2 * blobs);
+  });
+
+  test("takes what it lacks from a repository that has everything already", async () => {
+    const world = await worldWith();
+    await publish(world, { tags: tags.slice(1, 2) });
+
+    const { result, uploadsTo, readsFrom } = await publish(world, { tags: tags.slice(0, 2) });
+
+    expect(result.targets.map(({ tags: [tag] }) => tag?.state)).toEqual(["created", "unchanged"]);
+    expect([uploadsTo("a.example"), readsFrom("source.example")]).toEqual([0, 0]);
+  });
+
+  test("sends to the others from the source where the first refuses it, and each is for itself", async () => {
+    const refused: FaultRule = {
+      method: ["POST", "PUT", "PATCH"],
+      path: "/prod/app/blobs/uploads/",
+      times: Infinity,
+      fault: { kind: "status", status: 403 },
+    };
+    const world = await worldWith({}, [refused]);
+
+    const { result } = await publish(world, { onError: "keep-going" });
+
+    expect(result.targets.map(({ error }) => error === undefined)).toEqual([false, true, true, true]);
+    for (const tag of tags.slice(1)) expect(await world.digestAt(tag)).toBe(result.root.descriptor.digest);
+  });
+});
