@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
-import { abortAfter, withDeadline } from "./deadline.ts";
+import { withDeadline } from "./deadline.ts";
 import { sleep } from "./clock.ts";
-import { openScope } from "./scope.ts";
 
 test("withDeadline throws a typed timeout when the work is still running at the deadline", async () => {
   const clock = fakeClock();
@@ -25,14 +24,4 @@ test("withDeadline passes on the caller's reason when the caller aborts first", 
   const run = withDeadline(clock, 5000, (signal) => sleep(clock, 60_000, signal), { signal: controller.signal });
   controller.abort(new Error("stop"));
   await expect(run).rejects.toThrow("stop");
-});
-
-test("abortAfter aborts the scope with a timeout unless it was taken back", async () => {
-  const clock = fakeClock();
-  const [late, early] = [openScope(), openScope()];
-  abortAfter(late, 100, { clock });
-  abortAfter(early, 100, { clock })();
-  clock.advance(100);
-  expect(late.signal.reason).toMatchObject({ code: "timeout" });
-  expect(early.signal.aborted).toBe(false);
 });

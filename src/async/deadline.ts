@@ -1,21 +1,11 @@
 import { WaybillError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import { Controller, follow } from "./on-abort.ts";
-import type { Scope } from "./scope.ts";
 
 export interface DeadlineOptions {
   readonly signal?: AbortSignal;
   /** What is being waited for, as it reads after "Cannot finish "; default "in time". */
   readonly what?: string;
-}
-
-/** Aborts `scope` with a `timeout` after `delayMs`; the returned function takes that back and is safe to call twice. */
-export function abortAfter(
-  scope: Pick<Scope, "abort">,
-  delayMs: number,
-  options: { clock: Clock; what?: string },
-): () => void {
-  return options.clock.after(delayMs, () => scope.abort(timeoutError(delayMs, options.what)));
 }
 
 /**

@@ -3,7 +3,7 @@ import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { isComplete } from "../transfer/outcome.ts";
-import { createRepeats } from "../transfer/repeats.ts";
+import { createRepeats, type Repeats } from "../transfer/repeats.ts";
 import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
@@ -62,11 +62,7 @@ export async function runPublish(
       await fail(error);
       throw error;
     }
-    const failure = tell(result, { show, flags, host, recordedAs: recordedAs() });
-    return {
-      result,
-      failure: failure !== undefined && isTold(failure, { show, flags, host }) ? new ToldError(failure) : failure,
-    };
+    return { result, failure: tell(result, { show, flags, host, repeats, recordedAs: recordedAs() }) };
   });
 }
 
@@ -74,11 +70,13 @@ interface Telling {
   readonly show: Show;
   readonly flags: PublishFlags;
   readonly host: Host;
-  readonly recordedAs?: string | undefined;
+  readonly repeats: Repeats;
+  readonly recordedAs: string | undefined;
 }
 
-/** @returns what the exit code speaks of. */
-function tell(result: CreateResult, { show, flags, host, recordedAs }: Telling): unknown {
+/** @returns what the exit code speaks of, to be thrown. */
+function tell(result: CreateResult, telling: Telling): unknown {
+  const { show, flags, host, repeats, recordedAs } = telling;
   const saysWhy = show.saysWhy && flags.quiet !== true;
   const typed = typedName(host);
   const command = recordedAs === undefined ? {} : { command: `${typed} resume ${recordedAs}` };
@@ -87,9 +85,9 @@ function tell(result: CreateResult, { show, flags, host, recordedAs }: Telling):
     show.close({ result, error });
     printTargets(result, host);
   } else {
-    show.tell(result, { error, typed, ...(recordedAs !== undefined && { recordedAs }) });
+    show.tell(result, { error, typed, repeats, ...(recordedAs !== undefined && { recordedAs }) });
   }
-  return error;
+  return error !== undefined && isTold(error, telling) ? new ToldError(error) : error;
 }
 
 /** Whoever reads the account of a failure has its reason. Causes and stacks, and what is our own mistake, are told beside it. */

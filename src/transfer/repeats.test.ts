@@ -28,6 +28,10 @@ test("createRepeats counts what was sent again, by target and by tag", () => {
   expect(repeats.atTarget(at)).toBe(5);
   expect(repeats.ofTag(at, "1")).toBe(2);
   expect(repeats.ofTag(at, "latest")).toBe(0);
+  expect([...repeats.byRegistry]).toEqual([
+    ["docker.io", { requests: 6, waitedMs: 6, causes: new Map([["HTTP 503", 6]]) }],
+    ["ghcr.io", { requests: 1, waitedMs: 1, causes: new Map([["HTTP 503", 1]]) }],
+  ]);
 });
 
 test("createRepeats counts uploads that went on or began anew", () => {
@@ -35,5 +39,6 @@ test("createRepeats counts uploads that went on or began anew", () => {
   const content = { id: "1", digest: "d", mediaType: "m", sizeBytes: 1, target: "docker.io/acme/app", at: 0 };
   repeats.hear({ type: "content-started", ...content });
   repeats.hear({ type: "content-again", id: "1", offsetBytes: 5, at: 1 });
-  expect(repeats.atTarget(at)).toBe(1);
+  repeats.hear({ type: "content-again", id: "1", offsetBytes: 0, at: 1 });
+  expect([repeats.atTarget(at), repeats.resumed]).toEqual([2, 1]);
 });

@@ -1,5 +1,6 @@
-import type { WaybillEvent } from "../telemetry/events.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { causeOf, registryOf, type RetryEvent } from "../telemetry/retry.ts";
 import { tagName } from "./recording.ts";
 
 /** Counts, from the news of a run, how often something had to be sent again. */
@@ -9,32 +10,69 @@ export interface Repeats {
   atTarget(at: Location): number;
   /** How often the tag's write was sent again. */
   ofTag(at: Location, tag: string): number;
+  /** Requests that were sent again, by registry; foreign text. */
+  readonly byRegistry: ReadonlyMap<string, Repeated>;
+  /** Uploads that went on where an attempt had broken off. */
+  readonly resumed: number;
+}
+
+/** What was sent again to one registry. */
+export interface Repeated {
+  readonly requests: number;
+  readonly waitedMs: number;
+  /** How often for which reason. */
+  readonly causes: ReadonlyMap<string, number>;
 }
 
 /** Has heard of nothing. */
 export function createRepeats(): Repeats {
   const targets = new Map<string, number>();
   const tags = new Map<string, number>();
-  const count = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
   const contents = new Map<string, string>();
+  const byRegistry = new Map<string, Repeated>();
+  let resumed = 0;
+  const hearRetry = (event: RetryEvent) => {
+    const registry = registryOf(event);
+    byRegistry.set(registry, oneMore(byRegistry.get(registry), event));
+    const place = placeOf(event);
+    if (!place) return;
+    count(targets, place.target);
+    if (event.method === "PUT" && place.tag !== undefined) count(tags, tagName(place.target, place.tag));
+  };
   return {
     hear(event) {
+      if (event.type === "retry") return hearRetry(event);
       if (event.type === "content-started") contents.set(event.id, event.target);
-      else if (event.type === "content-again") count(targets, contents.get(event.id) ?? "");
-      else if (event.type === "retry") {
-        const place = placeOf(event);
-        if (!place) return;
-        count(targets, place.target);
-        if (event.method === "PUT" && place.tag !== undefined) count(tags, tagName(place.target, place.tag));
-      }
+      if (event.type !== "content-again") return;
+      count(targets, contents.get(event.id) ?? "");
+      if (event.offsetBytes > 0) resumed += 1;
     },
     atTarget: (at) => targets.get(formatLocation(at)) ?? 0,
     ofTag: (at, tag) => tags.get(tagName(at, tag)) ?? 0,
+    byRegistry,
+    get resumed() {
+      return resumed;
+    },
   };
 }
 
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+function oneMore({ requests, waitedMs, causes }: Repeated = noneYet, event: RetryEvent): Repeated {
+  const cause = causeOf(event);
+  return {
+    requests: requests + 1,
+    waitedMs: waitedMs + event.delayMs,
+    causes: new Map(causes).set(cause, (causes.get(cause) ?? 0) + 1),
+  };
+}
+
+const noneYet: Repeated = { requests: 0, waitedMs: 0, causes: new Map() };
+
 /** The repository that a request was for, and the tag where it was for one. */
-function placeOf({ registry, url }: WaybillEvent & { type: "retry" }): { target: string; tag?: string } | undefined {
+function placeOf({ registry, url }: RetryEvent): { target: string; tag?: string } | undefined {
   const [, repository, kind, name] = /\/v2\/(.+)\/(manifests|blobs|referrers|tags)\/([^/?]*)/.exec(url) ?? [];
   if (registry === undefined || repository === undefined) return undefined;
   const target = `${registry}/${repository}`;

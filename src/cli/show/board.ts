@@ -1,5 +1,5 @@
 import type { Phase, WaybillEvent } from "../../telemetry/events.ts";
-import { causeOf, registryOf } from "./repeat-text.ts";
+import { causeOf, registryOf } from "../../telemetry/retry.ts";
 import { InFlight } from "./in-flight.ts";
 import { Loads } from "./load.ts";
 import { Meter } from "./meter.ts";

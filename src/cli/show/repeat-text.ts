@@ -13,13 +13,3 @@ export function againText({ id, offsetBytes }: WaybillEvent & { readonly type: "
   const digest = shortDigest(row.blobs.get(id)?.digest ?? "");
   return offsetBytes === 0 ? `sending ${digest} anew` : `sending ${digest} on from ${formatBytes(offsetBytes)}`;
 }
-
-/** Whose request it was. */
-export function registryOf({ registry, url }: WaybillEvent & { readonly type: "retry" }): string {
-  return registry ?? /^https?:\/\/([^/]+)/.exec(url)?.[1] ?? url;
-}
-
-/** Why, in short: which registry it is stands beside it. */
-export function causeOf({ why }: WaybillEvent & { readonly type: "retry" }): string {
-  return why.replace(/^Cannot reach "[^"]*": /, "");
-}

@@ -6,7 +6,6 @@ import type { Log } from "../log/log.ts";
 import { outcomeRecords } from "../log/outcome-records.ts";
 import type { ProgressMode } from "./mode.ts";
 import { summaryText, type SummaryOptions } from "./summary.ts";
-import { Tally } from "./tally.ts";
 
 /** What a run came to: its result, which may speak of failures, and the error that the exit code speaks of. */
 export interface Outcome {
@@ -48,7 +47,7 @@ export interface Show {
   /** The same output for whoever writes whole lines while it is open. */
   readonly output: Output;
   /** Closes it with the outcome of a publish: with the summary, where that fits, in place of what would be there twice. */
-  tell(result: CreateResult, options?: Pick<SummaryOptions, "error" | "recordedAs" | "typed">): void;
+  tell(result: CreateResult, options?: Omit<SummaryOptions, "columns" | "color">): void;
   /** Leaves the screen in order. Safe to call twice. */
   close(outcome?: Outcome): void;
   /** `tell` says of a publish that has failed why, and what to do next. */
@@ -93,7 +92,6 @@ class GuardedShow implements Show {
   readonly tellsOutcome: boolean;
   readonly #renderer: Renderer;
   readonly #options: Pick<RendererOptions, "output" | "color" | "log">;
-  readonly #tally = new Tally();
   /** Where nothing else is shown, the log is all that there is. */
   readonly #isAllLog: boolean;
   #isLive = true;
@@ -108,12 +106,11 @@ class GuardedShow implements Show {
   }
 
   readonly report: Report = (event) => {
-    this.#tally.apply(event);
     this.#attempt(() => this.#renderer.event(event));
     this.#print(this.#lineOf(event));
   };
 
-  tell(result: CreateResult, told: Pick<SummaryOptions, "error" | "recordedAs" | "typed"> = {}): void {
+  tell(result: CreateResult, told: Omit<SummaryOptions, "columns" | "color"> = {}): void {
     const { error } = told;
     const { clear, close, summary } = this.#renderer;
     const { output, color = false } = this.#options;
@@ -121,7 +118,7 @@ class GuardedShow implements Show {
     this.#end({ result, error });
     if (this.#isAllLog || summary === "never" || (summary === "on failure" && error === undefined)) return;
     const columns = output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY;
-    output.write(summaryText(result, { ...told, columns, color, tally: this.#tally }));
+    output.write(summaryText(result, { ...told, columns, color }));
   }
 
   close(outcome: Outcome = {}): void {

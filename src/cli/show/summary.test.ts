@@ -7,8 +7,8 @@ import { mediaTypes } from "../../spec/media-type.ts";
 import type { TagResult, TagState, TargetResult } from "../../transfer/ledger.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { outcomeError } from "../outcome.ts";
+import { createRepeats } from "../../transfer/repeats.ts";
 import { summaryText, type SummaryOptions } from "./summary.ts";
-import { Tally } from "./tally.ts";
 
 const bytes = Buffer.from("{}");
 const digest = digestOf(bytes);
@@ -173,13 +173,13 @@ describe("summaryText", () => {
   });
 
   test("counts what was tried again and what does not travel", () => {
-    const tally = new Tally();
+    const repeats = createRepeats();
     const retry = { type: "retry" as const, method: "PUT", url: "https://registry-1.docker.io/v2/", attempt: 1, at: 0 };
     for (const why of ["HTTP 429", "HTTP 429", "HTTP 503"])
-      tally.apply({ ...retry, registry: "docker.io", delayMs: 2500, why });
-    tally.apply({ type: "content-again", id: "1", offsetBytes: 10, at: 0 });
+      repeats.hear({ ...retry, registry: "docker.io", delayMs: 2500, why });
+    repeats.hear({ type: "content-again", id: "1", offsetBytes: 10, at: 0 });
 
-    expect(lines({ ...published, leftBehind: { "x/y": 2 } }, { tally }).slice(-4)).toEqual([
+    expect(lines({ ...published, leftBehind: { "x/y": 2 } }, { repeats }).slice(-4)).toEqual([
       "  retries 3 (docker.io: HTTP 429 twice, HTTP 503, waited 8s)",
       "  1 upload resumed",
       "  tag skew 640 ms",

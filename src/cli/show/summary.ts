@@ -1,10 +1,11 @@
 import { isComplete } from "../../transfer/outcome.ts";
+import type { Repeats } from "../../transfer/repeats.ts";
 import type { CreateResult } from "../../verbs/create.ts";
+import { repeatRemarks } from "./repeat-remarks.ts";
 import { stylesFor, type Styles } from "./styles.ts";
 import { failureBlocks, successBlocks, type Blocks } from "./summary-blocks.ts";
 import { headline, nextLines, whyOf } from "./summary-words.ts";
 import { tableLines } from "./table.ts";
-import type { Tally } from "./tally.ts";
 import { wrap } from "./wrap.ts";
 
 /** What a summary is made for, and what is known beside the result. */
@@ -12,8 +13,8 @@ export interface SummaryOptions {
   /** Of the terminal; default as many as it takes. */
   readonly columns?: number;
   readonly color?: boolean;
-  /** What the run's events add. */
-  readonly tally?: Pick<Tally, "remarks">;
+  /** What was sent again. */
+  readonly repeats?: Pick<Repeats, "byRegistry" | "resumed">;
   /** What `waybill resume` and `rollback` take: the run's id, or the path of its report. Default: it was not taken down. */
   readonly recordedAs?: string;
   /** What the user types before a command; default `waybill`. */
@@ -80,12 +81,12 @@ function blockLines({ head, blocks }: Blocks, { columns }: Page): readonly strin
 /** A column of which every field is so is left out. */
 const silent: ReadonlySet<string> = new Set(["", "0 B"]);
 
-function remarkLines({ targets, leftBehind }: CreateResult, { tally, columns }: Page): readonly string[] {
+function remarkLines({ targets, leftBehind }: CreateResult, { repeats, columns }: Page): readonly string[] {
   const written = targets.flatMap(({ tags }) => tags.flatMap((tag) => tag.writtenAt ?? []));
   const left = targets.some(isComplete) ? Object.entries(leftBehind) : [];
   const counted = left.map(([type, count]) => `${count} ${type}`).join(", ");
   const remarks = [
-    ...(tally?.remarks() ?? []),
+    ...(repeats ? repeatRemarks(repeats) : []),
     ...(written.length < 2 ? [] : [`tag skew ${Math.round(Math.max(...written) - Math.min(...written))} ms`]),
     ...(counted === "" ? [] : [`left behind: ${counted} (see --referrers)`]),
   ];
