@@ -1,15 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 let folder: string | undefined;
 
-/** A folder for the journals of this test process, gone when it ends. */
+/** A folder for the journals of this test process. It goes with the temporary folder of all tests. */
 export function stateHome(): string {
-  if (folder === undefined) {
-    const made = mkdtempSync(join(tmpdir(), "waybill-state-"));
-    process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-    folder = made;
-  }
-  return folder;
+  return (folder ??= mkdtempSync(join(tmpdir(), "waybill-state-")));
 }
