@@ -3,7 +3,7 @@ import type { ExporterThread, ThreadEvents } from "./exporter-link.ts";
 import type { ExportOrder, FromExporter, ToExporter } from "./protocol.ts";
 
 /** What the exporting thread may take of the machine, in MiB. */
-const limits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
+const limits = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 2 };
 
 /**
  * Starts the thread that exports. `file` is its program. It shares nothing with us: it has neither our environment nor our
