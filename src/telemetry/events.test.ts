@@ -14,3 +14,18 @@ test("guarded passes every event on and drops what the listener throws", () => {
 
   expect(heard).toEqual([event, event]);
 });
+
+test("guarded says how often its listener has failed, as soon as it listens again", () => {
+  const heard: WaybillEvent[] = [];
+  let isBroken = true;
+  const report = guarded((event) => {
+    if (isBroken) throw new Error("a bug");
+    heard.push(event);
+  });
+  const event = (at: number): WaybillEvent => ({ type: "debug", message: "x", at });
+  for (const at of [1, 2, 3]) report(event(at));
+  isBroken = false;
+  for (const at of [4, 5]) report(event(at));
+  const drop = { type: "telemetry-drop", what: "event that a listener failed at", count: 3, at: 4 };
+  expect(heard).toEqual([event(4), drop, event(5)]);
+});

@@ -140,13 +140,26 @@ export type Report = (event: WaybillEvent) => void;
 /** Hears everything, says nothing. */
 export const silent: Report = () => undefined;
 
-/** `report`, unable to fail what it hears of: what it throws is dropped. Where a composition begins, once. */
+/**
+ * `report`, unable to fail what it hears of: what it throws is dropped, and how often it has is news as soon as it listens again. Where a
+ * composition begins, once.
+ */
 export function guarded(report: Report): Report {
+  let lost = 0;
   return (event) => {
     try {
       report(event);
+      if (lost > 0)
+        report({ type: "telemetry-drop", what: "event that a listener failed at", count: lost, at: timeOf(event) });
+      lost = 0;
     } catch {
       // Whoever listens has a bug; the run has none.
+      lost++;
     }
   };
+}
+
+/** When it was told. */
+function timeOf(event: WaybillEvent): number {
+  return event.type === "http" ? event.startedAt + event.durationMs : event.at;
 }

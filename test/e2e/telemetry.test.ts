@@ -134,6 +134,36 @@ test("SIGINT ends the run in time, and what has ended by then is whole", async (
   expect(tree).toMatchObject({ repeated: 0, orphans: [], roots: ["waybill create"] });
 });
 
+describe("a collector that says nothing", () => {
+  test("does not change the exit code of a run that fails, nor its error", async () => {
+    const collector = await blackHole();
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+    const args = [`${registries[0]!.host}/nope:1`, "--telemetry-flush", "500ms"];
+    const [ran, calm] = [await publish(env, args), await publish({}, args)];
+    collector.close();
+    expect([ran.code, calm.code]).toEqual([6, 6]);
+    const error = /^ERROR: .*$/m;
+    expect(error.exec(ran.stderr)?.[0]).toBe(error.exec(calm.stderr)?.[0]);
+    expect(ran.ms - calm.ms).toBeLessThan(500 + 700);
+  });
+
+  test("holds nobody up who has pressed Ctrl-C", async () => {
+    const collector = await blackHole();
+    await using slow = await startRegistry({ wrap: () => () => new Promise(() => undefined) });
+    const args = ["create", "--no-journal", "-t", `${slow.host}/x:1`, `${registries[0]!.host}/app:1`];
+    let pressedAt = 0;
+    const onStart = (child: ChildProcess) =>
+      setTimeout(() => {
+        pressedAt = performance.now();
+        child.kill("SIGINT");
+      }, 1500);
+    const ran = await program.run(args, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, onStart });
+    collector.close();
+    expect(ran.code).toBe(130);
+    expect(performance.now() - pressedAt).toBeLessThan(2500);
+  });
+});
+
 interface Bad {
   readonly url: string;
   readonly close: () => unknown;
