@@ -6,7 +6,7 @@ import type { WaybillEvent } from "../telemetry/events.ts";
 import { one, readBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import type { HttpRequest, HttpResponse, Send } from "./send.ts";
-import { intercept } from "./send.ts";
+import { intercept, originOf } from "./send.ts";
 import { traceAttempts, traceRequests, withoutQuery } from "./trace.ts";
 
 const url = "https://user:pw@r.example/v2/?_state=secret";
@@ -120,6 +120,21 @@ describe("traceAttempts", () => {
     for (const response of open) await readBody(response, 100);
     await send({ method: "GET", url }).then((response) => readBody(response, 100));
     expect(attempts().map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 1]);
+  });
+
+  test("adds headers to an attempt by its id, and none where a registry's word has led us", async () => {
+    const seen: (string | undefined)[] = [];
+    const send = traceAttempts({
+      clock: fakeClock(),
+      report: () => undefined,
+      headersFor: (id) => ({ traceparent: `of ${id}` }),
+    })(async ({ headers }) => {
+      seen.push(headers?.["traceparent"]);
+      return answer();
+    });
+    await readBody(await send({ method: "GET", url }), 100);
+    await readBody(await send({ method: "GET", url, ledBy: originOf("https://r.example") }), 100);
+    expect(seen).toEqual(["of a1", undefined]);
   });
 
   test("counts marks that come after the end, or without end", async () => {

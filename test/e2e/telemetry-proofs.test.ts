@@ -102,6 +102,34 @@ test("while one of ten requests comes to harm each attempt is one span, linked t
   expect(repeated).toBeGreaterThan(15);
 }, 120_000);
 
+test("registries hear of the trace only where it is asked for, with what others have to say of it", async () => {
+  const heard: (string | undefined)[][] = [];
+  const wrap: Interceptor = (next) => (request) => {
+    heard.push([request.headers?.["traceparent"], request.headers?.["tracestate"]]);
+    return next(request);
+  };
+  await using target = await startRegistry({ wrap });
+  await using collector = await otlpReceiver();
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const pipeline = { TRACEPARENT: `00-${traceId}-b7ad6b7169203331-01`, TRACESTATE: "vendor=x" };
+  const publish = async (env: Record<string, string>, ...more: readonly string[]) => {
+    heard.length = 0;
+    const args = ["create", "--no-journal", "-q", ...more, "-t", `${target.host}/app:1`, `${source.host}/app:1`];
+    expect((await program.run(args, { env })).code).toBe(0);
+    expect(heard.length).toBeGreaterThan(0);
+  };
+
+  await publish({ ...pipeline, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  for (const headers of heard) expect(headers).toEqual([undefined, undefined]);
+
+  await publish(pipeline, "--propagate-trace");
+  for (const [parent, state] of heard)
+    expect([parent?.slice(0, 36), parent?.slice(-3), state]).toEqual([`00-${traceId}-`, "-01", "vendor=x"]);
+
+  await publish({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER: "always_off" }, "--propagate-trace");
+  for (const [parent] of heard) expect(parent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+});
+
 test("what is measured says how much was sent, spared, repeated, allowed, and how long it took", async () => {
   const broken: readonly FaultRule[] = [
     { method: "PUT", route: "upload", fault: { kind: "status", status: 503, headers: { "retry-after": "0" } } },

@@ -257,7 +257,8 @@ describe("a run whose last export has failed by its end", () => {
     expect([ran.code, ran.stdout.trim().split("\n").length]).toEqual([0, 1]);
     expect(ran.stderr).toMatch(/^telemetry degraded: .*, \d+ spans dropped; the run was not affected$/m);
     expect(ran.stderr).toMatch(said);
-    expect(ran.afterMs).toBeLessThan(400);
+    // Far below the 2 s that there would be, and far above what a busy machine takes.
+    expect(ran.afterMs).toBeLessThan(1000);
   });
 });
 
