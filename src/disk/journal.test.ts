@@ -45,8 +45,7 @@ test("a journal applies entries that share a write in their order, before any of
 test("a journal that a crash cut anywhere gives back a beginning of its entries, and goes on after it", async () => {
   await filled(3);
   const whole = await readFile(path);
-  const head = "waybill-journal 1\n".length;
-  for (let length = whole.byteLength; length >= head; length--) {
+  for (let length = whole.byteLength; length >= 0; length--) {
     await writeFile(path, whole);
     await truncate(path, length);
     const before = await entries();
@@ -67,7 +66,7 @@ test("a journal with a damaged entry gives what came before and keeps the rest b
 });
 
 test("a file that is no journal is refused and left alone", async () => {
-  for (const text of ["something else\nmore\n", ""]) {
+  for (const text of ["something else\nmore\n", "ways", "waybill-journal 2\n", "waybill-journal 1 "]) {
     await writeFile(path, text);
     await expect(entries()).rejects.toMatchObject({ code: "io_failed" });
     expect((await readFile(path)).toString()).toBe(text);
@@ -85,6 +84,13 @@ test("an entry that cannot be written is not applied, and those before it stay",
   await expect(late).rejects.toMatchObject({ code: "io_failed" });
   expect(applied).toBe(false);
   expect(await entries()).toEqual([{ at: 0 }]);
+});
+
+test("rewrite is not hindered by what one that was cut short has left", async () => {
+  await filled(2);
+  await writeFile(`${path}.new`, "half");
+  await Journal.rewrite(path, ["whole"]);
+  expect(await entries()).toEqual(["whole"]);
 });
 
 test("rewrite replaces all entries", async () => {

@@ -1,7 +1,9 @@
-import { open, rename, stat, type FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, rename, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { WaybillError } from "../errors.ts";
-import { fileMode, ioCall, writeDurably } from "./durable.ts";
+import { fileMode, ioCall, removeFile, syncFolder, writeDurably } from "./durable.ts";
 
 const headline = "waybill-journal 1\n";
 const readBytes = 256 * 1024;
@@ -20,12 +22,15 @@ interface Waiting {
  */
 export class Journal implements AsyncDisposable {
   readonly #file: FileHandle;
+  readonly #folder: string;
+  /** 0 until the first entry, which brings the headline along. */
   #sizeBytes: number;
   #queue: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
-  private constructor(file: FileHandle, sizeBytes: number) {
+  private constructor(file: FileHandle, path: string, sizeBytes: number) {
     this.#file = file;
+    this.#folder = dirname(path);
     this.#sizeBytes = sizeBytes;
   }
 
@@ -34,12 +39,11 @@ export class Journal implements AsyncDisposable {
    * crash left half-written is cut off; what is cut off is kept beside it as `<path>.damaged`.
    */
   static async open(path: string, replay: (entry: unknown) => void): Promise<Journal> {
-    await createIfMissing(path);
-    const file = await open(path, "r+");
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, fileMode);
     try {
-      const sizeBytes = await replayLines(file, path, replay);
-      await cutOff(file, sizeBytes, path);
-      return new Journal(file, sizeBytes);
+      const { soundBytes, wholeBytes } = await replayLines(file, path, replay);
+      if (soundBytes < wholeBytes) await cutOff(file, { soundBytes, wholeBytes }, path);
+      return new Journal(file, path, soundBytes);
     } catch (error) {
       await file.close();
       throw error;
@@ -62,7 +66,9 @@ export class Journal implements AsyncDisposable {
   static async rewrite(path: string, entries: Iterable<unknown>): Promise<void> {
     const lines = [headline];
     for (const entry of entries) lines.push(lineOf(entry));
-    await writeDurably(path, `${path}.new`, Buffer.from(lines.join("")));
+    const temporary = `${path}.new`;
+    await removeFile(temporary);
+    await writeDurably(path, temporary, Buffer.from(lines.join("")));
   }
 
   /**
@@ -106,10 +112,12 @@ export class Journal implements AsyncDisposable {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    const bytes = Buffer.from(batch.map(({ line }) => line).join(""));
+    const isFirst = this.#sizeBytes === 0;
+    const bytes = Buffer.from((isFirst ? headline : "") + batch.map(({ line }) => line).join(""));
     try {
       const isDurable = batch.some((waiting) => waiting.isDurable);
-      await ioCall("record change", () => this.#writeAt(bytes, isDurable));
+      await ioCall("record change", () => this.#writeAtEnd(bytes));
+      if (isDurable) await ioCall("record change", () => this.#sync(isFirst));
     } catch (error) {
       await this.#file.truncate(this.#sizeBytes).catch(() => undefined);
       for (const { reject } of batch) reject(error);
@@ -120,12 +128,16 @@ export class Journal implements AsyncDisposable {
     for (const { resolve } of batch) resolve();
   }
 
-  async #writeAt(bytes: Buffer, isDurable: boolean): Promise<void> {
+  async #writeAtEnd(bytes: Buffer): Promise<void> {
     for (let done = 0; done < bytes.byteLength;) {
       const { bytesWritten } = await this.#file.write(bytes, done, bytes.byteLength - done, this.#sizeBytes + done);
       done += bytesWritten;
     }
-    if (isDurable) await this.#file.datasync();
+  }
+
+  /** Before the first entry there was nothing to keep: the file's name is made to survive with it. */
+  async #sync(isFirst: boolean): Promise<void> {
+    await Promise.all([this.#file.datasync(), isFirst && syncFolder(this.#folder)]);
   }
 }
 
@@ -133,27 +145,36 @@ function lineOf(entry: unknown): string {
   return `${lineOfText(JSON.stringify(entry))}\n`;
 }
 
-async function createIfMissing(path: string): Promise<void> {
-  const exists = await stat(path).catch(() => undefined);
-  if (!exists) await Journal.rewrite(path, []);
+interface Lengths {
+  readonly soundBytes: number;
+  readonly wholeBytes: number;
 }
 
-/** The length in bytes of the sound beginning. @throws WaybillError `io_failed` where the file is no journal at all. */
-async function replayLines(file: FileHandle, path: string, replay: (entry: unknown) => void): Promise<number> {
+/**
+ * How long the file is, and its sound beginning, which is nothing where a crash has left a part of the first write.
+ *
+ * @throws WaybillError `io_failed` where the file is no journal at all.
+ */
+async function replayLines(file: FileHandle, path: string, replay: (entry: unknown) => void): Promise<Lengths> {
   let sound = 0;
+  let whole = 0;
+  let isSound = true;
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of blocksOf(file)) {
+    whole += chunk.byteLength;
+    if (!isSound) continue;
     rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
       const line = rest.toString("utf8", 0, end);
       if (sound === 0 && `${line}\n` !== headline) throw notAJournal(path);
-      if (sound > 0 && !replayLine(line, replay)) return sound;
+      isSound = sound === 0 || replayLine(line, replay);
+      if (!isSound) break;
       sound += end + 1;
       rest = rest.subarray(end + 1);
     }
   }
-  if (sound === 0) throw notAJournal(path);
-  return sound;
+  if (sound === 0 && !headline.startsWith(rest.toString())) throw notAJournal(path);
+  return { soundBytes: sound, wholeBytes: whole };
 }
 
 /** Read by hand: leaving the loop over a read stream early would close the file. */
@@ -181,15 +202,13 @@ function lineOfText(text: string): string {
   return `${crc32(text).toString(16).padStart(8, "0")} ${text}`;
 }
 
-async function cutOff(file: FileHandle, sizeBytes: number, path: string): Promise<void> {
-  const whole = (await file.stat()).size;
-  if (whole === sizeBytes) return;
-  const tail = Buffer.alloc(whole - sizeBytes);
-  await file.read(tail, 0, tail.byteLength, sizeBytes);
+async function cutOff(file: FileHandle, { soundBytes, wholeBytes }: Lengths, path: string): Promise<void> {
+  const tail = Buffer.alloc(wholeBytes - soundBytes);
+  await file.read(tail, 0, tail.byteLength, soundBytes);
   await using kept = await open(`${path}.damaged.new`, "w", fileMode);
   await kept.writeFile(tail);
   await kept.sync();
   await rename(`${path}.damaged.new`, `${path}.damaged`);
-  await file.truncate(sizeBytes);
+  await file.truncate(soundBytes);
   await file.sync();
 }

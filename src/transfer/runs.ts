@@ -23,9 +23,9 @@ export function runFolder(stateFolder: string, id: string): string {
  */
 export async function requireOwn(stateFolder: string, id: string, user: number | undefined): Promise<void> {
   const place = runFolder(stateFolder, id);
-  for (const path of [stateFolder, join(stateFolder, "runs"), place, join(place, "journal")]) {
-    await requirePrivate(path, user);
-  }
+  const paths = [stateFolder, join(stateFolder, "runs"), place, join(place, "journal")];
+  const looks = await Promise.allSettled(paths.map((path) => requirePrivate(path, user)));
+  for (const look of looks) if (look.status === "rejected") throw look.reason;
 }
 
 /**
