@@ -3,7 +3,6 @@ import { createServer } from "node:net";
 import { createServer as createHttps } from "node:https";
 import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attributesOf, otlpReceiver, type OtlpReceiver } from "../support/otlp-receiver.ts";
 import { buildProgram, type Program } from "../support/program.ts";
@@ -259,56 +258,6 @@ describe("a run whose last export has failed by its end", () => {
     expect(ran.stderr).toMatch(said);
     // Far below the 2 s that there would be, and far above what a busy machine takes.
     expect(ran.afterMs).toBeLessThan(1000);
-  });
-});
-
-describe("the report", () => {
-  const reports = JSON.parse(readFileSync(new URL("../../schema/report-1.json", import.meta.url), "utf8")) as object;
-  const validate = new Ajv({ strict: false, formats: { "date-time": true } }).compile(reports);
-  const reported = async (env: Record<string, string>, more: readonly string[] = []) => {
-    const path = join(dirname(program.path), `report-${runs}.json`);
-    const ran = await publish(env, ["--report", path, ...more]);
-    const report = JSON.parse(readFileSync(path, "utf8")) as { readonly state: string; readonly telemetry?: object };
-    expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
-    return { ran, report };
-  };
-
-  test("says how telemetry fared, in the words of the line at the end", async () => {
-    const { ran, report } = await reported({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" });
-    const { degraded } = report.telemetry as { readonly degraded: string };
-    expect(ran.stderr).toBe(`${degraded}\n`);
-    expect(report).toMatchObject({ state: "done", telemetry: { spansSent: 0, spansDropped: expect.any(Number) } });
-    expect(degraded).toMatch(/^telemetry degraded: .*\d\d spans dropped; the run was not affected$/);
-  });
-
-  test("counts the spans that have arrived, also of a run that fails", async () => {
-    await using collector = await otlpReceiver();
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
-    const { ran, report } = await reported(env, [`${registries[0]!.host}/nope:1`]);
-    expect(ran.code).toBe(6);
-    const telemetry = { spansSent: collector.spans.length, spansDropped: 0, problems: [] };
-    expect(report).toMatchObject({ state: "failed", telemetry });
-    expect(report.telemetry).not.toHaveProperty("degraded");
-  });
-
-  test("says nothing of telemetry that is off", async () => {
-    expect((await reported({})).report).not.toHaveProperty("telemetry");
-  });
-
-  test("does not wait for a collector that says nothing", async () => {
-    const collector = await blackHole();
-    const path = join(dirname(program.path), "early.json");
-    const states: unknown[] = [];
-    const onStart = (child: ChildProcess) =>
-      child.stdout?.once("data", () => states.push(JSON.parse(readFileSync(path, "utf8"))));
-    const args = ["create", "--no-journal", "-q", "--report", path, "-t", `${registries[1]!.host}/early:1`];
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
-    const ran = await program.run([...args, `${registries[0]!.host}/app:1`], { env, onStart });
-    await collector.close();
-    expect(ran.code).toBe(0);
-    expect(states).toMatchObject([{ state: "done" }]);
-    expect(states[0]).not.toHaveProperty("telemetry");
-    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ telemetry: { degraded: expect.any(String) } });
   });
 });
 

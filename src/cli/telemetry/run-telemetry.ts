@@ -5,7 +5,7 @@ import { healthy, type TelemetryHealth } from "../../telemetry/health.ts";
 import { hearsTraceContext } from "../../telemetry/settings/propagators.ts";
 import type { Environment } from "../../telemetry/settings/variables.ts";
 import { commandTask } from "../../telemetry/task.ts";
-import { remoteParent, spanIdOf } from "../../telemetry/trace-context.ts";
+import { remoteParent, spanIdOf, type RemoteParent } from "../../telemetry/trace-context.ts";
 import type { Output } from "../host.ts";
 import type { Log, TracePlace } from "../log/log.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -53,58 +53,78 @@ const defaultFlushMs = 2000;
 
 /** Loads nothing yet. */
 export function runTelemetry(options: RunTelemetryOptions): RunTelemetry {
-  const { env, program } = options;
-  let opened: Promise<Telemetry> | undefined;
-  let telemetry: Telemetry | undefined;
-  let tell: (line: string) => void = () => undefined;
-  let flushMs = defaultFlushMs;
-  let failure: unknown;
-  let isTraced = false;
-  const lastActs: ((health: TelemetryHealth) => Promise<void>)[] = [];
-  const outer = hearsTraceContext(env) ? remoteParent(env) : undefined;
+  return new ProcessTelemetry(options);
+}
 
-  async function load({ command, stderr, log }: OpenOptions): Promise<Telemetry> {
+class ProcessTelemetry implements RunTelemetry {
+  readonly #options: RunTelemetryOptions;
+  /** The span that the run was started in. */
+  readonly #outer: RemoteParent | undefined;
+  readonly #lastActs: ((health: TelemetryHealth) => Promise<void>)[] = [];
+  #opened: Promise<Telemetry> | undefined;
+  #telemetry: Telemetry | undefined;
+  #tell: (line: string) => void = () => undefined;
+  #flushMs = defaultFlushMs;
+  #isPropagated = false;
+  #failure: unknown;
+
+  constructor(options: RunTelemetryOptions) {
+    this.#options = options;
+    this.#outer = hearsTraceContext(options.env) ? remoteParent(options.env) : undefined;
+  }
+
+  async open(asked: OpenOptions): Promise<Telemetry | undefined> {
+    const { isWanted = false, stderr, log } = asked;
+    if (!isWanted && !isAsked(this.#options.env)) return undefined;
+    this.#flushMs = asked.flushMs ?? this.#flushMs;
+    this.#tell = (line) => void stderr.write(degradedLine(line, log));
+    this.#isPropagated ||= isWanted;
+    this.#opened ??= this.#load(asked);
+    return this.#opened;
+  }
+
+  async #load({ command, stderr, log }: OpenOptions): Promise<Telemetry> {
     const [{ openTelemetry }, { startThread }] = await Promise.all([import("./telemetry.ts"), import("./thread.ts")]);
-    const file = join(dirname(program), "telemetry", "worker.js");
-    telemetry = openTelemetry({
-      ...options,
+    const file = join(dirname(this.#options.program), "telemetry", "worker.js");
+    this.#telemetry = openTelemetry({
+      ...this.#options,
       command,
       start: (order, events) => startThread(file, order, events),
       onLine: (text) => void stderr.write(`${display(text)}\n`),
       onDetail: (text) => void stderr.write(log.always({ level: "debug", message: `telemetry: ${text}` })),
     });
-    return telemetry;
+    return this.#telemetry;
   }
 
-  return {
-    async open(asked) {
-      const { isWanted = false, stderr, log } = asked;
-      if (!isWanted && !isAsked(env)) return undefined;
-      flushMs = asked.flushMs ?? flushMs;
-      tell = (line) => void stderr.write(degradedLine(line, log));
-      isTraced ||= isWanted;
-      opened ??= load(asked);
-      return opened;
-    },
-    placeOf(id) {
-      if (!telemetry || !(isTraced || telemetry.isTraced))
-        return outer && { traceId: outer.traceId, spanId: outer.spanId };
-      const { identity } = telemetry;
-      return { traceId: identity.traceId, spanId: spanIdOf(identity, id ?? commandTask) };
-    },
-    whenClosed: (act) => void lastActs.push(act),
-    failed: (error) => void (failure = error),
-    health: () => telemetry?.health() ?? healthy,
-    async close(exitCode, mostMs) {
-      if (!telemetry) return;
-      const end = { outcome: `exit ${exitCode}`, ...(failure !== undefined && { failure }) };
-      const line = await telemetry.end(end, Math.min(flushMs, mostMs));
-      if (line !== undefined) tell(line);
-      if (!telemetry.isOn) return;
-      const health = telemetry.health();
-      await Promise.allSettled(lastActs.map((act) => act(health)));
-    },
-  };
+  placeOf(id: string = commandTask): TracePlace | undefined {
+    const isTraced = this.#isPropagated || this.#telemetry?.isTraced === true;
+    if (!this.#telemetry || !isTraced) return this.#outer;
+    const { identity } = this.#telemetry;
+    return { traceId: identity.traceId, spanId: spanIdOf(identity, id) };
+  }
+
+  failed(error: unknown): void {
+    this.#failure = error;
+  }
+
+  health(): TelemetryHealth {
+    return this.#telemetry?.health() ?? healthy;
+  }
+
+  whenClosed(act: (health: TelemetryHealth) => Promise<void>): void {
+    this.#lastActs.push(act);
+  }
+
+  async close(exitCode: number, mostMs: number): Promise<void> {
+    const telemetry = this.#telemetry;
+    if (!telemetry) return;
+    const failure = this.#failure === undefined ? {} : { failure: this.#failure };
+    const line = await telemetry.end({ outcome: `exit ${exitCode}`, ...failure }, Math.min(this.#flushMs, mostMs));
+    if (line !== undefined) this.#tell(line);
+    if (!telemetry.isOn) return;
+    const health = telemetry.health();
+    await Promise.allSettled(this.#lastActs.map((act) => act(health)));
+  }
 }
 
 function degradedLine(line: string, log: Log): string {

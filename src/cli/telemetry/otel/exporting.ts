@@ -1,25 +1,15 @@
 import { resourceFromAttributes, type Resource } from "@opentelemetry/resources";
-import {
-  JsonMetricsSerializer,
-  JsonTraceSerializer,
-  ProtobufMetricsSerializer,
-  ProtobufTraceSerializer,
-} from "@opentelemetry/otlp-transformer";
-import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { Measurer } from "../../../telemetry/derive/measurements.ts";
 import type { Span } from "../../../telemetry/derive/span.ts";
 import { SpanMaker } from "../../../telemetry/derive/spans.ts";
 import type { WaybillEvent } from "../../../telemetry/events.ts";
-import { Problems, type TelemetryHealth, type TelemetryProblem } from "../../../telemetry/health.ts";
-import type { ExporterSettings } from "../../../telemetry/settings/settings.ts";
+import { Problems, type TelemetryHealth } from "../../../telemetry/health.ts";
 import type { ExportOrder, FromExporter } from "../protocol.ts";
-import { consoleOutlet, metricLines, spanLines } from "./console-outlet.ts";
 import { hearDiagnostics } from "./diagnostics.ts";
+import { healthOf, placesOf } from "./fare.ts";
 import { openMeter, type Meter } from "./metrics.ts";
 import { MetricShipper } from "./metric-shipper.ts";
-import { OtlpOutlet, type Outlet } from "./outlet.ts";
-import { createPoster } from "./post.ts";
+import { openOutlets } from "./outlets.ts";
 import { Shipper } from "./shipper.ts";
 import { spanFactory } from "./spans.ts";
 
@@ -36,104 +26,37 @@ export interface Exporting {
 /** Opens nothing before there is something to send. `tell`: for the other thread. */
 export async function openExporting(order: ExportOrder, tell: (message: FromExporter) => void): Promise<Exporting> {
   const { settings } = order;
-  const problems = new Problems();
-  const onProblem = (what: string) => problems.add(what);
-  const line = (text: string) => tell({ type: "line", text });
+  const known = new Problems();
+  const onProblem = (what: string) => known.add(what);
   hearDiagnostics(settings.logLevel, { onProblem, onDetail: (text) => tell({ type: "detail", text }) });
   const resource = resourceOf(order);
-  const outletFor = outletsFor(order, line);
-  const onChange = () => tell({ type: "health", health: health() });
-  const toSdk = spanFactory({ ...order, resource, limits: settings.limits });
   const meter = settings.metrics.length > 0 ? openMeter({ ...order, ...settings, resource }) : undefined;
   const onDrop = (count: number) =>
     meter?.add({ name: "waybill.telemetry.drops", value: count, attributes: { "waybill.what": "span" } });
-  const spans = await Promise.all(
-    settings.traces.map(async (exporter) => {
-      const outlet = await outletFor<ReadableSpan[]>(
-        exporter,
-        [ProtobufTraceSerializer, JsonTraceSerializer],
-        spanLines,
-      );
-      return new Shipper({ outlet: converting(outlet, toSdk), batch: settings.batch, onProblem, onDrop, onChange });
-    }),
-  );
-  const metrics = await Promise.all(
-    settings.metrics.map((exporter) =>
-      outletFor<ResourceMetrics>(exporter, [ProtobufMetricsSerializer, JsonMetricsSerializer], metricLines),
-    ),
-  );
-  const metricShipper = meter && new MetricShipper(meter, metrics, { ...settings.metricsEach, onProblem, onChange });
-  const shippers = [...spans, ...(metricShipper ? [metricShipper] : [])];
+  const onChange = () => tell({ type: "health", health: health() });
+  const outlets = await openOutlets(order, spanFactory({ ...order, resource, limits: settings.limits }), tell);
+  const telling = { onProblem, onDrop, onChange };
+  const spans = outlets.traces.map((outlet) => new Shipper({ outlet, batch: settings.batch, ...telling }));
+  const metrics = meter ? [new MetricShipper(meter, outlets.metrics, { ...settings.metricsEach, ...telling })] : [];
   const sendings = [
     ...spans.map((shipper, at) => ({ shipper, places: placesOf(settings.traces.slice(at, at + 1)) })),
-    ...(metricShipper ? [{ shipper: metricShipper, places: placesOf(settings.metrics) }] : []),
+    ...metrics.map((shipper) => ({ shipper, places: placesOf(settings.metrics) })),
   ];
-  function health(): TelemetryHealth {
-    return {
-      spansSent: Math.min(...spans.map(({ sent }) => sent), spans.length === 0 ? 0 : Infinity),
-      spansDropped: Math.max(0, ...spans.map(({ dropped }) => dropped)),
-      problems: withTroubles(problems.list, shippers),
-      lastFailed: isHopeless(sendings),
-    };
-  }
-  const take = taker(order, { spans, meter, onProblem });
+  const health = () => healthOf({ spans, sendings, problems: known.list });
   return {
-    take,
+    take: taker(order, { spans, meter, onProblem }),
     async finish(until, lost) {
       if (spans.length > 0) onDrop(lost);
-      await Promise.all(shippers.map((shipper) => shipper.finish(until)));
+      await Promise.all(sendings.map(({ shipper }) => shipper.finish(until)));
       return health();
     },
   };
-}
-
-/** Where each exporter sends to. */
-function placesOf(exporters: readonly ExporterSettings[]): readonly string[] {
-  return exporters.map((exporter) => (exporter.kind === "console" ? "console" : new URL(exporter.url).origin));
-}
-
-interface Sending {
-  readonly shipper: { readonly lastFailed: boolean; readonly hasTried: boolean };
-  readonly places: readonly string[];
-}
-
-/** What was sent last has not arrived, and what was not sent yet would go nowhere else. */
-function isHopeless(sendings: readonly Sending[]): boolean {
-  const failed = new Set(sendings.flatMap(({ shipper, places }) => (shipper.lastFailed ? places : [])));
-  return sendings.every(
-    ({ shipper, places }) => shipper.lastFailed || (!shipper.hasTried && places.every((place) => failed.has(place))),
-  );
-}
-
-/** What is known of what is under way, should nobody wait for its end. */
-function withTroubles(
-  known: readonly TelemetryProblem[],
-  shippers: readonly { readonly trouble: string | undefined }[],
-): readonly TelemetryProblem[] {
-  const troubles = new Set(shippers.flatMap(({ trouble }) => trouble ?? []));
-  for (const { what } of known) troubles.delete(what);
-  return [...known, ...[...troubles].map((what) => ({ what, count: 1 }))];
 }
 
 interface Taking {
   readonly spans: readonly Shipper<Span>[];
   readonly meter: Meter | undefined;
   readonly onProblem: (what: string) => void;
-}
-
-/** The SDK's spans are several times as large as ours: they are made when they are sent. */
-function converting(outlet: Outlet<ReadableSpan[]>, toSdk: (span: Span) => ReadableSpan): Outlet<Span[]> {
-  return {
-    async send(spans, onTrouble) {
-      try {
-        return await outlet.send(spans.map(toSdk), onTrouble);
-      } catch (error) {
-        return { delivered: false, problem: `a batch could not be made: ${String(error)}` };
-      }
-    },
-    hurry: (at) => outlet.hurry(at),
-    close: () => outlet.close(),
-  };
 }
 
 function taker({ identity }: ExportOrder, { spans, meter, onProblem }: Taking) {
@@ -152,27 +75,6 @@ function taker({ identity }: ExportOrder, { spans, meter, onProblem }: Taking) {
         onProblem(`an event of type "${event.type}" could not be used: ${String(error)}`);
       }
     }
-  };
-}
-
-type Serializers<Batch> = readonly [
-  ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
-  ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
-];
-
-function outletsFor({ settings, files, version }: ExportOrder, line: (text: string) => void) {
-  return async <Batch>(
-    exporter: ExporterSettings,
-    [protobuf, json]: Serializers<Batch>,
-    linesOf: (batch: Batch) => readonly object[],
-  ): Promise<Outlet<Batch>> => {
-    if (exporter.kind === "console") return consoleOutlet(linesOf, line);
-    const poster = await createPoster(exporter, files, `waybill/${version}`);
-    const { batch, metricsEach } = settings;
-    // What is exported has a time of its own beside that of the exporter; the shorter one is over first.
-    const exportMs = settings.metrics.includes(exporter) ? metricsEach.timeoutMs : batch.timeoutMs;
-    const timeoutMs = Math.min(exporter.timeoutMs, exportMs);
-    return new OtlpOutlet(exporter.encoding === "json" ? json : protobuf, poster, timeoutMs);
   };
 }
 
