@@ -3,7 +3,7 @@ import type { Location } from "../spec/reference.ts";
 import type { TagResult, TargetResult } from "../transfer/ledger.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
-import { undo, type Move } from "../transfer/rollback.ts";
+import { undo, type Move, type Undone } from "../transfer/rollback.ts";
 import type { Context } from "./context.ts";
 import { look } from "./phases.ts";
 
@@ -90,20 +90,20 @@ export function rollback(
 }
 
 async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {
-  const deleteCreated = target.tags.some(({ move }) => move === "delete");
   const startedAt = context.clock.now();
-  const moves = target.tags.map(({ tag, before }): Move => ({ tag, ours: root, ...(before && { before }) }));
-  const undone = "error" in target ? [] : await undo(target.at, moves, { ...context, deleteCreated });
-  const states = undone.map((one): TagResult & { error?: unknown } => {
-    const before = target.tags.find(({ tag }) => tag === one.tag)?.before;
-    const known = { tag: one.tag, ...(before !== undefined && { before }) };
-    if (one.state === "kept") return { ...known, state: "failed", error: one.error };
-    return { ...known, state: one.state, ...(one.why !== undefined && { why: one.why }) };
-  });
-  const error = target.error ?? states.find((state) => state.error !== undefined)?.error;
+  const ours = target.tags.filter(({ move }) => move !== "untouched");
+  const deleteCreated = ours.some(({ move }) => move === "delete");
+  const moves = ours.map(({ tag, before }): Move => ({ tag, ours: root, ...(before && { before }) }));
+  const undone = moves.length === 0 ? [] : await undo(target.at, moves, { ...context, deleteCreated });
+  const error = target.error ?? undone.find((one) => one.state === "kept")?.error;
   return {
     at: target.at,
-    tags: states.map(({ error: _error, ...state }) => state),
+    tags: target.tags.map((told) =>
+      tagResult(
+        told,
+        undone.find(({ tag }) => tag === told.tag),
+      ),
+    ),
     sentBytes: 0,
     mountedBytes: 0,
     skippedBytes: 0,
@@ -111,4 +111,12 @@ async function rollBackTarget(target: RollbackTarget, root: Digest, context: Con
     heldBack: false,
     ...(error !== undefined && { error }),
   };
+}
+
+/** What a tag came to; one that was not ours to undo is as it was found. */
+function tagResult({ tag, before, now }: RollbackTag, undone: Undone | undefined): TagResult {
+  const known = { tag, ...(before !== undefined && { before }) };
+  if (!undone) return { ...known, state: now !== undefined && now === before ? "rolled-back" : "failed" };
+  if (undone.state === "kept") return { ...known, state: "failed" };
+  return { ...known, state: undone.state, ...(undone.why !== undefined && { why: undone.why }) };
 }

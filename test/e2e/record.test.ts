@@ -140,6 +140,23 @@ describe("waybill rollback", () => {
     expect(report().state).toBe("rolled-back");
   });
 
+  test("waybill rollback claims nothing of a tag that was never written", async () => {
+    const [first, second] = registries.map(({ host }) => `${host}/out:1`);
+    await waybill("create", "-t", first!, source("amd64"));
+    refuseTag();
+    await create(source("amd64"), source("arm64"));
+    hurdle = undefined;
+
+    const done = await waybill("rollback", "--yes", join(folder, "report.json"));
+
+    expect(done.code).toBe(0);
+    expect(done.stderr).toMatch(new RegExp(`${first} +put back[^]*${second} +is as it was`));
+    expect(report().targets.map(({ tags: [tag] }) => [tag?.state, tag?.before === null])).toEqual([
+      ["rolled-back", false],
+      ["rolled-back", true],
+    ]);
+  });
+
   test("waybill rollback of tags that were new ends with 3, for they stay", async () => {
     await create(source("amd64"));
     const stayed = await waybill("rollback", "--yes", join(folder, "report.json"));

@@ -110,6 +110,7 @@ function moveText({ move, before, now }: RollbackTag): readonly [string, string]
     case "left":
       return [before === undefined ? "stays: what it named is not known" : "stays: it was new", ""];
     default:
+      if (now !== undefined && now === before) return ["is as it was", now === "absent" ? "" : shortDigest(now)];
       return ["not ours any more: stays", `names ${now === undefined ? "?" : shortDigest(now)}`];
   }
 }
