@@ -10,6 +10,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cliOnly = process.argv.find((argument) => /^--cli(?:=|$)/.test(argument));
 const cliFolder = resolve(root, cliOnly?.split("=")[1] ?? "dist/cli");
 
+// Lazily imported modules that come together or not at all.
+const together = [
+  { name: "show", test: /\/src\/cli\/show\// },
+  { name: "telemetry", test: /\/src\/cli\/telemetry\/(?!otel\/)|\/src\/telemetry\// },
+];
+
 await Promise.all([buildCli(), cliOnly ? undefined : buildLibrary()]);
 
 async function buildLibrary() {
@@ -25,7 +31,7 @@ async function buildCli() {
   const outputs = await Promise.all([
     bundle(
       { main: "src/cli/main.ts", quickstart: "src/cli/quickstart.ts" },
-      { includeDependenciesRecursively: false, groups: [create(), { name: "show", test: /\/src\/cli\/show\// }] },
+      { includeDependenciesRecursively: false, groups: [create(), ...together] },
     ),
     // On its own: what it shares with the command would bring all of that into its thread.
     bundle({ "telemetry/worker": "src/cli/telemetry/worker.ts" }, false),

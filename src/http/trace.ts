@@ -53,7 +53,8 @@ interface Observed extends TraceOptions {
   count: number;
 }
 
-type Ending = Pick<AttemptEvent, "status" | "error" | "requestId" | "protocol"> & { readonly receivedBytes?: number };
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Ending = Mutable<Pick<AttemptEvent, "status" | "error" | "requestId" | "protocol">>;
 
 class Attempt {
   /** The request, which tells us what becomes of it. */
@@ -89,33 +90,35 @@ class Attempt {
 
   /** The response, whose end will be the attempt's. */
   answered(response: HttpResponse): HttpResponse {
-    const facts = factsOf(response);
-    return afterBody(response, ({ bytes, ...failure }) => {
-      const error = "error" in failure ? { error: codeOf(failure.error) } : {};
-      this.end({ ...facts, ...error, receivedBytes: bytes });
+    const ending = factsOf(response);
+    return afterBody(response, (end) => {
+      if ("error" in end) ending.error = codeOf(end.error);
+      this.end(ending, end.bytes);
     });
   }
 
-  end({ receivedBytes = 0, ...ending }: Ending): void {
+  end(ending: Ending, receivedBytes = 0): void {
     const { clock, report, inFlight } = this.#wire;
     const { method, url, task, registry, operation, authorization, attempt = 1 } = this.request;
     inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
-    report({
+    const event: Mutable<AttemptEvent> = {
       type: "http",
       ...this.#beginning,
-      ...(task !== undefined && { task }),
       method,
       url: withoutQuery(url),
-      ...(registry !== undefined && { registry }),
-      ...(operation !== undefined && { operation }),
       attempt,
-      ...(authorization && { authorized: true }),
       durationMs: preciseNow(clock) - this.#beginning.startedAt,
       sentBytes: this.#sentBytes,
       receivedBytes,
       ...ending,
       marks: this.#marks.close(),
-    });
+    };
+    // Set one by one, not spread: thousands of these are made in a second.
+    if (task !== undefined) event.task = task;
+    if (registry !== undefined) event.registry = registry;
+    if (operation !== undefined) event.operation = operation;
+    if (authorization) event.authorized = true;
+    report(event);
   }
 }
 
@@ -138,7 +141,7 @@ export function withoutQuery(url: string): string {
   return origin + (path ?? new URL(url).pathname);
 }
 
-const idHeaders = [
+const idHeaders: ReadonlySet<string> = new Set([
   "x-request-id",
   "x-amzn-requestid",
   "x-amz-request-id",
@@ -146,17 +149,14 @@ const idHeaders = [
   "x-github-request-id",
   "docker-distribution-request-id",
   "cf-ray",
-];
+]);
 
-function factsOf(response: HttpResponse): Pick<AttemptEvent, "status" | "requestId" | "protocol"> {
-  const { status, headers, protocol } = response;
-  const named = idHeaders.find((name) => headers.get(name) !== undefined);
-  const requestId = named && headers.get(named);
-  return {
-    status,
-    ...(requestId === undefined ? {} : { requestId: requestId.slice(0, 200) }),
-    ...(protocol === undefined ? {} : { protocol }),
-  };
+function factsOf({ status, headers, protocol }: HttpResponse): Ending {
+  const facts: Ending = { status };
+  const named = headers.names().find((name) => idHeaders.has(name));
+  if (named !== undefined) facts.requestId = headers.get(named)?.slice(0, 200) ?? "";
+  if (protocol !== undefined) facts.protocol = protocol;
+  return facts;
 }
 
 function codeOf(error: unknown): string {
