@@ -1,14 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { WaybillError } from "../errors.ts";
 import { isComplete } from "../transfer/outcome.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
-import { withAbsoluteLayout, withAbsoluteSource, withAbsoluteTag } from "./absolute-layout.ts";
+import { withAbsoluteLayout, withAbsoluteTag } from "./absolute-layout.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
 import { writeResult } from "./result.ts";
 import { inShow, runPublish, type PublishFlags } from "./run-publish.ts";
+import { readSourceFiles } from "./source-file.ts";
 
 /** What `create`'s flags come to. */
 export interface CreateFlags extends PublishFlags {
@@ -37,7 +36,7 @@ export interface CreateFlags extends PublishFlags {
  * @throws WaybillError of the first target that failed; `partial` where a tag had moved by then.
  */
 export async function publishImage(sources: readonly string[], flags: CreateFlags, host: Host): Promise<void> {
-  const request = await requestOf(sources, flags);
+  const request = await requestOf(sources, flags, host);
   await using metadata = await metadataFileOf(flags, host);
   if (flags.dryRun) return showRoot(request, flags, host);
   const { result, failure } = await runPublish((context) => create(request, context), flags, host, {
@@ -68,10 +67,10 @@ async function metadataFileOf(flags: CreateFlags, host: Host): Promise<MetadataF
   return undefined;
 }
 
-async function requestOf(sources: readonly string[], flags: CreateFlags): Promise<CreateRequest> {
+async function requestOf(sources: readonly string[], flags: CreateFlags, host: Host): Promise<CreateRequest> {
   return {
     sources: sources.map(withAbsoluteLayout),
-    files: await Promise.all((flags.file ?? []).map(readSource)),
+    files: await readSourceFiles(flags.file ?? [], host),
     tags: (flags.tag ?? []).map(withAbsoluteLayout),
     annotations: flags.annotation ?? [],
     append: flags.append === true,
@@ -87,14 +86,4 @@ async function requestOf(sources: readonly string[], flags: CreateFlags): Promis
     ...(flags.verify && { verify: flags.verify }),
     ...(flags.strategy && { strategy: flags.strategy }),
   };
-}
-
-async function readSource(path: string): Promise<{ path: string; content: Uint8Array }> {
-  try {
-    return { path, content: withAbsoluteSource(await readFile(path)) };
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-    const seen = reason === "ENOENT" ? "there is no such file" : reason;
-    throw new WaybillError("io_failed", `Cannot read source file "${path}": ${seen}`, {}, { cause: error });
-  }
 }

@@ -1,5 +1,5 @@
 import type { CallOptions, ManifestToPush, Source } from "../content/store.ts";
-import { WaybillError } from "../errors.ts";
+import { inContext, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
@@ -10,7 +10,7 @@ import { assemble, type Root } from "./assemble.ts";
 import { referrersOf, rescued, unattested } from "./attestations.ts";
 import { readPart, type SharedReads } from "./part.ts";
 import { parsePlatforms, selectPlatforms, withChildren } from "./select.ts";
-import { inferRepositories, parseSource, type LocatedSource } from "./source.ts";
+import { inferRepositories, parseSource, type LocatedSource, type SourceSpec } from "./source.ts";
 
 /** What the user asked for, as text. */
 export interface GatherRequest {
@@ -31,6 +31,7 @@ export interface GatherRequest {
 }
 
 export interface SourceFile {
+  /** Where it was read; messages quote it. */
   readonly path: string;
   readonly content: Uint8Array;
 }
@@ -99,17 +100,26 @@ function understand(request: GatherRequest): Understood {
   const { sources, files, tags, append } = request;
   const targets = tags.map((tag) => parseReference(tag));
   if (sources.length + files.length === 0) throw new WaybillError("invalid_argument", "no sources specified");
-  const texts = [
-    ...(append ? tags.slice(0, 1) : []),
-    ...files.map(({ content }) => new TextDecoder().decode(content)),
-    ...sources,
+  const named = [
+    ...(append ? tags.slice(0, 1) : []).flatMap(parseSource),
+    ...files.flatMap(parseFile),
+    ...sources.flatMap(parseSource),
   ];
   return {
     targets,
-    sources: inferRepositories(texts.flatMap(parseSource), targets),
+    sources: inferRepositories(named, targets),
     platforms: parsePlatforms(request.platforms),
     annotations: parseAnnotations(request.annotations),
   };
+}
+
+/** What is wrong with a file's content names the file: of several, nobody sees by the content which one it is. */
+function parseFile({ path, content }: SourceFile): readonly SourceSpec[] {
+  try {
+    return parseSource(new TextDecoder().decode(content));
+  } catch (error) {
+    throw inContext(error, { advice: `the source was read from "${path}"` });
+  }
 }
 
 /** Nothing is filtered out, and what is made is an index: each image that comes without attestation will be asked for its. */

@@ -55,7 +55,7 @@ function addImageOptions(command: Command): void {
   addList(
     command,
     "-f, --file <path>",
-    "Read a source from a file: descriptor, digest, reference or buildx metadata; repeatable",
+    "Read a source from a file, or with - from standard input: descriptor, digest, reference or buildx metadata; repeatable",
     asText,
   );
   addSwitch(command, "--append", "Take the first --tag as the first source");
