@@ -116,6 +116,15 @@ describe("manifest", () => {
       expect(to.requests).toEqual([]);
     },
   );
+
+  test("manifest of a missing repository does not advise to create it", async () => {
+    const body = { errors: [{ code: "NAME_UNKNOWN", message: "repository name not known to registry" }] };
+    const to = client({ send: async (request) => respond(request, 404, { body }) });
+    await expect(to.repository.manifest("1")).rejects.toMatchObject({
+      code: "not_found",
+      context: { advice: "Check the repository's name, and that this account may see it" },
+    });
+  });
 });
 
 describe("resolve", () => {

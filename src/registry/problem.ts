@@ -161,7 +161,7 @@ function adviceFor(code: ErrorCode, host: string, { codes, detail }: Problem): s
   if (code === "auth_required") return `Log in with: waybill login ${host} (or docker login ${host})`;
   if (code === "auth_denied") return "Check that this account may read the source and write the target repository";
   if (code === "not_found" && codes.includes("NAME_UNKNOWN"))
-    return "Create the repository first if this registry does not create it on push";
+    return "Check the repository's name, and that this account may see it";
   if (code === "tag_immutable") return "Choose another tag: this registry does not let this one move";
   if (code === "quota_exceeded") return "Free space in the registry, or have its quota raised";
   if (code === "too_large")
