@@ -424,6 +424,51 @@ describe("authorize", () => {
     });
   });
 
+  test("tells whoever has a refused credential to log in again", async () => {
+    const { send } = world({ onToken: (request) => respond(request, 401) });
+
+    await expect(send(pull())).rejects.toMatchObject({
+      code: "auth_denied",
+      context: { advice: "Log in again with: waybill login reg.example" },
+    });
+  });
+
+  test("says once which credential a registry refuses", async () => {
+    const { send, events } = world({
+      onRegistry: (request) => respond(request, 401, { headers: { "WWW-Authenticate": 'Basic realm="x"' } }),
+    });
+
+    expect((await send(pull())).status).toBe(401);
+    expect((await send(pull("c/d"))).status).toBe(401);
+    expect(events.filter(({ type }) => type === "warning")).toEqual([
+      {
+        type: "warning",
+        message: "reg.example refuses the credential from auths in /c.json",
+        isUrgent: true,
+        at: expect.any(Number),
+      },
+    ]);
+  });
+
+  test("says nothing of the credential where its token is refused", async () => {
+    const { send, events } = world({
+      onRegistry: (request) => respond(request, 401, { headers: { "WWW-Authenticate": `Bearer realm="${origin}/t"` } }),
+    });
+
+    expect((await send(pull())).status).toBe(401);
+    expect(events.filter(({ type }) => type === "warning")).toEqual([]);
+  });
+
+  test("says nothing of credentials where none was sent", async () => {
+    const { send, events } = world({
+      credentials: async () => undefined,
+      onRegistry: (request) => respond(request, 401, { headers: { "WWW-Authenticate": 'Basic realm="x"' } }),
+    });
+
+    expect((await send(pull())).status).toBe(401);
+    expect(events.filter(({ type }) => type === "warning")).toEqual([]);
+  });
+
   test("tells an anonymous user to log in when the service refuses", async () => {
     const { send } = world({ credentials: async () => undefined, onToken: (request) => respond(request, 401) });
 

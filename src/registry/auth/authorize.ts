@@ -37,6 +37,8 @@ interface Session {
   /** What each origin asked for last: later requests bring it along. */
   readonly challenges: Map<Origin, ChosenChallenge>;
   readonly pings: Memo<ChosenChallenge | undefined>;
+  /** Tells, once each, which credential a registry refuses: its 401 alone reads as if there were none. */
+  readonly tellRefused: (registry: string, principal: Principal) => void;
 }
 
 /**
@@ -58,6 +60,7 @@ export function authorize(options: AuthorizeOptions): Interceptor {
       grants: grants({ ...options, send: next, trustRealms: options.trustRealms ?? [] }),
       challenges: new Map(),
       pings: createMemo(),
+      tellRefused: refusalNews(options),
     };
     return (request) => (isAsRegistry(request) ? sendAuthorized(session, request) : next(request));
   };
@@ -78,13 +81,28 @@ async function sendAuthorized(session: Session, request: RegistryRequest): Promi
   for (let round = 0; round < maxRounds && isRefusal(request, response); round++) {
     const fresh = round > 0;
     const answer = await answerTo(session, request, { response, ...(grant && { refused: { grant, fresh } }) });
-    if (!answer) return response;
+    if (!answer) break;
     ({ demand, grant } = answer);
     await drain(response);
     response = await session.next(carrying(request, grant));
   }
-  if (demand && grant && !isRefusal(request, response)) session.grants.accepted(demand, grant);
+  if (demand && grant) {
+    if (!isRefusal(request, response)) session.grants.accepted(demand, grant);
+    // A token that is refused may lack a scope only, and the caller may have another way: a mount becomes an upload.
+    else if (response.status === 401 && !grant.token) session.tellRefused(request.registry, demand.principal);
+  }
   return response;
+}
+
+function refusalNews({ report, clock }: AuthorizeOptions): Session["tellRefused"] {
+  const told = new Set<string>();
+  return (registry, { credential }) => {
+    if (!credential) return;
+    const message = `${registry} refuses the credential from ${credential.source}`;
+    if (told.has(message)) return;
+    told.add(message);
+    report({ type: "warning", message, isUrgent: true, at: clock.now() });
+  };
 }
 
 function carrying(request: RegistryRequest, grant: Grant | undefined): RegistryRequest {

@@ -157,7 +157,11 @@ function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest
   if (status === 429) return failure("rate_limited", seen, request, facts);
   if (status >= 500 || status === 408) return failure("unavailable", seen, request, facts);
   if (status < 400) return failure("rejected", seen, request, facts);
-  if (request.credential) return failure("auth_denied", seen, request, facts);
+  if (request.credential) {
+    // Anything else than 403 does not know the account: general advice for `auth_denied` says that it does.
+    const advice = `Log in again with: waybill login ${request.registry}`;
+    return failure("auth_denied", seen, request, { ...facts, ...(status !== 403 && { advice }) });
+  }
   return failure("auth_required", seen, request, {
     ...facts,
     advice: `Log in with: waybill login ${request.registry}`,

@@ -91,7 +91,7 @@ function configFromEnv({ environment, clock, report = silent }: Sources): Docker
     return parseDockerConfig(text, "DOCKER_AUTH_CONFIG");
   } catch (error) {
     const message = `Ignoring DOCKER_AUTH_CONFIG: ${error instanceof WaybillError ? error.message : "it is unreadable"}`;
-    report({ type: "warning", message, at: clock.now() });
+    report({ type: "warning", message, isUrgent: true, at: clock.now() });
     return undefined;
   }
 }
