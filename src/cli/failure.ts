@@ -6,16 +6,23 @@ import { generalAdvice } from "../verbs/advice.ts";
  * What is told about an error: `ERROR: ` and the sentence, then one line of advice if there is any. With `debug` the codes,
  * causes and stacks follow. What is not a `WaybillError` is our mistake and always shows its stack.
  */
-export function failureText(error: unknown, options: { readonly debug?: boolean } = {}): string {
-  const lines = error instanceof WaybillError ? expected(error) : unexpected(error);
-  return [...lines, ...(options.debug ? details(error) : []), ""].join("\n");
+export function failureText(error: unknown, options: FailureTextOptions = {}): string {
+  const { debug = false, ids = "" } = options;
+  const [sentence = "", ...more] = error instanceof WaybillError ? expected(error) : unexpected(error);
+  return [sentence + ids, ...more, ...(debug ? details(error) : []), ""].join("\n");
+}
+
+interface FailureTextOptions {
+  readonly debug?: boolean;
+  /** Stands behind the sentence: where in a trace it happened. */
+  readonly ids?: string;
 }
 
 /** The same for programs. With `debug` its causes and stacks are there too. */
 export function errorFacts(error: unknown, options: { readonly debug?: boolean } = {}): ErrorFacts {
-  const isOurs = !(error instanceof WaybillError);
-  const more = options.debug || isOurs ? { causes: causesOf(error), stack: stackOf(error) } : {};
-  if (isOurs) return { message: sentenceOf(error), error: "internal", ...more };
+  const isMistake = !(error instanceof WaybillError);
+  const more = options.debug || isMistake ? { causes: causesOf(error), stack: stackOf(error) } : {};
+  if (isMistake) return { message: sentenceOf(error), error: "internal", ...more };
   const { registry, repository, status, registryCode, detail } = error.context;
   const facts = { registry, repository, status, registry_code: registryCode, detail };
   return { message: error.message, error: error.code, advice: adviceFor(error), ...facts, ...more };

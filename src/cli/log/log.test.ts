@@ -69,6 +69,9 @@ test("text has the ids of the trace at its end, where there is one", () => {
   const log = logFor(["-D"], { placeOf: place });
   expect(log.ofEvent(warning)).toBe(`WARNING: is deprecated (r.example) trace_id=${"1".repeat(32)} span_id=the run\n`);
   expect(log.ofEvent(attempt)).toMatch(/^DEBUG: PUT https:.* 503 in 21 ms .*, id 7f3a trace_id=1+ span_id=a7\n$/);
+  expect(log.ofError(new WaybillError("not_found", "Cannot find it", { advice: "push it" }), 6)).toMatch(
+    /^ERROR: Cannot find it trace_id=1+ span_id=the run\n {2}hint: push it\n/,
+  );
   expect(logFor().ofEvent(warning)).toBe("WARNING: is deprecated (r.example)\n");
 });
 

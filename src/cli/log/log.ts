@@ -66,7 +66,7 @@ export function openLog(options: LogOptions): Log {
     of,
     always: (record) => line({ at: now(), ...record }),
     ofError(error, exitCode) {
-      if (format === "text") return failureText(error, { debug: isDetailed });
+      if (format === "text") return failureText(error, { debug: isDetailed, ids: idsText(options.placeOf()) });
       const { message, ...fields } = errorFacts(error, { debug: isDetailed });
       return line({ level: "error", message, at: now(), fields: { exit_code: exitCode, ...fields } });
     },
@@ -90,10 +90,12 @@ const words: Readonly<Record<LogLevel, string>> = {
 /** `WARNING: …`; what a program wants to know besides is in the other form. */
 function textLine({ placeOf }: LogOptions): (record: LogRecord) => string {
   return ({ level, message, about }) => {
-    const place = placeOf(about);
-    const ids = place ? ` trace_id=${place.traceId} span_id=${place.spanId}` : "";
-    return `${words[level]}: ${display(message)}${ids}\n`;
+    return `${words[level]}: ${display(message)}${idsText(placeOf(about))}\n`;
   };
+}
+
+function idsText(place: TracePlace | undefined): string {
+  return place ? ` trace_id=${place.traceId} span_id=${place.spanId}` : "";
 }
 
 /** One object a line. Described by `schema/log-1.json`. */
