@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { WaybillError } from "../errors.ts";
 import { descriptorJson } from "../spec/descriptor.ts";
 import { goJson } from "../spec/json.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { CreateResult } from "../verbs/create.ts";
+import { requireReplaceable } from "./replaceable.ts";
 
 /** A file that appears whole or not at all. Leaving the block without `commit` removes what was prepared. */
 export interface MetadataFile extends AsyncDisposable {
@@ -36,9 +37,7 @@ export async function openMetadataFile(path: string): Promise<MetadataFile> {
 }
 
 async function claim(path: string, temporary: string): Promise<FileHandle> {
-  const present = await stat(path).catch(() => undefined);
-  if (present?.isDirectory())
-    throw new WaybillError("io_failed", `Cannot write metadata file "${path}": it is a folder`);
+  await requireReplaceable("metadata file", path);
   return open(temporary, "wx", 0o644);
 }
 
@@ -61,6 +60,7 @@ async function explained<T>(path: string, act: () => Promise<T>): Promise<T> {
     if (error instanceof WaybillError) throw error;
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
     const code = reason === "ENOSPC" || reason === "EDQUOT" ? "disk_full" : "io_failed";
-    throw new WaybillError(code, `Cannot write metadata file "${path}": ${reason}`, {}, { cause: error });
+    const seen = reason === "ENOENT" ? "there is no such folder" : reason;
+    throw new WaybillError(code, `Cannot write metadata file "${path}": ${seen}`, {}, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Clock } from "../async/clock.ts";
 import { removeFile, writeDurably } from "../disk/durable.ts";
@@ -11,6 +11,7 @@ import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
+import { requireReplaceable } from "./replaceable.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */
 export interface ReportFile {
@@ -92,8 +93,7 @@ export async function readReportFile(path: string): Promise<KeptReport> {
 }
 
 async function requireWritable(path: string): Promise<void> {
-  const present = await stat(path).catch(() => undefined);
-  if (present?.isDirectory()) throw new WaybillError("io_failed", `Cannot write report "${path}": it is a folder`);
+  await requireReplaceable("report", path);
   const temporary = temporaryFor(path);
   try {
     await writeDurably(temporary, `${temporary}.new`, Buffer.alloc(0));

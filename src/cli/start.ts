@@ -1,8 +1,9 @@
 import process from "node:process";
 import { systemClock } from "../async/clock.ts";
+import { WaybillError } from "../errors.ts";
 import { systemLookup } from "../http/resolve.ts";
 import { countedLookup, endProcess } from "./end-process.ts";
-import { exitCodeOf } from "./exit-code.ts";
+import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { createInterrupts, watchDocker, type Interrupts } from "./interrupts.ts";
 import { logAsked } from "./log/asked.ts";
 import { openLog, type Log } from "./log/log.ts";
@@ -48,13 +49,20 @@ function listen(interrupts: Interrupts, log: Log): void {
   // Whoever reads us may leave at any time: `waybill inspect … | head -1`.
   const isClosed = ({ code }: NodeJS.ErrnoException) =>
     code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "EOF";
-  process.stdout.on("error", (error) => isClosed(error) || fail(error));
-  process.stderr.on("error", (error) => isClosed(error) || fail(error));
+  process.stdout.on("error", (error) => isClosed(error) || tellAndEnd(outputFailed(error), log, exitCodes.failed));
+  // What is told there is lost, and nobody could be told of it: no reason to stop publishing.
+  process.stderr.on("error", () => undefined);
 }
 
-/** A mistake of ours that nobody has caught. */
-function tellAndEnd(error: unknown, log: Log): void {
-  const code = exitCodeOf(undefined);
+/** Results that cannot be delivered, such as to a full disk, are no mistake of ours. */
+function outputFailed(error: NodeJS.ErrnoException): WaybillError {
+  const code = error.code === "ENOSPC" || error.code === "EDQUOT" ? "disk_full" : "io_failed";
+  const message = `Cannot write to standard output: ${error.code ?? "unknown reason"}`;
+  return new WaybillError(code, message, {}, { cause: error });
+}
+
+/** By default for a mistake of ours that nobody has caught. */
+function tellAndEnd(error: unknown, log: Log, code = exitCodeOf(undefined)): void {
   process.stderr.write(log.ofError(error, code), () => process.exit(code));
 }
 

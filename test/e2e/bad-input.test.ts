@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ import { digestOf } from "../../src/spec/digest.ts";
 import { buildProgram, type Finished, type Program, type RunOptions } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
 import { selfSigned } from "../support/self-signed.ts";
+import { stateHome } from "../support/state-home.ts";
 
 let program: Program;
 let registry: RunningRegistry;
@@ -87,6 +88,34 @@ test("create with a source file that is not there fails before anything is asked
 test("create with a bad platform or annotation is a usage error", async () => {
   expectFailure(await run(["-t", app(), "-p", "a/b/c/d/e", app()]), 2, /^ERROR: invalid platform/m);
   expectFailure(await run(["-t", app(), "--annotation", "x", app()]), 2, /invalid annotation "x", expected key=value/);
+});
+
+test.runIf(existsSync("/dev/full"))("results for a full disk are no bug of ours", async () => {
+  const full = openSync("/dev/full", "w");
+  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", XDG_STATE_HOME: stateHome() };
+  const child = spawn(process.execPath, [program.path, "create", "--dry-run", app()], {
+    env,
+    stdio: ["ignore", full, "pipe"],
+  });
+  closeSync(full);
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  expect(stderr).toMatch(/^ERROR: Cannot write to standard output: ENOSPC$/m);
+  expect(code).toBe(1);
+});
+
+test.runIf(existsSync("/dev/full"))("a full disk for what is told stops no publish", async () => {
+  const full = openSync("/dev/full", "w");
+  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", XDG_STATE_HOME: stateHome() };
+  const target = `${registry.host}/mute:1`;
+  const child = spawn(process.execPath, [program.path, "create", "-t", target, app()], {
+    env,
+    stdio: ["ignore", "pipe", full],
+  });
+  closeSync(full);
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+  expect(await program.run(["inspect", target])).toMatchObject({ code: 0 });
 });
 
 test("create from an unknown host fails as the network", async () => {
@@ -170,7 +199,7 @@ test("create with a metadata file that cannot be written fails before anything i
   const seen = await run(["-t", `${registry.host}/unwritten:1`, "--metadata-file", "/nonexistent/out.json", app()]);
   const tagged = await program.run(["inspect", `${registry.host}/unwritten:1`]);
 
-  expectFailure(seen, 1, /^ERROR: Cannot write metadata file "\/nonexistent\/out\.json": ENOENT$/m);
+  expectFailure(seen, 1, /^ERROR: Cannot write metadata file "\/nonexistent\/out\.json": there is no such folder$/m);
   expect(tagged.code).toBe(6);
 });
 

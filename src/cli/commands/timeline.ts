@@ -56,6 +56,7 @@ async function written(path: string, page: string): Promise<void> {
   try {
     await writePage(path, page);
   } catch (error) {
+    if (error instanceof WaybillError) throw error;
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
     throw new WaybillError("io_failed", `Cannot write timeline "${path}": ${reason}`, {}, { cause: error });
   }

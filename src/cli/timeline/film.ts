@@ -2,9 +2,11 @@ import type { Command } from "commander";
 import { randomBytes } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { WaybillError } from "../../errors.ts";
 import { silent, type Report } from "../../telemetry/events.ts";
 import { addValue, asText } from "../options.ts";
 import type { RecordFlags } from "../recorder.ts";
+import { requireReplaceable } from "../replaceable.ts";
 import type { KeptFilm } from "./kept.ts";
 import { createCollector } from "./collect.ts";
 
@@ -42,7 +44,7 @@ export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: s
       await act();
     } catch (error) {
       const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-      warn(`Cannot write ${what}: ${reason}`);
+      warn(error instanceof WaybillError ? error.message : `Cannot write ${what}: ${reason}`);
     }
   };
   return {
@@ -73,8 +75,9 @@ export async function pageFor(film: KeptFilm): Promise<string> {
   return pageOf(timelineOf(film.events), { ...film, notes: notesOf(film) });
 }
 
-/** The page appears whole or not at all. */
+/** The page appears whole or not at all. @throws WaybillError `io_failed` where something lies there that is no file */
 export async function writePage(path: string, page: string): Promise<void> {
+  await requireReplaceable("timeline", path);
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   await writeFile(temporary, page, { flag: "wx" });
   await rename(temporary, path);
