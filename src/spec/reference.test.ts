@@ -80,6 +80,15 @@ describe("parseReference reads as docker does", () => {
   ])("refuses %.60j", (text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: "invalid_reference" }));
   });
+
+  test.each([
+    ["https://r.example/app", 'a reference begins with its host: leave "https://" out'],
+    ["docker://r.example:5000/app:1", 'a reference begins with its host: leave "docker://" out'],
+    ["./out", "its host is not host[:port]; a folder is written oci-layout://./out"],
+    ["../out:1", "its host is not host[:port]; a folder is written oci-layout://../out:1"],
+  ])("says how %j is written", (text, why) => {
+    expect(() => parseReference(text)).toThrow(`Cannot read reference "${text}": ${why}`);
+  });
 });
 
 describe("parseReference reads layouts", () => {

@@ -47,6 +47,8 @@ export function isHost(text: string): boolean {
  */
 export function parseReference(text: string): Reference {
   if (text.startsWith(layoutScheme)) return parseLayoutReference(text);
+  const scheme = /^[a-z][a-z0-9+.-]{0,30}:\/\//i.exec(text)?.[0];
+  if (scheme !== undefined) throw invalid(text, `a reference begins with its host: leave "${scheme}" out`);
   const { name, tag, digest } = splitName(text);
   const location = parseName(text, name);
   if (tag === undefined && digest === undefined) return { location, tag: "latest" };
@@ -77,6 +79,8 @@ function parseName(text: string, name: string): Location {
   const host = named ? written : "docker.io";
   const path = named ? name.slice(slash + 1) : name;
   const repository = host === "docker.io" && !path.includes("/") ? `library/${path}` : path;
+  if (first === "." || first === "..")
+    throw invalid(text, `its host is not host[:port]; a folder is written ${layoutScheme}${text.slice(0, 300)}`);
   if (named && !isHost(first)) throw invalid(text, "its host is not host[:port]");
   if (path === "") throw invalid(text, "it names no repository");
   if (/[A-Z]/.test(path)) throw invalid(text, "repository name must be lowercase");
