@@ -6,6 +6,7 @@ import { descriptorJson } from "../spec/descriptor.ts";
 import { goJson } from "../spec/json.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { CreateResult } from "../verbs/create.ts";
+import { isDiskFull, reasonOf } from "./reason.ts";
 import { requireReplaceable } from "./replaceable.ts";
 
 /** A file that appears whole or not at all. Leaving the block without `commit` removes what was prepared. */
@@ -58,9 +59,8 @@ async function explained<T>(path: string, act: () => Promise<T>): Promise<T> {
     return await act();
   } catch (error) {
     if (error instanceof WaybillError) throw error;
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-    const code = reason === "ENOSPC" || reason === "EDQUOT" ? "disk_full" : "io_failed";
-    const seen = reason === "ENOENT" ? "there is no such folder" : reason;
+    const code = isDiskFull(error) ? "disk_full" : "io_failed";
+    const seen = reasonOf(error, { missing: "folder" });
     throw new WaybillError(code, `Cannot write metadata file "${path}": ${seen}`, {}, { cause: error });
   }
 }

@@ -11,6 +11,7 @@ import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
+import { isDiskFull, reasonOf } from "./reason.ts";
 import { requireReplaceable } from "./replaceable.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */
@@ -138,8 +139,7 @@ function latestWins(
 
 function failed(what: "read" | "write", path: string, error: unknown): WaybillError {
   if (error instanceof WaybillError) return error;
-  const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-  const seen = reason === "ENOENT" ? "there is no such file or folder" : reason;
-  const code = reason === "ENOSPC" || reason === "EDQUOT" ? "disk_full" : "io_failed";
+  const seen = reasonOf(error, { missing: "file or folder" });
+  const code = isDiskFull(error) ? "disk_full" : "io_failed";
   return new WaybillError(code, `Cannot ${what} report "${path}": ${seen}`, {}, { cause: error });
 }

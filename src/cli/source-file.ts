@@ -3,6 +3,7 @@ import { WaybillError } from "../errors.ts";
 import type { SourceFile } from "../image/gather.ts";
 import { withAbsoluteSource } from "./absolute-layout.ts";
 import type { Host } from "./host.ts";
+import { reasonOf } from "./reason.ts";
 
 // As much as a metadata file with its provenance may have.
 const longestInput = 32 * 1024 * 1024;
@@ -39,14 +40,10 @@ async function readInput(stdin: Host["stdin"]): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-const reasons: Readonly<Record<string, string>> = { ENOENT: "there is no such file", EISDIR: "it is a folder" };
-
 async function readNamed(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-    const seen = reasons[code] ?? code;
-    throw new WaybillError("io_failed", `Cannot read source file "${path}": ${seen}`, {}, { cause: error });
+    throw new WaybillError("io_failed", `Cannot read source file "${path}": ${reasonOf(error)}`, {}, { cause: error });
   }
 }

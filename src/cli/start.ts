@@ -10,6 +10,7 @@ import { openLog, type Log } from "./log/log.ts";
 import type { Invocation } from "./plugin.ts";
 import { processHost } from "./process-host.ts";
 import { runProgram } from "./program.ts";
+import { isDiskFull, reasonOf } from "./reason.ts";
 import { runTelemetry } from "./telemetry/run-telemetry.ts";
 
 /** Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. */
@@ -56,9 +57,8 @@ function listen(interrupts: Interrupts, log: Log): void {
 
 /** Results that cannot be delivered, such as to a full disk, are no mistake of ours. */
 function outputFailed(error: NodeJS.ErrnoException): WaybillError {
-  const code = error.code === "ENOSPC" || error.code === "EDQUOT" ? "disk_full" : "io_failed";
-  const message = `Cannot write to standard output: ${error.code ?? "unknown reason"}`;
-  return new WaybillError(code, message, {}, { cause: error });
+  const message = `Cannot write to standard output: ${reasonOf(error)}`;
+  return new WaybillError(isDiskFull(error) ? "disk_full" : "io_failed", message, {}, { cause: error });
 }
 
 /** By default for a mistake of ours that nobody has caught. */

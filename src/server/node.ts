@@ -125,9 +125,9 @@ async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): P
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error) => {
-      reject(
-        new WaybillError("io_failed", `Cannot listen on ${bracketed(host)}:${port}: ${codeOf(cause)}`, {}, { cause }),
-      );
+      const code = codeOf(cause);
+      const context = code === "EADDRINUSE" ? { advice: "another program listens there; port 0 picks a free one" } : {};
+      reject(new WaybillError("io_failed", `Cannot listen on ${bracketed(host)}:${port}: ${code}`, context, { cause }));
     };
     server.once("error", fail);
     server.listen({ host, port }, () => {

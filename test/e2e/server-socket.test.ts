@@ -189,6 +189,7 @@ describe("serve", () => {
     ).rejects.toMatchObject({
       code: "io_failed",
       message: expect.stringContaining("EADDRINUSE"),
+      context: { advice: "another program listens there; port 0 picks a free one" },
     });
   });
 

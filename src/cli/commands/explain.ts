@@ -5,6 +5,7 @@ import { explain, knownCount, type Explanation } from "../../verbs/explain.ts";
 import type { Host } from "../host.ts";
 import { warn } from "../log/log.ts";
 import { addCommonOptions, addExamples, addSwitch, newCommand } from "../options.ts";
+import { reasonOf } from "../reason.ts";
 import { explanationJson, explanationText } from "../show/explanation.ts";
 
 interface ExplainFlags {
@@ -52,9 +53,7 @@ function warnOfRest({ read }: Explanation, name: string, host: Host): void {
 }
 
 function unreadable(name: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-  const seen = code === "ENOENT" ? "there is no such file" : code;
-  return new WaybillError("io_failed", `Cannot read ${name}: ${seen}`, {}, { cause: error });
+  return new WaybillError("io_failed", `Cannot read ${name}: ${reasonOf(error)}`, {}, { cause: error });
 }
 
 function nothingKnown({ read }: Explanation, name: string): WaybillError {

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addSwitch, newCommand } from "../options.ts";
+import { reasonOf } from "../reason.ts";
 
 /** `waybill plugin install`: links the running program into docker's plugin folder. */
 export function pluginInstallCommand(path: string, host: Host): Command {
@@ -60,8 +61,4 @@ async function place(link: string, program: string): Promise<string> {
   await symlink(program, temporary);
   await rename(temporary, link);
   return `linked ${link} to ${program}`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
 }

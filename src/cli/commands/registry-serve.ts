@@ -20,6 +20,7 @@ import type { Host } from "../host.ts";
 import { warn } from "../log/log.ts";
 import { isProcessRunning, processName } from "../process-name.ts";
 import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
+import { reasonOf } from "../reason.ts";
 
 interface ServeFlags {
   readonly listen?: string;
@@ -142,7 +143,6 @@ async function readNamed(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-    throw new WaybillError("io_failed", `Cannot read "${path}": ${reason}`, {}, { cause: error });
+    throw new WaybillError("io_failed", `Cannot read "${path}": ${reasonOf(error)}`, {}, { cause: error });
   }
 }

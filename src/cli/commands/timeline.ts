@@ -4,6 +4,7 @@ import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { listRuns, runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
+import { reasonOf } from "../reason.ts";
 import { stateFolder, thisProcess } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
 import { pageFor, writePage } from "../timeline/film.ts";
@@ -57,7 +58,7 @@ async function written(path: string, page: string): Promise<void> {
     await writePage(path, page);
   } catch (error) {
     if (error instanceof WaybillError) throw error;
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+    const reason = reasonOf(error, { missing: "folder" });
     throw new WaybillError("io_failed", `Cannot write timeline "${path}": ${reason}`, {}, { cause: error });
   }
 }

@@ -6,6 +6,7 @@ import { WaybillError } from "../../errors.ts";
 import { silent, type Report } from "../../telemetry/events.ts";
 import { addValue, asText } from "../options.ts";
 import type { RecordFlags } from "../recorder.ts";
+import { reasonOf } from "../reason.ts";
 import { requireReplaceable } from "../replaceable.ts";
 import type { KeptFilm } from "./kept.ts";
 import { createCollector } from "./collect.ts";
@@ -43,7 +44,7 @@ export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: s
     try {
       await act();
     } catch (error) {
-      const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+      const reason = reasonOf(error, { missing: "folder" });
       warn(error instanceof WaybillError ? error.message : `Cannot write ${what}: ${reason}`);
     }
   };
