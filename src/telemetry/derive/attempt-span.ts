@@ -79,13 +79,13 @@ function ownAttributes(attempt: AttemptEvent, phase: string | undefined): Attrib
   });
 }
 
-/** Milliseconds of each stretch, and whether the connection was there already. */
+/** Milliseconds of each stretch, whether the connection was there already, and how many marks have no place in all that. */
 function timings(attempt: AttemptEvent): Attributes {
-  const { stretches, reused } = timingOf(attempt);
+  const { stretches, reused, odd } = timingOf(attempt);
   const sums: Record<string, number> = {};
   for (const { name, durationMs } of stretches) {
     const key = `waybill.${name}_ms`;
     sums[key] = (sums[key] ?? 0) + durationMs;
   }
-  return { ...sums, "waybill.connection.reused": reused };
+  return { ...sums, "waybill.connection.reused": reused, ...(odd > 0 && { "waybill.odd_marks": odd }) };
 }

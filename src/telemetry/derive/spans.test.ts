@@ -83,6 +83,15 @@ test("SpanMaker makes a client span of an attempt, below its task and linked to 
   expect(span?.events.map(({ name }) => name)).toEqual(["connection", "headers-sent", "first-byte"]);
 });
 
+test("SpanMaker counts what was seen of an attempt twice, or at one of its ends only", () => {
+  expect(spansOf(attempt)[0]?.attributes).not.toHaveProperty("waybill.odd_marks");
+  const marks = [...attempt.marks, { name: "first-byte", at: 1013 }, { name: "tls-done", at: 1014 }] as const;
+  expect(spansOf({ ...attempt, marks })[0]?.attributes).toMatchObject({
+    "waybill.odd_marks": 2,
+    "waybill.wait_ms": 10,
+  });
+});
+
 test.each<[Partial<AttemptEvent>, boolean]>([
   [{ method: "HEAD", status: 404 }, false],
   [{ method: "GET", status: 404 }, false],
