@@ -69,7 +69,7 @@ function printTimes({ one, fourTimes, ...theirs }) {
   for (const { program: name } of peers) {
     const others = theirs[name];
     if (!others) {
-      console.log(`  skip  ${`  against ${name}`.padEnd(72)} not on PATH`);
+      console.log(`  skip   against ${name}: not on PATH`);
       continue;
     }
     const against = ratioTo(others);
