@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { faulty, type FaultRule } from "../src/server/faults.ts";
 import type { RegistryOptions } from "../src/server/registry.ts";
-import type { CreateRequest } from "../src/verbs/create.ts";
+import { isComplete } from "../src/transfer/outcome.ts";
+import { create, type CreateRequest } from "../src/verbs/create.ts";
+import { missingBelow } from "./support/closures.ts";
 import { pushImage, pushIndex } from "./support/images.ts";
+import { hosts as caseHosts, makeCase } from "./support/publish-case.ts";
+import { simulate } from "./support/simulation.ts";
+import { strikeOnce, troubles, type Struck } from "./support/torture-faults.ts";
 import { makeWorld, type World } from "./support/world.ts";
 
 const repositories = ["a.example/prod/app", "a.example/staging/app", "a.example/edge/app", "b.example/app"];
@@ -91,3 +96,35 @@ describe("a publish to several repositories of one registry", () => {
     for (const tag of tags.slice(1)) expect(await world.digestAt(tag)).toBe(result.root.descriptor.digest);
   });
 });
+
+/** Publishes from the case's source to two repositories of one registry. @returns what is wrong, as sentences. */
+async function wrongBeside(struck: Struck): Promise<readonly string[]> {
+  const { storages, root } = await makeCase();
+  const simulation = await simulate({ storages, roots: [root], faults: struck.interceptor });
+  const host = caseHosts.second;
+  const names = ["one/app", "two/app"];
+  const tags = names.map((name) => `${host}/${name}:1`);
+  const result = await simulation.settle(create({ sources: [`${caseHosts.source}/app:1`], tags }, simulation.context));
+  const lacking = await Promise.all(names.map((name) => missingBelow(storages[host]!, name, root)));
+  return [
+    ...result.targets.filter((target) => !isComplete(target)).map(({ error }) => `incomplete: ${String(error)}`),
+    ...lacking.flat(),
+    ...simulation.violations,
+    ...(await simulation.leftovers()),
+  ];
+}
+
+test.each(troubles.map((trouble, at) => [trouble.name, trouble, at] as const))(
+  "a publish to two repositories of one registry completes when any one request meets: %s",
+  async (_name, trouble, first) => {
+    const undisturbed = strikeOnce(trouble, Number.POSITIVE_INFINITY);
+    expect(await wrongBeside(undisturbed)).toEqual([]);
+    const found: Record<number, readonly string[]> = {};
+    for (let at = first % 3; at < undisturbed.count(); at += 3) {
+      const wrong = await wrongBeside(strikeOnce(trouble, at));
+      if (wrong.length > 0) found[at] = wrong;
+    }
+    expect(found).toEqual({});
+  },
+  60_000,
+);
