@@ -25,7 +25,7 @@ export interface SharedReadsOptions {
   readonly report?: Report;
   /** What is held for slower targets; default 32 MiB and 2 MiB for each target. */
   readonly budget?: ReadBudget;
-  /** How long the others wait for a target that is behind, in milliseconds over the whole run; default 250. */
+  /** How long the others wait for a target that is behind, in milliseconds over the whole run; default 100. */
   readonly patienceMs?: number;
 }
 
@@ -52,7 +52,7 @@ export function sharedReads(plan: Plan, options: SharedReadsOptions): SharedRead
   };
 }
 
-function patienceOf({ patienceMs = 250 }: SharedReadsOptions): Patience {
+function patienceOf({ patienceMs = 100 }: SharedReadsOptions): Patience {
   return { leftMs: patienceMs };
 }
 
