@@ -3,9 +3,40 @@ import { fakeClock } from "../../test/support/fake-clock.ts";
 import { bytesOf } from "../../test/support/images.ts";
 import { createMemoryStore } from "../content/memory.ts";
 import type { Store } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
 import { performOn } from "./perform.ts";
 import type { StageStep } from "./step.ts";
+
+test("performOn tells why content failed in the words of the error, without its class", async () => {
+  const source = createMemoryStore("source");
+  const content = source.addBlob(bytesOf("content"));
+  const target = createMemoryStore("target");
+  const broken: Store = {
+    ...target,
+    async pushBlob() {
+      throw new WaybillError("too_large", "Cannot push blob: it is too large");
+    },
+  };
+  const events: WaybillEvent[] = [];
+  const perform = performOn({
+    open: async ({ kind, ...at }) => (kind === "memory" && "name" in at && at.name === "target" ? broken : source),
+    closure: { root: content.digest, nodes: new Map(), referrers: [], leftBehind: {} },
+    clock: fakeClock(),
+    report: (event) => events.push(event),
+    lookedAt: 0,
+    onTagged: () => undefined,
+    onSent: () => undefined,
+  });
+  const at = target.location;
+  const step: StageStep = { kind: "stage", id: "a", at, after: [], content, role: "blob", from: [source.location] };
+
+  await expect(perform(step, { signal: new AbortController().signal })).rejects.toThrow("it is too large");
+
+  expect(events.filter(({ type }) => type === "content-done")).toMatchObject([
+    { outcome: "failed", error: "Cannot push blob: it is too large" },
+  ]);
+});
 
 test("performOn tells where content goes on when a store opens its body again", async () => {
   const source = createMemoryStore("source");

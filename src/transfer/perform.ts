@@ -4,6 +4,7 @@ import { inContext, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
+import { failureOf } from "../telemetry/task.ts";
 import { replayable } from "./body.ts";
 import { graceAfter } from "./grace.ts";
 import { blobName, type Recording } from "./recording.ts";
@@ -197,7 +198,8 @@ async function sendBlob(
     report({ ...news, type: "content-done", outcome, at: clock.now() });
     return outcome;
   } catch (error) {
-    report({ ...news, type: "content-done", outcome: "failed", at: clock.now(), error: String(error) });
+    const { message } = failureOf(error);
+    report({ ...news, type: "content-done", outcome: "failed", at: clock.now(), error: message });
     throw error;
   }
 }

@@ -114,6 +114,19 @@ test("plainRenderer writes no line for each of hundreds of blobs that are there 
 `);
 });
 
+test("plainRenderer writes why a blob failed, and nothing of those that were cancelled with it", () => {
+  const facts = { type: "content-done" as const, target: "a", sizeBytes: 10, outcome: "failed" as const, at: 10 };
+  const text = plain([
+    { type: "work-started", id: "a", name: "pushing a", target: "a", at: 0 },
+    { ...facts, id: "1", digest: "sha256:1", error: "Cannot push blob: it is too large" },
+    { ...facts, id: "2", digest: "sha256:2", error: "Cancelled because another part of the run failed" },
+    { type: "work-done", id: "a", at: 900 },
+  ]);
+
+  expect(text).toContain("#1 0.010 sha256:1 failed: Cannot push blob: it is too large\n");
+  expect(text).not.toContain("sha256:2");
+});
+
 test("plainRenderer says CANCELED and shows no failure when the run was cancelled", () => {
   const text = plain([
     { type: "work-started", id: "a", name: "pushing x", at: 0 },

@@ -201,8 +201,10 @@ function standingOf(row: Row, now: number): string {
 }
 
 function contentLine(event: WaybillEvent & { type: "content-done" }, row: Row): string | undefined {
-  if (event.outcome === "failed")
-    return `${since(row, event.at)} ${display(`${event.digest} failed: ${event.error ?? "no reason given"}`)}`;
+  if (event.outcome === "failed") {
+    const { error = "no reason given" } = event;
+    return isCancelled(error) ? undefined : `${since(row, event.at)} ${display(`${event.digest} failed: ${error}`)}`;
+  }
   if (event.outcome !== "sent") return undefined;
   return `${display(event.digest)} ${bytes(event.sizeBytes)} / ${bytes(event.sizeBytes)} done`;
 }
