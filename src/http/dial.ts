@@ -9,6 +9,7 @@ import { classOfAddress } from "./address.ts";
 import { AnswerParser } from "./answer-parser.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { PhaseLimits } from "./phase.ts";
+import { codeOf, ProxyFailed } from "./outcome.ts";
 import { phase } from "./phase.ts";
 import { unescaped } from "./proxy.ts";
 import { textOf } from "./request-head.ts";
@@ -92,13 +93,22 @@ async function dialProxy(target: DialTarget, proxy: URL, context: DialContext): 
   const reachedOn = classOfAddress(target.url.hostname);
   if (reachedOn !== undefined) target.check(reachedOn);
   const { signal, marks } = target;
-  const plain = await openTcp({ url: proxy, signal, marks, check: () => undefined }, context);
+  const plain = await openTcp({ url: proxy, signal, marks, check: () => undefined }, context).catch(
+    (error: unknown) => {
+      throw isOfTheSystem(error) ? new ProxyFailed(proxy.host, error) : error;
+    },
+  );
   const socket =
     proxy.protocol === "https:"
       ? await secure(plain, { url: proxy, alpn: ["http/1.1"], signal, marks }, context)
       : plain;
   if (target.url.protocol === "https:") return { socket: await tunnel(socket, target, proxy, context), reachedOn };
   return { socket, reachedOn };
+}
+
+/** Not a deadline, a cancellation or a refusal of our own. */
+function isOfTheSystem(error: unknown): error is Error {
+  return error instanceof Error && codeOf(error) !== "" && !(error instanceof WaybillError);
 }
 
 async function openTcp(target: Omit<DialTarget, "alpn">, context: DialContext): Promise<Socket> {

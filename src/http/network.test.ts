@@ -275,6 +275,20 @@ describe("send when the other side misbehaves", () => {
     });
   });
 
+  test("names the proxy that cannot be reached, without its password", async () => {
+    let port = 0;
+    {
+      await using server = await socketServer(() => undefined);
+      port = server.port;
+    }
+    await using net = network({ proxyFor: () => `http://user:hidden@127.0.0.1:${port}` });
+    const error = await net.send(get("http://registry.example/v2/")).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "connection_failed", context: { sent: "nothing" } });
+    expect((error as Error).message).toBe(
+      `Cannot reach "registry.example" through proxy "127.0.0.1:${port}": the connection was refused`,
+    );
+  });
+
   test("repeats on a fresh connection when a used one dies before any byte of the answer", async () => {
     await using server = await socketServer((socket, number) => {
       let requests = 0;

@@ -49,7 +49,21 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
   if (code === "NOT_HTTP") {
     return new WaybillError("not_a_registry", `Cannot understand "${host}": its answer is not HTTP`, context, cause);
   }
-  return new WaybillError("connection_failed", `Cannot reach "${host}": ${plainWords(error)}`, context, cause);
+  const way = error instanceof ProxyFailed ? ` through proxy "${error.proxy}"` : "";
+  return new WaybillError("connection_failed", `Cannot reach "${host}"${way}: ${plainWords(error)}`, context, cause);
+}
+
+/** A proxy, `host[:port]`, that could not be connected to; `code` is Node's for why. */
+export class ProxyFailed extends Error {
+  override readonly name = "ProxyFailed";
+  readonly proxy: string;
+  readonly code: string;
+
+  constructor(proxy: string, cause: Error) {
+    super(cause.message, { cause });
+    this.proxy = proxy;
+    this.code = codeOf(cause);
+  }
 }
 
 /** A deadline that passed, in words. */
