@@ -129,6 +129,42 @@ describe("referrers", () => {
     expect(digests(await to.repository.referrers(digest))).toEqual(digests(many.map(({ descriptor }) => descriptor)));
   });
 
+  test("referrers that wait while the list is written are listed by the next write, all of them", async () => {
+    const to = client({ server: { referrers: false } });
+    await pushImage(to.repository, subject);
+    const many = Array.from({ length: 8 }, (_, at) => referrerOf(subject.descriptor, `application/vnd.example.n${at}`));
+    await Promise.all(many.map((image) => pushImage(to.repository, image)));
+    const writes = to.requests.filter((line) => line === `PUT manifests/${referrersTag(digest)}`);
+    expect(writes.length).toBeLessThanOrEqual(2);
+  });
+
+  test("referrers are listed again when somebody has taken the list away in between", async () => {
+    const to = client({ server: { referrers: false } });
+    for (const image of [subject, sbom]) await pushImage(to.repository, image);
+    await to.repository.deleteTag(referrersTag(digest));
+    await pushImage(to.repository, sbom);
+    expect(digests(await to.repository.referrers(digest))).toEqual(digests([sbom.descriptor]));
+  });
+
+  test("referrers that wait are listed also when the one before them fails", async () => {
+    const wire = createRegistry(createMemoryStorage(), { referrers: false });
+    let isFirst = true;
+    const failing = client({
+      send: async (request) => {
+        const isWrite = request.method === "PUT" && request.url.endsWith(referrersTag(digest));
+        if (!isWrite || !isFirst) return wire(request);
+        isFirst = false;
+        return respond(request, 403);
+      },
+    });
+    await pushImage(failing.repository, subject);
+    const pushes = [sbom, signature].map((image) => pushImage(failing.repository, image));
+    const outcomes = await Promise.allSettled(pushes);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    const listed = digests(await client({ send: wire }).repository.referrers(digest));
+    expect(listed).toEqual(digests([sbom.descriptor, signature.descriptor]));
+  });
+
   test("referrers stay listed when the registry shows the list late", async () => {
     const wire = createRegistry(createMemoryStorage(), { referrers: false });
     let writes = 0;

@@ -19,7 +19,7 @@ const lagMs = 30_000;
 
 /** Keeps the lists of referrers of one repository whose registry does not. */
 export interface FallbackTags {
-  /** Lists `referrer` under the tag of its subject. Writers in this process wait for each other, per subject. */
+  /** Lists `referrer` under the tag of its subject. Writers in this process wait for each other, per subject, and share writes. */
   add(subject: Digest, referrer: Descriptor, options?: CallOptions): Promise<void>;
 }
 
@@ -30,24 +30,35 @@ export interface FallbackTags {
  * Spec: distribution-spec v1.1.1, "Pushing Manifests with Subject", steps for registries without the referrers API.
  */
 export function fallbackTags(access: Access): FallbackTags {
-  const lines = new Map<string, Promise<void>>();
-  const listed = new Map<string, readonly Descriptor[]>();
+  const lines = new Map<string, Line>();
   return {
     add(subject, referrer, options = {}) {
       const tag = referrersTag(subject);
-      const before = lines.get(tag) ?? Promise.resolve();
-      const list = async () => {
-        const ours = [...(listed.get(tag) ?? []), referrer];
-        await addTo(inTask(access, options), tag, { referrer, ours, ...options });
-        listed.set(tag, ours);
-      };
-      const work = before.then(list);
+      const line = lines.get(tag) ?? { turn: Promise.resolve(), ours: new Map(), listed: new Set() };
+      lines.set(tag, line);
+      line.ours.set(referrer.digest, referrer);
+      const work = line.turn.then(async () => {
+        if (line.listed.has(referrer.digest)) return;
+        const { manifests } = await addTo(inTask(access, options), tag, { referrer, ours: line.ours, ...options });
+        for (const { digest } of manifests) line.listed.add(digest);
+      });
       const turn = work.then(ignore, ignore);
-      lines.set(tag, turn);
-      void turn.then(() => lines.get(tag) === turn && lines.delete(tag));
+      line.turn = turn;
+      // Later on others may have changed the list: what was seen holds for those who were waiting then.
+      void turn.then(() => line.turn === turn && line.listed.clear());
       return work;
     },
   };
+}
+
+/** The writers of one tag. */
+interface Line {
+  /** Settles when the last in line is done. */
+  turn: Promise<void>;
+  /** What this run has to list, that of those who wait included: whoever writes writes it for all. */
+  readonly ours: Map<Digest, Descriptor>;
+  /** What was seen in the list by the last who wrote it. */
+  readonly listed: Set<Digest>;
 }
 
 function ignore(): void {
@@ -56,11 +67,12 @@ function ignore(): void {
 
 interface Addition extends CallOptions {
   readonly referrer: Descriptor;
-  /** What this run has listed, `referrer` included: a registry that shows its own writes late must not make us drop it. */
-  readonly ours: readonly Descriptor[];
+  /** All that this run has to list or has listed: a registry that shows its own writes late must not make us drop it. */
+  readonly ours: ReadonlyMap<Digest, Descriptor>;
 }
 
-async function addTo(access: Access, tag: string, addition: Addition): Promise<void> {
+/** @returns the list as it is with the referrer in it. */
+async function addTo(access: Access, tag: string, addition: Addition): Promise<Index> {
   const isListed = ({ index }: Version) => index.manifests.some(({ digest }) => digest === addition.referrer.digest);
   const until = access.clock.now() + lagMs;
   let now = await read(access, tag, addition);
@@ -70,7 +82,7 @@ async function addTo(access: Access, tag: string, addition: Addition): Promise<v
     await write(access, tag, { ...addition, ...now });
     now = await readAfter(access, tag, { ...addition, replaced: now, until });
   }
-  if (isListed(now)) return;
+  if (isListed(now)) return now.index;
   const { referrer } = addition;
   const message = `Cannot list referrer ${referrer.digest} in "${nameOfRepository(access)}": somebody else keeps replacing tag "${tag}"`;
   throw new WaybillError("busy", message, { ...contextOf(access), subject: tag });
@@ -111,7 +123,9 @@ async function read(access: Access, tag: string, { signal }: CallOptions): Promi
 
 /** Writes the list with what it lacks. A list that was replaced in between stays as it is. */
 async function write(access: Access, tag: string, { ours, index, etag, signal }: Addition & Version): Promise<void> {
-  const missing = ours.filter(({ digest }) => index.manifests.every((listed) => listed.digest !== digest));
+  const missing = [...ours.values()].filter(({ digest }) =>
+    index.manifests.every((listed) => listed.digest !== digest),
+  );
   const manifests = [...index.manifests, ...missing].map(descriptorJson);
   const { annotations } = index;
   const json = goJson({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, annotations });
