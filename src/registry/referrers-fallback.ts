@@ -37,11 +37,12 @@ export function fallbackTags(access: Access): FallbackTags {
       const line = lines.get(tag) ?? { turn: Promise.resolve(), ours: new Map(), listed: new Set() };
       lines.set(tag, line);
       line.ours.set(referrer.digest, referrer);
-      const work = line.turn.then(async () => {
+      const list = async () => {
         if (line.listed.has(referrer.digest)) return;
         const { manifests } = await addTo(inTask(access, options), tag, { referrer, ours: line.ours, ...options });
         for (const { digest } of manifests) line.listed.add(digest);
-      });
+      };
+      const work = line.turn.then(list);
       const turn = work.then(ignore, ignore);
       line.turn = turn;
       // Later on others may have changed the list: what was seen holds for those who were waiting then.
