@@ -30,6 +30,8 @@ const stride = process.env["WAYBILL_TORTURE"] === "all" ? 3 : 21;
 let folder = "";
 /** What the dead have left open in this process, which lives on. */
 const open = new Set<Recording>();
+/** What the dead were opening when they died, which goes on as well. */
+const opening = new Set<Promise<unknown>>();
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "waybill-resume-"))));
 afterEach(async () => {
   await buryTheDead();
@@ -37,6 +39,7 @@ afterEach(async () => {
 });
 
 async function buryTheDead(): Promise<void> {
+  await Promise.allSettled(opening);
   for (const recording of open) await recording[Symbol.asyncDispose]();
   open.clear();
 }
@@ -91,12 +94,23 @@ function onDisk(recorder: Recorder, simulation: Simulation): Recorder {
     };
   };
   return {
-    begin: async (publication) => wrap(await outside(recorder.begin(publication))),
-    goOn: async (publication) => {
-      const recording = await outside(recorder.goOn(publication));
-      return recording && wrap(recording);
-    },
+    begin: (publication) => untilOpen(async () => wrap(await outside(recorder.begin(publication)))),
+    goOn: (publication) =>
+      untilOpen(async () => {
+        const recording = await outside(recorder.goOn(publication));
+        return recording && wrap(recording);
+      }),
   };
+}
+
+async function untilOpen<T>(work: () => Promise<T>): Promise<T> {
+  const opened = work();
+  opening.add(opened);
+  try {
+    return await opened;
+  } finally {
+    opening.delete(opened);
+  }
 }
 
 function publishWith(simulation: Simulation, context: Context, options: Partial<CreateRequest> = {}) {
