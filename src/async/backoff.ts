@@ -16,3 +16,8 @@ export function backoffMs(retry: number, random: Random, options: BackoffOptions
   const bound = Math.min(capMs, baseMs * 2 ** Math.max(0, retry - 1));
   return Math.floor(random() * bound);
 }
+
+/** Up to a tenth of `ms`, each client another part of it: those who were told the same moment do not all come at it. */
+export function spreadMs(ms: number, random: Random): number {
+  return Math.floor(random() * ms * 0.1);
+}

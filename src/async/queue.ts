@@ -24,11 +24,11 @@ interface Waiter<T> {
 
 /** Makes a queue in which nobody waits; `onLeave` is called when somebody has given up waiting. */
 export function createQueue<T>(onLeave: () => void = () => undefined): Queue<T> {
-  const lines: readonly Set<Waiter<T>>[] = [new Set(), new Set()];
-  const [urgentLine, line] = lines as readonly [Set<Waiter<T>>, Set<Waiter<T>>];
+  const urgentLine = new Set<Waiter<T>>();
+  const line = new Set<Waiter<T>>();
 
   function takeFirst(): Waiter<T> | undefined {
-    for (const waiters of lines) {
+    for (const waiters of [urgentLine, line]) {
       for (const waiter of waiters) {
         waiters.delete(waiter);
         return waiter;

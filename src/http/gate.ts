@@ -1,3 +1,4 @@
+import { spreadMs } from "../async/backoff.ts";
 import type { Breaker } from "../async/breaker.ts";
 import type { Clock, Random } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
@@ -172,8 +173,7 @@ export class Gate {
     this.overloaded(pass);
     this.#stepPace({ type: "limited", epoch: pass.paceEpoch, nowMs });
     if (waitMs === undefined) return this.hold.answered();
-    // A little later than asked, each process by another amount: all were told the same moment.
-    this.hold.limited(nowMs + waitMs + Math.floor(this.#options.random() * waitMs * 0.1));
+    this.hold.limited(nowMs + waitMs + spreadMs(waitMs, this.#options.random));
   }
 
   /** Learns that nobody answers, or nobody who could. */

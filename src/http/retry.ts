@@ -1,4 +1,4 @@
-import { backoffMs } from "../async/backoff.ts";
+import { backoffMs, spreadMs } from "../async/backoff.ts";
 import type { Budget } from "../async/budget.ts";
 import { canAfford, fullBudget, stepBudget, type Spender } from "../async/budget.ts";
 import type { Clock, Random } from "../async/clock.ts";
@@ -143,8 +143,8 @@ async function delayOf(
   if ("response" in result) await drain(result.response);
   if (askedMs === undefined) return ownMs;
   if (askedMs > maxRetryAfterMs) throw tooLong(request, result, askedMs, clock.now());
-  // A little later than asked, each client by another amount: all were told the same moment.
-  return Math.max(askedMs, Math.min(ownMs, 1000)) + Math.floor(random() * askedMs * 0.1);
+  // Later than asked, never sooner.
+  return Math.max(askedMs, Math.min(ownMs, 1000)) + spreadMs(askedMs, random);
 }
 
 /** How long we are asked to wait: by the answer, or by that of a token service. */

@@ -1,5 +1,6 @@
 import { backoffMs } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
+import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import type { CallOptions, ManifestToPush } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
@@ -14,8 +15,6 @@ import { problemOf } from "./problem.ts";
 import { referrersTag } from "./referrers.ts";
 
 const maxRounds = 6;
-/** How long a registry may take until it shows what it has acknowledged, in milliseconds. */
-const lagMs = 30_000;
 
 /** Keeps the lists of referrers of one repository whose registry does not. */
 export interface FallbackTags {
@@ -102,10 +101,10 @@ async function readAfter(
   tag: string,
   { replaced, until, signal }: CallOptions & { readonly replaced: Version; readonly until: number },
 ): Promise<Version> {
-  for (let waitMs = 250; ; waitMs *= 2) {
+  const patience = lagPatience(access.clock, until);
+  for (;;) {
     const now = await read(access, tag, { ...(signal && { signal }) });
-    if (now.digest !== replaced.digest || access.clock.now() + waitMs > until) return now;
-    await sleep(access.clock, waitMs, signal);
+    if (now.digest !== replaced.digest || !(await patience.wait(signal))) return now;
   }
 }
 

@@ -1,4 +1,4 @@
-import { Controller } from "../async/on-abort.ts";
+import { Controller, onAbort } from "../async/on-abort.ts";
 import type { Clock } from "../async/clock.ts";
 
 /** How long a tag's write that is under way may take to learn its outcome after its run was cancelled. */
@@ -22,14 +22,13 @@ export function graceAfter(parent: AbortSignal, clock: Clock): Grace {
   const controller = new Controller();
   const give = () => controller.abort(parent.reason);
   let cancel = () => {};
-  const onAbort = () => void (cancel = clock.after(graceMs, give));
-  parent.addEventListener("abort", onAbort, { once: true });
+  const stay = onAbort(parent, () => void (cancel = clock.after(graceMs, give)));
   return {
     signal: controller.signal,
     done: () => parent.aborted && give(),
     [Symbol.dispose]() {
       cancel();
-      parent.removeEventListener("abort", onAbort);
+      stay();
     },
   };
 }

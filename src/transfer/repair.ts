@@ -1,11 +1,10 @@
-import { sleep, type Clock } from "../async/clock.ts";
+import type { Clock } from "../async/clock.ts";
+import { lagPatience } from "../async/lag-patience.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 
 /** Most times that content is brought again because its registry says that it lacks it. */
 const mostRounds = 3;
-/** How long a registry may take until it counts what this run has brought as there, in milliseconds. */
-const lagMs = 30_000;
 
 export interface Repair {
   /** What the manifest needs directly. */
@@ -28,7 +27,7 @@ export interface Repair {
  */
 export async function pushRepairing(push: () => Promise<void>, repair: Repair): Promise<void> {
   const { children, isBrought, bringAgain, clock, signal } = repair;
-  let patience = fullPatience(clock);
+  let patience = lagPatience(clock);
   for (let round = 0; ;) {
     try {
       return await push();
@@ -36,14 +35,10 @@ export async function pushRepairing(push: () => Promise<void>, repair: Repair): 
       if (!hasCode(error, "blob_unknown")) throw error;
       const named = children.filter((digest) => error.context.missing?.includes(digest));
       const missing = named.length > 0 ? named : children;
-      if (missing.every(isBrought) && clock.now() + patience.waitMs <= patience.until) {
-        await sleep(clock, patience.waitMs, signal);
-        patience = { ...patience, waitMs: patience.waitMs * 2 };
-      } else {
-        if (round++ === mostRounds) throw named.length > 0 && named.every(isBrought) ? neverShown(error, named) : error;
-        await bringAgain(missing);
-        patience = fullPatience(clock);
-      }
+      if (missing.every(isBrought) && (await patience.wait(signal))) continue;
+      if (round++ === mostRounds) throw named.length > 0 && named.every(isBrought) ? neverShown(error, named) : error;
+      await bringAgain(missing);
+      patience = lagPatience(clock);
     }
   }
 }
@@ -54,8 +49,4 @@ function neverShown(error: WaybillError, digests: readonly Digest[]): WaybillErr
   const message = `${error.message}; it has acknowledged ${what} ${mostRounds + 1} times`;
   const advice = "the registry does not show what it has taken: run the command again later, or ask whoever runs it";
   return new WaybillError("unavailable", message, { ...error.context, advice }, { cause: error });
-}
-
-function fullPatience(clock: Clock): { readonly waitMs: number; readonly until: number } {
-  return { waitMs: 250, until: clock.now() + lagMs };
 }

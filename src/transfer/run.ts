@@ -1,4 +1,4 @@
-import { Controller } from "../async/on-abort.ts";
+import { Controller, follow } from "../async/on-abort.ts";
 import { crowded } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
@@ -149,18 +149,15 @@ class TargetScopes implements Disposable {
 
 class TargetScope implements Disposable {
   readonly #controller = new Controller();
-  readonly #parent: AbortSignal | undefined;
-  readonly #onParentAbort = () => this.#controller.abort(this.#parent?.reason);
+  readonly #unlink: () => void;
   /** Begins no further step. */
   stopped = false;
   /** Has been given up: what was in flight is cancelled. */
   aborted = false;
 
   constructor(parent: AbortSignal | undefined) {
-    this.#parent = parent;
     crowded(this.#controller.signal);
-    if (parent?.aborted) this.#onParentAbort();
-    else parent?.addEventListener("abort", this.#onParentAbort, { once: true });
+    this.#unlink = follow(parent, this.#controller);
   }
 
   get signal(): AbortSignal {
@@ -174,6 +171,6 @@ class TargetScope implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#parent?.removeEventListener("abort", this.#onParentAbort);
+    this.#unlink();
   }
 }

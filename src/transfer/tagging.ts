@@ -1,4 +1,5 @@
-import { sleep, type Clock } from "../async/clock.ts";
+import type { Clock } from "../async/clock.ts";
+import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import type { Target } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -11,9 +12,6 @@ interface Call {
   readonly signal: AbortSignal;
   readonly clock: Clock;
 }
-
-/** How long a registry may take until it shows what it has acknowledged, in milliseconds. */
-const lagMs = 30_000;
 
 /** What tags of a target were seen to name. */
 export interface Comparison {
@@ -94,13 +92,11 @@ async function shown(
   what: string,
   { at, clock, signal }: Call & { readonly at: Location },
 ): Promise<void> {
-  const until = clock.now() + lagMs;
-  for (let waitMs = 250; !(await isThere()); waitMs *= 2) {
-    if (clock.now() + waitMs > until) {
-      const message = `Cannot see ${what}: it was acknowledged, but is not there after ${lagMs / 1000} s`;
-      throw new WaybillError("unavailable", message, { ...placeOf(at), side: "target" });
-    }
-    await sleep(clock, waitMs, signal);
+  const patience = lagPatience(clock);
+  while (!(await isThere())) {
+    if (await patience.wait(signal)) continue;
+    const message = `Cannot see ${what}: it was acknowledged, but is not there after ${lagMs / 1000} s`;
+    throw new WaybillError("unavailable", message, { ...placeOf(at), side: "target" });
   }
 }
 

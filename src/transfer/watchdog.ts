@@ -1,4 +1,4 @@
-import { Controller } from "../async/on-abort.ts";
+import { Controller, follow } from "../async/on-abort.ts";
 import type { Clock } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
 import { crowded } from "../async/scope.ts";
@@ -39,9 +39,7 @@ export function watch(perform: Perform, clock: Clock, parent?: AbortSignal): Wat
   const waiting = new Set<TargetStep>();
   let movedAt = clock.now();
   let cancel = clock.after(idleMs, look);
-  const onParentAbort = () => controller.abort(parent?.reason);
-  if (parent?.aborted) onParentAbort();
-  parent?.addEventListener("abort", onParentAbort, { once: true });
+  const unlink = follow(parent, controller);
 
   function look(): void {
     const leftMs = movedAt + idleMs - clock.now();
@@ -63,7 +61,7 @@ export function watch(perform: Perform, clock: Clock, parent?: AbortSignal): Wat
     },
     [Symbol.dispose]() {
       cancel();
-      parent?.removeEventListener("abort", onParentAbort);
+      unlink();
     },
   };
 }

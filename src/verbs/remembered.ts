@@ -1,3 +1,4 @@
+import { rememberedBy } from "../async/remembered.ts";
 import { cached } from "../content/cached.ts";
 import type { Source } from "../content/store.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -5,11 +6,5 @@ import type { Context } from "./context.ts";
 
 /** Opens places to read from, each once; what is read there is remembered. */
 export function rememberedSources(context: Pick<Context, "open">): (location: Location) => Promise<Source> {
-  const sources = new Map<string, Promise<Source>>();
-  return (location) => {
-    const name = formatLocation(location);
-    const known = sources.get(name) ?? context.open(location).then(cached);
-    sources.set(name, known);
-    return known;
-  };
+  return rememberedBy(formatLocation, (location) => context.open(location).then(cached));
 }

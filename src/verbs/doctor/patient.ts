@@ -1,3 +1,4 @@
+import { rememberedBy } from "../../async/remembered.ts";
 import { hasCode } from "../../errors.ts";
 import { intercept } from "../../http/send.ts";
 import { accessTo, type Access } from "../../registry/access.ts";
@@ -61,16 +62,6 @@ export function patientFor(wanted: RegistryWanted, given: PatientOptions): Patie
     },
     manifest: rememberedBy(formatReference, (reference: Named) => resolved(context, reference, signal)),
     access: (repository) => accessTo({ ...context, host, baseUrl, quirks: unknownRegistry() }, repository),
-  };
-}
-
-function rememberedBy<K, V>(nameOfKey: (key: K) => string, ask: (key: K) => Promise<V>): (key: K) => Promise<V> {
-  const known = new Map<string, Promise<V>>();
-  return (key) => {
-    const name = nameOfKey(key);
-    const answer = known.get(name) ?? ask(key);
-    known.set(name, answer);
-    return answer;
   };
 }
 
