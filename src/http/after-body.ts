@@ -1,3 +1,4 @@
+import { answerLike } from "./body.ts";
 import type { HttpResponse } from "./send.ts";
 
 /** How a body has ended. */
@@ -23,20 +24,16 @@ export function afterBody(response: HttpResponse, then: (end: BodyEnd) => void):
   const body = {
     [Symbol.asyncIterator]: () => tell(response.body[Symbol.asyncIterator](), seen, finish),
   };
-  return {
-    status: response.status,
-    headers: response.headers,
-    url: response.url,
+  return answerLike(response, {
     body,
-    ...(response.protocol === undefined ? {} : { protocol: response.protocol }),
-    async [Symbol.asyncDispose]() {
+    async dispose() {
       try {
         await response[Symbol.asyncDispose]();
       } finally {
         finish(seen);
       }
     },
-  };
+  });
 }
 
 type Finish = (end: BodyEnd) => void;

@@ -1,9 +1,9 @@
 import type { Clock } from "../async/clock.ts";
 import { createMeter, type Meter } from "../async/meter.ts";
-import { follow } from "../async/on-abort.ts";
+import { Controller, follow } from "../async/on-abort.ts";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
-import { openBody } from "./body.ts";
+import { answerLike, openBody, sizeOfBody } from "./body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, RequestBody } from "./send.ts";
 
 export interface BandwidthOptions {
@@ -25,7 +25,7 @@ export function limitBandwidth({ clock, bytesPerSecond }: BandwidthOptions): Int
   return (next) => async (request) => {
     const meter = request.registry === undefined ? undefined : meterOf(request.registry);
     if (!meter) return next(request);
-    const body = request.body === undefined ? {} : { body: slowBody(request, meter) };
+    const body = request.body && { body: slowBody(request, request.body, meter) };
     return slowAnswer(await next({ ...request, ...body }), meter);
   };
 }
@@ -39,37 +39,29 @@ function slowness(clock: Clock, perSecond: number): Slowness {
   return { ...createMeter(clock, perSecond), pieceBytes: Math.max(4096, Math.floor(perSecond / 64)) };
 }
 
-function slowBody(request: HttpRequest, meter: Slowness): RequestBody {
-  const { body } = request;
-  const sizeBytes = body instanceof Uint8Array ? body.byteLength : (body?.sizeBytes ?? 0);
+function slowBody(request: HttpRequest, body: NonNullable<HttpRequest["body"]>, meter: Slowness): RequestBody {
   return {
-    sizeBytes,
+    sizeBytes: sizeOfBody(body),
     open: (signal) => slow(openBody({ ...request, ...(signal && { signal }) }).body, meter, signal ?? request.signal),
   };
 }
 
 function slowAnswer(response: HttpResponse, meter: Slowness): HttpResponse {
-  const { status, headers, url, protocol } = response;
-  const leaving = new AbortController();
-  const leave = () => leaving.abort(new WaybillError("cancelled", "Cannot read on: the answer was left"));
-  return {
-    status,
-    headers,
-    url,
-    ...(protocol !== undefined && { protocol }),
+  const leaving = new Controller();
+  return answerLike(response, {
     body: slow(response.body, meter, leaving.signal),
-    async [Symbol.asyncDispose]() {
-      leave();
+    async dispose() {
+      leaving.abort(new WaybillError("cancelled", "Cannot read on: the answer was left"));
       await response[Symbol.asyncDispose]();
     },
-  };
+  });
 }
 
 /** `body` in pieces, each when it is paid for. Nobody waits who stops reading, nor once `signal` aborts. */
 function slow(body: Bytes, meter: Slowness, signal?: AbortSignal): Bytes {
   return {
     [Symbol.asyncIterator]() {
-      const leaving = new AbortController();
+      const leaving = new Controller();
       const unlink = follow(signal, leaving);
       const pieces = slowPieces(body, meter, leaving.signal);
       return {

@@ -1,3 +1,4 @@
+import { isUint8Array } from "node:util/types";
 import { WaybillError } from "../errors.ts";
 import type { Bytes } from "../content/store.ts";
 import type { HttpRequest, HttpResponse, RequestBody } from "./send.ts";
@@ -36,12 +37,37 @@ export async function drain(response: HttpResponse, maxBytes = 64 * 1024): Promi
 }
 
 /** Whether the answer cannot have a body, as far as its head tells. */
-function isEmpty({ status, headers }: HttpResponse): boolean {
+export function isEmpty({ status, headers }: HttpResponse): boolean {
   return status === 204 || status === 304 || headers.get("content-length") === "0";
 }
 
 export async function* one(bytes: Uint8Array): Bytes {
   if (bytes.byteLength > 0) yield bytes;
+}
+
+/** What is different about an answer that stands for another. */
+export interface AnswerChanges extends Partial<Pick<HttpResponse, "headers" | "body">> {
+  /** Default: the other is disposed of. */
+  readonly dispose?: () => PromiseLike<void>;
+}
+
+/** An answer like `response`, which it stands for. */
+export function answerLike(response: HttpResponse, changes: AnswerChanges): HttpResponse {
+  const { status, url, protocol } = response;
+  const { headers = response.headers, body = response.body, dispose } = changes;
+  return {
+    status,
+    headers,
+    url,
+    body,
+    ...(protocol !== undefined && { protocol }),
+    [Symbol.asyncDispose]: dispose ?? (() => response[Symbol.asyncDispose]()),
+  };
+}
+
+/** How long a body is, in bytes. */
+export function sizeOfBody(body: NonNullable<HttpRequest["body"]>): number {
+  return isUint8Array(body) ? body.byteLength : body.sizeBytes;
 }
 
 /** A body that lies in memory, in the pieces in which it came. */
@@ -61,6 +87,5 @@ export async function* none(): Bytes {
 export function openBody(request: HttpRequest): { sizeBytes: number; body: Bytes } {
   const { body } = request;
   if (body === undefined) return { sizeBytes: 0, body: none() };
-  if (body instanceof Uint8Array) return { sizeBytes: body.byteLength, body: one(body) };
-  return { sizeBytes: body.sizeBytes, body: body.open(request.signal) };
+  return { sizeBytes: sizeOfBody(body), body: isUint8Array(body) ? one(body) : body.open(request.signal) };
 }

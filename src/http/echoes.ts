@@ -1,4 +1,5 @@
 import type { Bytes } from "../content/store.ts";
+import { answerLike } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import { Secret, type HttpHeaders, type HttpRequest, type HttpResponse, type Interceptor } from "./send.ts";
 
@@ -23,14 +24,8 @@ export function withoutEchoes({ secrets = [] }: EchoOptions = {}): Interceptor {
     if (!isError && response.headers.all("warning").length === 0) return response;
     const sent = [...secrets, ...credentialsOf(request), ...queryOf(request.url), ...queryOf(response.url)];
     const clean = (text: string) => scrub(text, sent.filter(isLong));
-    return {
-      status: response.status,
-      url: response.url,
-      headers: cleaned(response.headers, clean),
-      body: isError ? cleanedBody(response, clean) : response.body,
-      ...(response.protocol !== undefined && { protocol: response.protocol }),
-      [Symbol.asyncDispose]: () => response[Symbol.asyncDispose](),
-    };
+    const headers = cleaned(response.headers, clean);
+    return answerLike(response, { headers, ...(isError && { body: cleanedBody(response, clean) }) });
   };
 }
 

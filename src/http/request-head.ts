@@ -1,4 +1,4 @@
-import { isUint8Array } from "node:util/types";
+import { sizeOfBody } from "./body.ts";
 import type { HttpRequest } from "./send.ts";
 import { originOf } from "./send.ts";
 
@@ -43,7 +43,7 @@ export function headersOf(request: HttpRequest, userAgent: string): Record<strin
 /** The body's length where the request has one or could have one; `undefined` for GET and its like. */
 function sizeOf(request: HttpRequest): number | undefined {
   const { body, method } = request;
-  if (body !== undefined) return isUint8Array(body) ? body.byteLength : body.sizeBytes;
+  if (body !== undefined) return sizeOfBody(body);
   return method === "POST" || method === "PUT" || method === "PATCH" ? 0 : undefined;
 }
 

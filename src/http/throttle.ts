@@ -1,5 +1,6 @@
 import { hasCode, WaybillError } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
+import { isEmpty } from "./body.ts";
 import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
 import type { OwnLoad } from "./own-load.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -114,18 +115,14 @@ function unavailable(request: HttpRequest, status: number): WaybillError {
 
 /** Places are kept until the body has ended, where there can be one; a blob's slot only until its headers are here. */
 function leaving({ leaveLane, leaveSeat }: Pass, request: HttpRequest, response: HttpResponse): HttpResponse {
-  const isEmpty = isBodiless(request, response);
-  if (isEmpty) leaveSeat?.();
-  if (isEmpty || request.operation === "blob") leaveLane();
-  if (isEmpty || (request.operation === "blob" && !leaveSeat)) return response;
+  const isBodiless = request.method === "HEAD" || isEmpty(response);
+  if (isBodiless) leaveSeat?.();
+  if (isBodiless || request.operation === "blob") leaveLane();
+  if (isBodiless || (request.operation === "blob" && !leaveSeat)) return response;
   return afterBody(response, () => {
     leaveLane();
     leaveSeat?.();
   });
-}
-
-function isBodiless({ method }: HttpRequest, { status, headers }: HttpResponse): boolean {
-  return method === "HEAD" || status === 204 || status === 304 || headers.get("content-length") === "0";
 }
 
 /** HTTP/2's own way to say 429: a stream reset with ENHANCE_YOUR_CALM. */

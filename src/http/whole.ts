@@ -1,5 +1,5 @@
 import type { Bytes } from "../content/store.ts";
-import { one } from "./body.ts";
+import { answerLike, one } from "./body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Operation } from "./send.ts";
 
 /** No answer that is read whole may be longer; what is longer passes as a stream, for its reader to refuse. */
@@ -35,15 +35,7 @@ async function whole(response: HttpResponse): Promise<HttpResponse> {
     throw error;
   }
   const start = Buffer.concat(chunks, seen);
-  const { status, headers, url, protocol } = response;
-  return {
-    status,
-    headers,
-    url,
-    ...(protocol !== undefined && { protocol }),
-    body: seen > maxBytes ? followed(start, reader) : one(start),
-    [Symbol.asyncDispose]: () => response[Symbol.asyncDispose](),
-  };
+  return answerLike(response, { body: seen > maxBytes ? followed(start, reader) : one(start) });
 }
 
 async function* followed(start: Uint8Array, reader: AsyncIterator<Uint8Array>): Bytes {

@@ -1,5 +1,5 @@
 import { hasCode, WaybillError } from "../errors.ts";
-import { none, one } from "../http/body.ts";
+import { answerLike, none, one } from "../http/body.ts";
 import {
   hostOf,
   originOf,
@@ -156,10 +156,7 @@ async function peek(response: HttpResponse, maxBytes: number): Promise<readonly 
     yield* one(start);
     yield* isDone ? none() : { [Symbol.asyncIterator]: () => reader };
   };
-  const { status, headers, url, protocol } = response;
-  const dispose = async () => response[Symbol.asyncDispose]();
-  const shared = { status, headers, url, body: body(), ...(protocol !== undefined && { protocol }) };
-  return [start, { ...shared, [Symbol.asyncDispose]: dispose }];
+  return [start, answerLike(response, { body: body() })];
 }
 
 interface Doubt {

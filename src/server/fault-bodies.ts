@@ -1,7 +1,8 @@
+import { onAbort } from "../async/on-abort.ts";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError, type Sent } from "../errors.ts";
 import { headersFrom } from "../http/headers.ts";
-import type { HttpHeaders, HttpRequest, HttpResponse } from "../http/send.ts";
+import type { HttpHeaders, HttpRequest } from "../http/send.ts";
 
 /** The error that a client sees when its connection breaks. */
 export function broken(request: HttpRequest, sent: Sent): WaybillError {
@@ -10,13 +11,6 @@ export function broken(request: HttpRequest, sent: Sent): WaybillError {
     registry: host,
     sent,
   });
-}
-
-/** The same response with another body. */
-export function withBody(response: HttpResponse, body: Bytes): HttpResponse {
-  const { status, headers, url, protocol } = response;
-  const dispose = () => response[Symbol.asyncDispose]();
-  return { status, headers, url, ...(protocol && { protocol }), body, [Symbol.asyncDispose]: dispose };
 }
 
 /** `body` up to `afterBytes`; then the error, or a silent end where there is none. */
@@ -52,7 +46,7 @@ export async function* stall(body: Bytes, afterBytes: number, gone: AbortSignal)
   await new Promise((_resolve, reject) => {
     const fail = () => reject(gone.reason as Error);
     if (gone.aborted) fail();
-    else gone.addEventListener("abort", fail, { once: true });
+    else onAbort(gone, fail);
   });
 }
 

@@ -1,12 +1,11 @@
 import { fullBucket, spend, waitMs } from "../async/bucket.ts";
 import { createMeter, type Meter } from "../async/meter.ts";
 import type { Bytes } from "../content/store.ts";
-import { openBody } from "../http/body.ts";
+import { answerLike, openBody } from "../http/body.ts";
 import type { Send } from "../http/send.ts";
 import { answerTo, refusal } from "./refusal.ts";
 import { respond } from "./answer.ts";
 import type { PaceFault } from "./fault.ts";
-import { withBody } from "./fault-bodies.ts";
 
 /** Lets requests through at a rate; what comes faster is told when to come back. */
 export function rateLimited(fault: PaceFault & { kind: "rate-limit" }, send: Send): Send {
@@ -30,14 +29,10 @@ export function rateLimited(fault: PaceFault & { kind: "rate-limit" }, send: Sen
 export function narrow({ clock, bytesPerSecond }: PaceFault & { kind: "bandwidth" }, send: Send): Send {
   const meter = createMeter(clock, bytesPerSecond);
   return async (request) => {
-    if (request.body === undefined) {
-      const response = await send(request);
-      return withBody(response, metered(response.body, meter, request.signal));
-    }
     const { sizeBytes, body } = openBody(request);
     const open = () => metered(body, meter, request.signal);
-    const response = await send({ ...request, body: { sizeBytes, open } });
-    return withBody(response, metered(response.body, meter, request.signal));
+    const response = await send({ ...request, ...(request.body && { body: { sizeBytes, open } }) });
+    return answerLike(response, { body: metered(response.body, meter, request.signal) });
   };
 }
 

@@ -1,10 +1,11 @@
 import { sleep } from "../async/clock.ts";
+import { onAbort } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
-import { openBody } from "../http/body.ts";
+import { answerLike, openBody } from "../http/body.ts";
 import type { HttpRequest, HttpResponse, Send } from "../http/send.ts";
 import { respond } from "./answer.ts";
 import type { AnswerFault, ConnectionFault, Fault, Mischief, PaceFault, StateFault } from "./fault.ts";
-import { broken, corrupt, cut, edited, stall, withBody } from "./fault-bodies.ts";
+import { broken, corrupt, cut, edited, stall } from "./fault-bodies.ts";
 import { expiringTokens, lagging, losingSessions } from "./fault-memory.ts";
 import { narrow, rateLimited } from "./fault-pace.ts";
 
@@ -46,9 +47,9 @@ function slowed(fault: PaceFault, send: Send): Send {
 async function misanswered(fault: AnswerFault, request: HttpRequest, send: Send): Promise<HttpResponse> {
   if (fault.kind === "status") return respond(request, { ...fault, body: Buffer.from(fault.body ?? "") });
   const response = await send(request);
-  if (fault.kind === "truncate") return withBody(response, cut(response.body, fault.afterBytes));
-  if (fault.kind === "corrupt") return withBody(response, corrupt(response.body, fault.atByte));
-  return { ...withBody(response, response.body), headers: edited(response.headers, fault.set) };
+  if (fault.kind === "truncate") return answerLike(response, { body: cut(response.body, fault.afterBytes) });
+  if (fault.kind === "corrupt") return answerLike(response, { body: corrupt(response.body, fault.atByte) });
+  return answerLike(response, { headers: edited(response.headers, fault.set) });
 }
 
 async function misconnected(fault: ConnectionFault, request: HttpRequest, send: Send): Promise<HttpResponse> {
@@ -65,7 +66,7 @@ async function misconnected(fault: ConnectionFault, request: HttpRequest, send: 
     case "cut": {
       const response = await send(request);
       const failure = () => broken(request, "all");
-      return withBody(response, cut(response.body, fault.afterBytes, failure));
+      return answerLike(response, { body: cut(response.body, fault.afterBytes, failure) });
     }
     default:
       return stalled(await send(request), request, fault.afterBytes);
@@ -93,13 +94,13 @@ function stalled(response: HttpResponse, { signal }: HttpRequest, afterBytes: nu
   const gone = new AbortController();
   const leave = () =>
     gone.abort(signal?.reason ?? new WaybillError("cancelled", "Cannot read on: the answer was left"));
-  signal?.addEventListener("abort", leave, { once: true });
-  return {
-    ...withBody(response, stall(response.body, afterBytes, gone.signal)),
-    async [Symbol.asyncDispose]() {
-      signal?.removeEventListener("abort", leave);
+  const stay = onAbort(signal, leave);
+  return answerLike(response, {
+    body: stall(response.body, afterBytes, gone.signal),
+    async dispose() {
+      stay();
       leave();
       await response[Symbol.asyncDispose]();
     },
-  };
+  });
 }
