@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../content/store.ts";
@@ -122,8 +122,13 @@ export async function touchFile(path: string, at: number): Promise<void> {
 
 /** When a file or folder was changed last, in milliseconds since the epoch; `undefined` where it is not there. */
 export async function changedAt(path: string): Promise<number | undefined> {
+  return (await lookAt(path))?.mtimeMs;
+}
+
+/** What the system says of a file or folder; `undefined` where it is not there. */
+export async function lookAt(path: string): Promise<Stats | undefined> {
   try {
-    return (await stat(path)).mtimeMs;
+    return await stat(path);
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
     throw error;

@@ -157,24 +157,19 @@ interface Lengths {
  */
 async function replayLines(file: FileHandle, path: string, replay: (entry: unknown) => void): Promise<Lengths> {
   let sound = 0;
-  let whole = 0;
-  let isSound = true;
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of blocksOf(file)) {
-    whole += chunk.byteLength;
-    if (!isSound) continue;
     rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
       const line = rest.toString("utf8", 0, end);
       if (sound === 0 && `${line}\n` !== headline) throw notAJournal(path);
-      isSound = sound === 0 || replayLine(line, replay);
-      if (!isSound) break;
+      if (sound > 0 && !replayLine(line, replay)) return { soundBytes: sound, wholeBytes: (await file.stat()).size };
       sound += end + 1;
       rest = rest.subarray(end + 1);
     }
   }
   if (sound === 0 && !headline.startsWith(rest.toString())) throw notAJournal(path);
-  return { soundBytes: sound, wholeBytes: whole };
+  return { soundBytes: sound, wholeBytes: sound + rest.byteLength };
 }
 
 /** Read by hand: leaving the loop over a read stream early would close the file. */

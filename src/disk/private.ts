@@ -1,6 +1,5 @@
-import { stat } from "node:fs/promises";
 import { WaybillError } from "../errors.ts";
-import { codeOf } from "./durable.ts";
+import { lookAt } from "./durable.ts";
 
 const writableByOthers = 0o022;
 
@@ -12,10 +11,7 @@ const writableByOthers = 0o022;
  */
 export async function requirePrivate(path: string, user: number | undefined): Promise<void> {
   if (user === undefined) return;
-  const found = await stat(path).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
-    throw error;
-  });
+  const found = await lookAt(path);
   if (found === undefined) return;
   if (found.uid !== user) throw refusal(path, "it belongs to another user", "use --state with a folder of your own");
   if ((found.mode & writableByOthers) !== 0)

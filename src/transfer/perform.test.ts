@@ -8,19 +8,15 @@ import type { WaybillEvent } from "../telemetry/events.ts";
 import { performOn } from "./perform.ts";
 import type { StageStep } from "./step.ts";
 
-test("performOn tells why content failed in the words of the error, without its class", async () => {
+/** Stages one blob to a target that takes it by `pushBlob`. */
+function staging(pushBlob: (target: Store) => Store["pushBlob"]) {
   const source = createMemoryStore("source");
   const content = source.addBlob(bytesOf("content"));
   const target = createMemoryStore("target");
-  const broken: Store = {
-    ...target,
-    async pushBlob() {
-      throw new WaybillError("too_large", "Cannot push blob: it is too large");
-    },
-  };
+  const own: Store = { ...target, pushBlob: pushBlob(target) };
   const events: WaybillEvent[] = [];
   const perform = performOn({
-    open: async ({ kind, ...at }) => (kind === "memory" && "name" in at && at.name === "target" ? broken : source),
+    open: async ({ kind, ...at }) => (kind === "memory" && "name" in at && at.name === "target" ? own : source),
     closure: { root: content.digest, nodes: new Map(), referrers: [], leftBehind: {} },
     clock: fakeClock(),
     report: (event) => events.push(event),
@@ -30,8 +26,15 @@ test("performOn tells why content failed in the words of the error, without its 
   });
   const at = target.location;
   const step: StageStep = { kind: "stage", id: "a", at, after: [], content, role: "blob", from: [source.location] };
+  return { content, events, run: () => perform(step, { signal: new AbortController().signal }) };
+}
 
-  await expect(perform(step, { signal: new AbortController().signal })).rejects.toThrow("it is too large");
+test("performOn tells why content failed in the words of the error, without its class", async () => {
+  const { events, run } = staging(() => async () => {
+    throw new WaybillError("too_large", "Cannot push blob: it is too large");
+  });
+
+  await expect(run()).rejects.toThrow("it is too large");
 
   expect(events.filter(({ type }) => type === "content-done")).toMatchObject([
     { outcome: "failed", error: "Cannot push blob: it is too large" },
@@ -39,30 +42,12 @@ test("performOn tells why content failed in the words of the error, without its 
 });
 
 test("performOn tells where content goes on when a store opens its body again", async () => {
-  const source = createMemoryStore("source");
-  const content = source.addBlob(bytesOf("content"));
-  const target = createMemoryStore("target");
-  const impatient: Store = {
-    ...target,
-    async pushBlob(blob, body) {
-      for (const offset of [0, 4, 0]) body(offset);
-      return target.pushBlob(blob, body);
-    },
-  };
-  const events: WaybillEvent[] = [];
-  const perform = performOn({
-    open: async ({ kind, ...at }) => (kind === "memory" && "name" in at && at.name === "target" ? impatient : source),
-    closure: { root: content.digest, nodes: new Map(), referrers: [], leftBehind: {} },
-    clock: fakeClock(),
-    report: (event) => events.push(event),
-    lookedAt: 0,
-    onTagged: () => undefined,
-    onSent: () => undefined,
+  const { content, events, run } = staging((target) => async (blob, body) => {
+    for (const offset of [0, 4, 0]) body(offset);
+    return target.pushBlob(blob, body);
   });
-  const at = target.location;
-  const step: StageStep = { kind: "stage", id: "a", at, after: [], content, role: "blob", from: [source.location] };
 
-  await perform(step, { signal: new AbortController().signal });
+  await run();
 
   expect(events.filter(({ type }) => type === "content-again")).toMatchObject([
     { id: `${content.digest} memory://target`, offsetBytes: 4 },

@@ -8,6 +8,7 @@ import { asTask } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
 import { toPush } from "./closure.ts";
 import { deleteCreated } from "./delete-created.ts";
+import { knownName } from "./name-now.ts";
 
 /** A tag that a publish has moved, or may have. */
 export interface Move {
@@ -85,10 +86,6 @@ async function seenAfterwards(
   } catch {
     return undefined;
   }
-}
-
-async function knownName(store: Store, tag: string, call: CallOptions): Promise<Digest | "absent"> {
-  return (await store.tagged(tag, { ...call, mustKnow: true }))?.digest ?? "absent";
 }
 
 const notAsked = "new tags stay without --delete-created-tags";

@@ -21,9 +21,24 @@ export function runFolder(stateFolder: string, id: string): string {
  *
  * @throws WaybillError `io_failed`
  */
-export async function requireOwn(stateFolder: string, id: string, user: number | undefined): Promise<void> {
-  const place = runFolder(stateFolder, id);
-  const paths = [stateFolder, join(stateFolder, "runs"), place, join(place, "journal")];
+export function requireOwn(stateFolder: string, id: string, user: number | undefined): Promise<void> {
+  return requireAllPrivate(pathsOf(stateFolder, id), user);
+}
+
+function pathsOf(stateFolder: string, id: string): readonly string[] {
+  return [...foldersOf(stateFolder), ...placesOf(runFolder(stateFolder, id))];
+}
+
+function foldersOf(stateFolder: string): readonly string[] {
+  return [stateFolder, join(stateFolder, "runs")];
+}
+
+function placesOf(run: string): readonly string[] {
+  return [run, join(run, "journal")];
+}
+
+/** @throws what is wrong with the first of them. */
+async function requireAllPrivate(paths: readonly string[], user: number | undefined): Promise<void> {
   const looks = await Promise.allSettled(paths.map((path) => requirePrivate(path, user)));
   for (const look of looks) if (look.status === "rejected") throw look.reason;
 }
@@ -33,10 +48,19 @@ export async function requireOwn(stateFolder: string, id: string, user: number |
  * that is told, could have written it.
  */
 export async function readRun(stateFolder: string, id: string, user?: number): Promise<RecordedRun | undefined> {
+  return readJournal(runFolder(stateFolder, id), pathsOf(stateFolder, id), user);
+}
+
+/** What the journal in the folder `run` tells, where `user` alone can write to `paths`. */
+async function readJournal(
+  run: string,
+  paths: readonly string[],
+  user: number | undefined,
+): Promise<RecordedRun | undefined> {
   const replay = replayRun();
   try {
-    await requireOwn(stateFolder, id, user);
-    await Journal.read(join(runFolder(stateFolder, id), "journal"), (entry) => replay.add(entry));
+    await requireAllPrivate(paths, user);
+    await Journal.read(join(run, "journal"), (entry) => replay.add(entry));
   } catch {
     return undefined;
   }
@@ -49,11 +73,11 @@ export async function readRun(stateFolder: string, id: string, user?: number): P
  * @throws WaybillError `io_failed` where others than `user`, if that is told, can write to the folder.
  */
 export async function listRuns(stateFolder: string, user?: number): Promise<readonly RecordedRun[]> {
-  await requirePrivate(stateFolder, user);
-  await requirePrivate(join(stateFolder, "runs"), user);
+  await requireAllPrivate(foldersOf(stateFolder), user);
   const runs: RecordedRun[] = [];
   for (const id of await runIds(stateFolder)) {
-    const run = await readRun(stateFolder, id, user);
+    const place = runFolder(stateFolder, id);
+    const run = await readJournal(place, placesOf(place), user);
     if (run) runs.push(run);
   }
   return runs.toSorted((a, b) => b.changedAt - a.changedAt);
