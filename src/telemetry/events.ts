@@ -134,6 +134,9 @@ export type WaybillEvent =
   /** A detail for `--debug`, such as where a credential came from. */
   | { readonly type: "debug"; readonly message: string; readonly at: number };
 
+/** News of one type, or of several. */
+export type EventOf<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
+
 /** Takes news. Must not throw and must not wait; whoever calls it does not look at the result. */
 export type Report = (event: WaybillEvent) => void;
 

@@ -1,6 +1,6 @@
-import type { WaybillEvent } from "./events.ts";
+import type { EventOf } from "./events.ts";
 
-export type RetryEvent = WaybillEvent & { readonly type: "retry" };
+export type RetryEvent = EventOf<"retry">;
 
 /** Whose request it was. */
 export function registryOf({ registry, url }: RetryEvent): string {

@@ -1,5 +1,5 @@
 import { shortDigest } from "../../spec/digest.ts";
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import type { Task, TaskEvent } from "../../telemetry/task.ts";
 import { isCancelled } from "../show/board.ts";
 import { formatBytes } from "../units.ts";
@@ -8,7 +8,6 @@ import type { LogLevel } from "./level.ts";
 import { momentRecord } from "./moment-records.ts";
 import { placeFields, type Fields, type LogRecord } from "./record.ts";
 
-type Event<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
 interface Content {
   readonly digest: string;
   readonly target: string;
@@ -39,7 +38,7 @@ export const highestLevels: Readonly<Partial<Record<WaybillEvent["type"], LogLev
 
 /** Makes records of news. Remembers what is under way, so that its end can be told by name. */
 export class EventRecords {
-  readonly #works = new Map<string, Event<"work-started">>();
+  readonly #works = new Map<string, EventOf<"work-started">>();
   readonly #contents = new Map<string, Content>();
   readonly #tasks = new Map<string, Task>();
 
@@ -65,7 +64,7 @@ export class EventRecords {
     }
   }
 
-  #ofWork(event: Event<"work-started" | "work-log" | "work-done">): LogRecord {
+  #ofWork(event: EventOf<"work-started" | "work-log" | "work-done">): LogRecord {
     const { id, at } = event;
     if (event.type === "work-started") {
       this.#works.set(id, event);
@@ -87,7 +86,7 @@ export class EventRecords {
   }
 
   #ofContent(
-    event: Event<"content-started" | "content-progress" | "content-again" | "content-done">,
+    event: EventOf<"content-started" | "content-progress" | "content-again" | "content-done">,
   ): LogRecord | undefined {
     const { id, at } = event;
     if (event.type === "content-progress") return undefined;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
+import { attemptOf } from "../../../test/support/attempt.ts";
 import { logFor } from "../../../test/support/log.ts";
 import { script } from "../../../test/support/progress-script.ts";
 import { WaybillError } from "../../errors.ts";
@@ -10,29 +11,7 @@ import { logLevels } from "./level.ts";
 const schema = JSON.parse(readFileSync(new URL("../../../schema/log-1.json", import.meta.url), "utf8")) as object;
 const validate = new Ajv({ strict: true }).compile(schema);
 
-const attempt: WaybillEvent = {
-  type: "http",
-  id: "a7",
-  resend: 1,
-  method: "PUT",
-  url: `https://r.example/v2/acme/app/manifests/sha256:${"0".repeat(64)}`,
-  registry: "r.example",
-  operation: "manifest",
-  status: 503,
-  attempt: 2,
-  inFlight: 3,
-  startedAt: 1000,
-  durationMs: 20.5,
-  sentBytes: 7,
-  receivedBytes: 9,
-  protocol: "http/1.1",
-  requestId: "7f3a",
-  marks: [
-    { name: "connection", at: 1001 },
-    { name: "headers-sent", at: 1002 },
-    { name: "first-byte", at: 1012 },
-  ],
-};
+const attempt = attemptOf({ id: "a7", durationMs: 20.5, protocol: "http/1.1", requestId: "7f3a" });
 const warning: WaybillEvent = { type: "warning", message: "is deprecated", source: "r.example", at: 0 };
 const news: readonly WaybillEvent[] = [
   { type: "task-started", id: "t1", phase: "stage", at: 0 },

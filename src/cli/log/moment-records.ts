@@ -1,10 +1,8 @@
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import { loadText, quotaText } from "../show/notes.ts";
 import { phaseText } from "../show/phase-text.ts";
 import { retryText } from "../show/repeat-text.ts";
 import { placeFields, type LogRecord } from "./record.ts";
-
-type Event<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
 
 /** News that needs nothing that was told before. `undefined` for what is none. */
 export function momentRecord(event: WaybillEvent): LogRecord | undefined {
@@ -30,34 +28,34 @@ export function momentRecord(event: WaybillEvent): LogRecord | undefined {
   }
 }
 
-function warningRecord({ message, source, at }: Event<"warning">): LogRecord {
+function warningRecord({ message, source, at }: EventOf<"warning">): LogRecord {
   const said = source === undefined ? message : `${message} (${source})`;
   return { level: "warn", message: said, at, fields: { registry: source } };
 }
 
-function retryRecord(event: Event<"retry">): LogRecord {
+function retryRecord(event: EventOf<"retry">): LogRecord {
   const { registry, method, url, attempt, delayMs, cause, task, at } = event;
   const fields = { registry, method, url, attempt, delay_ms: delayMs, error: cause };
   return { level: "info", message: retryText(event), at, ...(task !== undefined && { about: task }), fields };
 }
 
-function phaseRecord({ target, phase, waitingFor = 0, at }: Event<"phase">): LogRecord {
+function phaseRecord({ target, phase, waitingFor = 0, at }: EventOf<"phase">): LogRecord {
   const message = `${target}: ${phaseText({ phase, waitingFor })}`;
   return { level: "info", message, at, fields: { ...placeFields(target), phase } };
 }
 
-function tagRecord({ target, tag, digest, state, at }: Event<"tag-done">): LogRecord {
+function tagRecord({ target, tag, digest, state, at }: EventOf<"tag-done">): LogRecord {
   const fields = { ...placeFields(target), tag, digest, state };
   return { level: "info", message: `${target}:${tag} ${state}`, at, fields };
 }
 
-function quotaRecord(event: Event<"pull-quota">): LogRecord {
+function quotaRecord(event: EventOf<"pull-quota">): LogRecord {
   const { registry, remaining, limit, windowSeconds, at } = event;
   const fields = { registry, remaining, limit, window_seconds: windowSeconds };
   return { level: "info", message: quotaText(event), at, fields };
 }
 
-function loadRecord(event: Event<"load">): LogRecord {
+function loadRecord(event: EventOf<"load">): LogRecord {
   const { registry, origin, concurrency, perSecond, waitMs, at } = event;
   const fields = { registry, origin, concurrency, per_second: perSecond, wait_ms: waitMs };
   return { level: "debug", message: loadText(event), at, fields };

@@ -79,26 +79,25 @@ export class ExporterLink {
   }
 
   get health(): TelemetryHealth {
-    const { spansSent, spansDropped, problems, lastFailed } = this.#reported;
+    const { spansSent, spansDropped, problems } = this.#reported;
     const { hasSpans = true } = this.#options;
     // What a thread has that is gone without an answer is as lost as what never came to it.
     const dropped = this.#isGone && !this.#isAnswered ? this.#spans - spansSent : spansDropped + this.#dropped;
     return {
-      spansSent,
+      ...this.#reported,
       spansDropped: hasSpans ? dropped : 0,
       problems: [...this.#problems.list, ...problems],
-      lastFailed: lastFailed || this.#isGone,
     };
   }
 
   /** Has everything sent that is left, for at most `withinMs`; for no time at all when the last thing that was sent did not arrive. */
   async finish(withinMs: number): Promise<TelemetryHealth> {
     this.#cancelTimer?.();
-    if (!this.health.lastFailed) await this.#finishWithin(withinMs);
+    if (!this.#isGone && !this.#reported.lastFailed) await this.#finishWithin(withinMs);
     this.#drop(this.#waiting.splice(0));
     this.#thread?.stop();
     this.#isGone = true;
-    return { ...this.health, lastFailed: this.#reported.lastFailed };
+    return this.health;
   }
 
   #finishWithin(withinMs: number): Promise<void> {

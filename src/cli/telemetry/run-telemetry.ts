@@ -118,8 +118,8 @@ class ProcessTelemetry implements RunTelemetry {
   async close(exitCode: number, mostMs: number): Promise<void> {
     const telemetry = this.#telemetry;
     if (!telemetry) return;
-    const failure = this.#failure === undefined ? {} : { failure: this.#failure };
-    const line = await telemetry.end({ outcome: `exit ${exitCode}`, ...failure }, Math.min(this.#flushMs, mostMs));
+    const end = { outcome: `exit ${exitCode}`, failure: this.#failure };
+    const line = await telemetry.end(end, Math.min(this.#flushMs, mostMs));
     if (line !== undefined) this.#tell(line);
     if (!telemetry.isOn) return;
     const health = telemetry.health();

@@ -16,7 +16,7 @@ export function attemptSpan(attempt: AttemptEvent, phase: string | undefined): O
     attributes: {
       ...httpAttributes(attempt, url, facts.template),
       ...(failed && known({ "error.type": errorType(attempt) })),
-      ...ownAttributes(attempt, phase),
+      ...ownAttributes(attempt, facts, phase),
       ...timings(attempt),
     },
     events: attempt.marks,
@@ -64,8 +64,11 @@ export function errorType({ status = 0, error }: { status?: number | undefined; 
   return error ?? (status >= 400 ? String(status) : undefined);
 }
 
-function ownAttributes(attempt: AttemptEvent, phase: string | undefined): Attributes {
-  const { repository, digest, isManifest } = pathFacts(new URL(attempt.url).pathname);
+function ownAttributes(
+  attempt: AttemptEvent,
+  { repository, digest, isManifest }: ReturnType<typeof pathFacts>,
+  phase: string | undefined,
+): Attributes {
   return known({
     "waybill.registry": attempt.registry,
     "waybill.repository": repository,

@@ -1,9 +1,9 @@
 import type { AttemptEvent } from "../attempt.ts";
-import type { WaybillEvent } from "../events.ts";
+import type { EventOf, WaybillEvent } from "../events.ts";
 import type { Task, TaskEvent } from "../task.ts";
 import { errorType, protocolAttributes, serverAttributes } from "./attempt-span.ts";
 import { pathFacts, placeOfTarget } from "./place.ts";
-import { known, type Attributes } from "./span.ts";
+import { known, type Attributes, type Facts } from "./span.ts";
 
 /** What is measured: its kind, its unit, and what it means. Durations are in seconds, as the conventions want it. */
 export const instruments = {
@@ -72,7 +72,7 @@ export class Measurer {
       case "content-again":
         return this.#ofAgain(event);
       case "tag-done":
-        return [one("waybill.tags", { ...placeAttributes(event.target), "waybill.state": event.state })];
+        return [one("waybill.tags", { ...placeFacts(event.target), "waybill.state": event.state })];
       case "telemetry-drop":
         return [measured("waybill.telemetry.drops", event.count, { "waybill.what": event.what })];
       default:
@@ -94,23 +94,23 @@ export class Measurer {
   }
 
   /** What begins anew is no resume. */
-  #ofAgain({ task, offsetBytes }: WaybillEvent & { readonly type: "content-again" }): readonly Measurement[] {
+  #ofAgain({ task, offsetBytes }: EventOf<"content-again">): readonly Measurement[] {
     if (offsetBytes === 0) return [];
-    return [one("waybill.resumes", placeAttributes(this.#open.get(task ?? "")?.target))];
+    return [one("waybill.resumes", placeFacts(this.#open.get(task ?? "")?.target))];
   }
 
   #ofTask(event: TaskEvent & { readonly type: "task-done" }): readonly Measurement[] {
     const started = this.#open.get(event.id);
     if (!started) return [];
     this.#open.delete(event.id);
-    const attributes = known({
-      ...placeAttributes(started.target),
+    const facts = {
+      ...placeFacts(started.target),
       "waybill.phase": started.phase,
       "waybill.part": started.part,
       "waybill.outcome": event.outcome,
       "error.type": event.error?.code,
-    });
-    const duration = measured("waybill.task.duration", Math.max(0, event.at - started.at) / 1000, attributes);
+    };
+    const duration = measured("waybill.task.duration", Math.max(0, event.at - started.at) / 1000, facts);
     return [duration, ...spared(started, event.outcome)];
   }
 }
@@ -119,7 +119,7 @@ export class Measurer {
 function spared(task: Task, outcome: string | undefined): readonly Measurement[] {
   if (task.phase !== "stage" || task.part !== "blob" || (outcome !== "mounted" && outcome !== "existed")) return [];
   const name = outcome === "mounted" ? "waybill.bytes.mounted" : "waybill.bytes.skipped";
-  return [measured(name, task.sizeBytes ?? 0, placeAttributes(task.target))];
+  return [measured(name, task.sizeBytes ?? 0, placeFacts(task.target))];
 }
 
 function ofAttempt(attempt: AttemptEvent): readonly Measurement[] {
@@ -144,7 +144,7 @@ function ofAttempt(attempt: AttemptEvent): readonly Measurement[] {
 }
 
 /** What we allow ourselves towards an origin, and how long all of it waits. */
-function ofLoad(event: WaybillEvent & { readonly type: "load" }): readonly Measurement[] {
+function ofLoad(event: EventOf<"load">): readonly Measurement[] {
   const { registry, origin, concurrency, perSecond = 0, waitMs } = event;
   const place = { "waybill.registry": registry, "server.address": serverAttributes(new URL(origin))["server.address"] };
   return [
@@ -158,14 +158,14 @@ function classOf(status: number | undefined): string {
   return status === undefined ? "none" : `${Math.floor(status / 100)}xx`;
 }
 
-function placeAttributes(target: string | undefined): Attributes {
-  return known({ "waybill.registry": placeOfTarget(target).registry });
+function placeFacts(target: string | undefined): Facts {
+  return { "waybill.registry": placeOfTarget(target).registry };
 }
 
-function one(name: InstrumentName, attributes: Parameters<typeof known>[0]): Measurement {
-  return measured(name, 1, attributes);
+function one(name: InstrumentName, facts: Facts): Measurement {
+  return measured(name, 1, facts);
 }
 
-function measured(name: InstrumentName, value: number, attributes: Parameters<typeof known>[0]): Measurement {
-  return { name, value, attributes: known(attributes) };
+function measured(name: InstrumentName, value: number, facts: Facts): Measurement {
+  return { name, value, attributes: known(facts) };
 }

@@ -25,9 +25,12 @@ export interface SpanEvent {
   readonly attributes?: Attributes;
 }
 
-/** `attributes` without those that are not known. */
-export function known(attributes: Readonly<Record<string, AttributeValue | undefined>>): Attributes {
+/** Attributes of which some may not be known. */
+export type Facts = Readonly<Record<string, AttributeValue | undefined>>;
+
+/** `facts` without those that are not known. */
+export function known(facts: Facts): Attributes {
   return Object.fromEntries(
-    Object.entries(attributes).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined),
+    Object.entries(facts).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined),
   );
 }

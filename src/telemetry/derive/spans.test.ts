@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { attemptOf } from "../../../test/support/attempt.ts";
 import type { AttemptEvent } from "../attempt.ts";
 import type { WaybillEvent } from "../events.ts";
 import { spanIdOf, traceIdentity } from "../trace-context.ts";
@@ -8,31 +9,7 @@ import type { Span } from "./span.ts";
 import { SpanMaker } from "./spans.ts";
 
 const identity = traceIdentity();
-const attempt: AttemptEvent = {
-  type: "http",
-  id: "a2",
-  task: "stage x",
-  after: "a1",
-  resend: 1,
-  method: "PUT",
-  url: "https://r.example/v2/acme/app/manifests/sha256:" + "0".repeat(64),
-  registry: "r.example",
-  operation: "manifest",
-  status: 503,
-  attempt: 2,
-  inFlight: 3,
-  startedAt: 1000,
-  durationMs: 20,
-  sentBytes: 7,
-  receivedBytes: 9,
-  protocol: "h2",
-  requestId: "id",
-  marks: [
-    { name: "connection", at: 1001 },
-    { name: "headers-sent", at: 1002 },
-    { name: "first-byte", at: 1012 },
-  ],
-};
+const attempt = attemptOf({ task: "stage x", after: "a1", protocol: "h2", requestId: "id" });
 const step: WaybillEvent = {
   type: "task-started",
   id: "stage x",

@@ -1,5 +1,5 @@
 import type { AttemptEvent } from "../attempt.ts";
-import type { WaybillEvent } from "../events.ts";
+import type { EventOf, WaybillEvent } from "../events.ts";
 import { commandTask, type Task, type TaskEvent } from "../task.ts";
 import { spanIdOf, type TraceIdentity } from "../trace-context.ts";
 import { attemptSpan } from "./attempt-span.ts";
@@ -66,7 +66,7 @@ export class SpanMaker {
   }
 
   /** An upload goes on where the registry stands, or begins anew. */
-  #again({ task = commandTask, at, offsetBytes }: WaybillEvent & { readonly type: "content-again" }): undefined {
+  #again({ task = commandTask, at, offsetBytes }: EventOf<"content-again">): undefined {
     const resumed = this.#open.get(task)?.resumed;
     if (resumed && offsetBytes > 0) {
       resumed.count++;

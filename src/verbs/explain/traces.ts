@@ -38,7 +38,7 @@ export function readTraces(crashes: readonly Compiled[], note: NoteCrash): Trace
   return {
     see(line, text) {
       const begun = beginning(crashes, line, text);
-      if (begun && !(trace && !trace.hasStack)) {
+      if (begun && (!trace || trace.hasStack)) {
         end();
         trace = begun;
       }

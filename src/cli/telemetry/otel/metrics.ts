@@ -34,10 +34,9 @@ export function openMeter({ resource, version, temporality }: MeterOptions): Met
   const meter = new MeterProvider({ resource, readers: [reader] }).getMeter("waybill", version);
   const made = new Map<string, Counter | Gauge | Histogram>();
   for (const [name, instrument] of Object.entries(instruments)) made.set(name, instrumentOf(meter, name, instrument));
-  const instrument = (name: InstrumentName) => made.get(name);
   return {
     add({ name, value, attributes }) {
-      const found = instrument(name);
+      const found = made.get(name);
       if (!found) return;
       if ("add" in found) found.add(value, mutable(attributes));
       else found.record(value, mutable(attributes));
