@@ -1,5 +1,5 @@
 import type { Command, Option } from "commander";
-import { WaybillError } from "../errors.ts";
+import { usage } from "./usage.ts";
 
 /**
  * Rewrites arguments as Go's `pflag` reads them into what `command` understands: `--flag=false` and `-D=true` for switches,
@@ -72,5 +72,5 @@ const lies = new Set(["0", "f", "F", "FALSE", "false", "False"]);
 function switched(long: string, value: string): string {
   if (truths.has(value)) return long;
   if (lies.has(value)) return `--no-${long.slice(2)}`;
-  throw new WaybillError("invalid_argument", `invalid argument "${value}" for "${long}" flag: expected true or false`);
+  throw usage(long, value, "true or false");
 }

@@ -14,12 +14,21 @@ export async function openCommandContext(
   report: Report,
   recorder?: Recorder,
 ): ReturnType<typeof openContext> {
-  const options = await observed(contextOptions(flags, host, report), flags, host);
+  const options = await commandOptions(flags, host, report);
   return openContext({ ...options, ...(recorder && { recorder }) });
 }
 
+/** What flags and environment come to, with telemetry listening where it is asked for. @throws WaybillError `invalid_argument` */
+export async function commandOptions(
+  flags: RegistryFlags & TimelineFlags,
+  host: Host,
+  report: Report,
+): Promise<ContextOptions> {
+  return observed(contextOptions(flags, host, report), flags, host);
+}
+
 /** `options`, with telemetry listening where the environment asks for it. */
-export async function observed(options: ContextOptions, flags: RegistryFlags, host: Host): Promise<ContextOptions> {
+async function observed(options: ContextOptions, flags: RegistryFlags, host: Host): Promise<ContextOptions> {
   const isWanted = flags.propagateTrace === true;
   const { command = "run" } = host;
   const telemetry = await host.telemetry?.open({
@@ -51,8 +60,8 @@ function toBoth(first: Report, second: Report): Report {
   };
 }
 
-/** What flags and environment come to. @throws WaybillError `invalid_argument` */
-export function contextOptions(flags: RegistryFlags & TimelineFlags, host: Host, report: Report): ContextOptions {
+/** @throws WaybillError `invalid_argument` */
+function contextOptions(flags: RegistryFlags & TimelineFlags, host: Host, report: Report): ContextOptions {
   const { env, clock, random } = host;
   return defined({
     env,

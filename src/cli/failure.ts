@@ -36,11 +36,19 @@ interface ErrorFacts {
 }
 
 function causesOf(error: unknown): string[] {
-  const causes: string[] = [];
-  let cause = error instanceof Error ? error.cause : undefined;
-  for (; cause !== undefined && causes.length < deepest; cause = cause instanceof Error ? cause.cause : undefined)
-    causes.push(cause instanceof Error ? String(cause) : typeof cause);
-  return causes;
+  return error instanceof Error ? chainFrom(error.cause).map(causeText) : [];
+}
+
+/** `error` and what caused it, as far as anybody wants to read. */
+function chainFrom(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (let at = error; at !== undefined && chain.length < deepest; at = at instanceof Error ? at.cause : undefined)
+    chain.push(at);
+  return chain;
+}
+
+function causeText(cause: unknown): string {
+  return cause instanceof Error ? String(cause) : typeof cause;
 }
 
 /** What to do about it, in one line; `undefined` where nobody knows. */
@@ -69,15 +77,11 @@ function unexpected(error: unknown): string[] {
 const deepest = 8;
 
 function details(error: unknown): string[] {
-  const lines: string[] = [];
-  let cause = error;
-  for (let depth = 0; cause !== undefined && depth < deepest; depth++) {
-    if (depth > 0) lines.push(`caused by: ${display(cause instanceof Error ? String(cause) : typeof cause)}`);
-    if (cause instanceof WaybillError) lines.push(`  code: ${cause.code}${factsOf(cause)}`);
-    if (depth > 0 || cause instanceof WaybillError) lines.push(...stackOf(cause));
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  return lines;
+  return chainFrom(error).flatMap((cause, depth) => [
+    ...(depth > 0 ? [`caused by: ${display(causeText(cause))}`] : []),
+    ...(cause instanceof WaybillError ? [`  code: ${cause.code}${factsOf(cause)}`] : []),
+    ...(depth > 0 || cause instanceof WaybillError ? stackOf(cause) : []),
+  ]);
 }
 
 function factsOf(error: WaybillError): string {

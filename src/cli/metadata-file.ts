@@ -1,13 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { WaybillError } from "../errors.ts";
 import { descriptorJson } from "../spec/descriptor.ts";
 import { goJson } from "../spec/json.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { isDiskFull, reasonOf } from "./reason.ts";
-import { requireReplaceable } from "./replaceable.ts";
+import { requireReplaceable, temporaryFor } from "./replaceable.ts";
 
 /** A file that appears whole or not at all. Leaving the block without `commit` removes what was prepared. */
 export interface MetadataFile extends AsyncDisposable {
@@ -20,7 +18,7 @@ export interface MetadataFile extends AsyncDisposable {
  * @throws WaybillError `io_failed`, `disk_full`
  */
 export async function openMetadataFile(path: string): Promise<MetadataFile> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryFor(path);
   const file = await explained(path, () => claim(path, temporary));
   return {
     commit: (result) =>

@@ -1,3 +1,5 @@
+import { codeOf } from "../disk/durable.ts";
+
 const words: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EISDIR: "it is a folder",
@@ -17,8 +19,4 @@ export function reasonOf(error: unknown, { missing = "file" }: { readonly missin
 export function isDiskFull(error: unknown): boolean {
   const code = codeOf(error);
   return code === "ENOSPC" || code === "EDQUOT";
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { lstat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { WaybillError } from "../errors.ts";
 
 /**
@@ -14,4 +16,9 @@ export async function requireReplaceable(what: string, path: string): Promise<vo
   if (present === undefined || present.isFile()) return;
   const kind = present.isDirectory() ? "a folder" : present.isSymbolicLink() ? "a symbolic link" : "no regular file";
   throw new WaybillError("io_failed", `Cannot write ${what} "${path}": it is ${kind}`);
+}
+
+/** A name beside `path` that nobody else uses, for what is renamed into place. */
+export function temporaryFor(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }

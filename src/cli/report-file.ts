@@ -1,6 +1,4 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import type { Clock } from "../async/clock.ts";
 import { removeFile, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
@@ -12,7 +10,7 @@ import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
 import { isDiskFull, reasonOf } from "./reason.ts";
-import { requireReplaceable } from "./replaceable.ts";
+import { requireReplaceable, temporaryFor } from "./replaceable.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */
 export interface ReportFile {
@@ -106,10 +104,6 @@ async function requireWritable(path: string): Promise<void> {
 
 async function replace(path: string, report: PublishReport): Promise<void> {
   await writeDurably(path, temporaryFor(path), Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0o644);
-}
-
-function temporaryFor(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
 /** Writes one after another; of those that wait for the same turn only the latest is written. Never rejects. */

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import { examine, type Section } from "../../verbs/doctor.ts";
-import { contextOptions, observed } from "../context.ts";
+import { commandOptions } from "../context.ts";
 import type { Host } from "../host.ts";
 import {
   addColor,
@@ -65,7 +65,7 @@ async function check(references: readonly string[], flags: DoctorFlags, host: Ho
     env: host.env,
     log: host.log,
   });
-  const context = await observed(contextOptions(flags, host, show.report), flags, host);
+  const context = await commandOptions(flags, host, show.report);
   const options = { ...context, runtime: runtimeOf(host), trySpan: () => trySpan(host) };
   const look = lookFor(host, flags.color);
   const sections: Section[] = [];

@@ -15,7 +15,7 @@ import { login } from "../../registry/credentials/login.ts";
 import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
 import { display } from "../../spec/display.ts";
 import { openContext } from "../../verbs/context.ts";
-import { contextOptions, observed } from "../context.ts";
+import { commandOptions } from "../context.ts";
 import { openShow } from "../show/show.ts";
 import { Secret } from "../../http/send.ts";
 
@@ -64,7 +64,7 @@ async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Pro
   }
   const password = await passwordFrom(host.stdin);
   const show = await openShow("plain", { output: host.stderr, clock: host.clock, env: host.env, log: host.log });
-  const options = await observed(contextOptions(flags, host, show.report), flags, host);
+  const options = await commandOptions(flags, host, show.report);
   await using context = await openContext(options);
   const { storedIn } = await login(registry, username, password, {
     ...options,

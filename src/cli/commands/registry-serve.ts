@@ -21,6 +21,7 @@ import { warn } from "../log/log.ts";
 import { isProcessRunning, processName } from "../process-name.ts";
 import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
 import { reasonOf } from "../reason.ts";
+import { usage } from "../usage.ts";
 
 interface ServeFlags {
   readonly listen?: string;
@@ -102,7 +103,7 @@ function addressOf(text: string): Pick<ServeOptions, "host" | "port"> {
   const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match && port < 65_536) return { host: match[1]?.replace(/^\[|\]$/g, "") || "0.0.0.0", port };
-  throw new WaybillError("invalid_argument", `invalid argument "${text}" for "--listen" flag: expected HOST:PORT`);
+  throw usage("--listen", text, "HOST:PORT");
 }
 
 async function storageOf(flags: ServeFlags): Promise<Storage> {
@@ -119,12 +120,7 @@ async function authOf(flags: ServeFlags, { clock }: Host): Promise<RegistryAuth 
     const advice = "without users everybody may read and write";
     throw new WaybillError("invalid_argument", `Cannot serve: ${flag} needs the users of --htpasswd`, { advice });
   }
-  if (auth !== "basic" && auth !== "bearer") {
-    throw new WaybillError(
-      "invalid_argument",
-      `invalid argument "${auth}" for "--auth" flag: expected basic or bearer`,
-    );
-  }
+  if (auth !== "basic" && auth !== "bearer") throw usage("--auth", auth, "basic or bearer");
   if (htpasswd === undefined) return undefined;
   const passwords = parseHtpasswd((await readNamed(htpasswd)).toString("utf8"), clock);
   return auth === "basic" ? basicAuth(passwords, { anonymousPull }) : bearerAuth(passwords, { clock, anonymousPull });

@@ -1,4 +1,4 @@
-import type { Phase, WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, Phase, WaybillEvent } from "../../telemetry/events.ts";
 import { causeOf, registryOf } from "../../telemetry/retry.ts";
 import { InFlight } from "./in-flight.ts";
 import { Loads } from "./load.ts";
@@ -32,8 +32,6 @@ export interface Row {
   failed: number;
   retries: number;
   readonly tags: string[];
-  /** The latest log line. */
-  note: string;
   /** What is waited for before something is tried again, and until when. */
   wait?: Wait;
   readonly meter: Meter;
@@ -47,7 +45,6 @@ export interface Wait {
 type ContentEvent = WaybillEvent & {
   readonly type: "content-started" | "content-progress" | "content-again" | "content-done";
 };
-type Event<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
 
 /** Adds events up to rows. Events of work that nobody announced get a row of their own. */
 export class Board {
@@ -64,9 +61,9 @@ export class Board {
       case "work-started":
         return this.#add(event.id, event.name, event);
       case "work-log":
-        return this.#update(event.id, (row) => (row.note = event.message));
+        return this.#rowOf(event.id);
       case "work-done":
-        return this.#update(event.id, (row) => end(row, event));
+        return this.#end(event);
       case "phase":
         return this.#phase(event);
       case "tag-done":
@@ -86,7 +83,12 @@ export class Board {
     }
   }
 
-  #add(id: string, name: string, facts: Pick<Event<"work-started">, "target" | "planned" | "at">): Row {
+  /** The blob in flight that news of `id` is about. */
+  blobOf(id: string): InFlight | undefined {
+    return this.#blobs.get(id)?.blob;
+  }
+
+  #add(id: string, name: string, facts: Pick<EventOf<"work-started">, "target" | "planned" | "at">): Row {
     const row: Row = {
       id,
       index: this.rows.length + 1,
@@ -105,26 +107,28 @@ export class Board {
       failed: 0,
       retries: 0,
       tags: [],
-      note: "",
       meter: new Meter(),
     };
     this.rows.push(row);
     return row;
   }
 
-  #update(id: string, change: (row: Row) => unknown): Row | undefined {
-    const row = this.rows.findLast((candidate) => candidate.id === id);
-    if (row) change(row);
+  #rowOf(id: string): Row | undefined {
+    return this.rows.findLast((row) => row.id === id);
+  }
+
+  #end(event: EventOf<"work-done">): Row | undefined {
+    const row = this.#rowOf(event.id);
+    if (row) end(row, event);
     return row;
   }
 
   #rowFor(id: string, target: string, at: number): Row {
-    const byId = this.rows.findLast((row) => row.id === id);
-    const row = byId ?? this.rows.findLast((candidate) => candidate.target === target);
+    const row = this.#rowOf(id) ?? this.rows.findLast((candidate) => candidate.target === target);
     return row ?? this.#add(target, `pushing ${target}`, { target, at });
   }
 
-  #phase(event: Event<"phase">): Row {
+  #phase(event: EventOf<"phase">): Row {
     const row = this.#rowFor("", event.target, event.at);
     row.hasNewPhase = event.phase !== (row.phase ?? "stage");
     row.phase = event.phase;
@@ -132,13 +136,13 @@ export class Board {
     return row;
   }
 
-  #tag(event: Event<"tag-done">): Row {
+  #tag(event: EventOf<"tag-done">): Row {
     const row = this.#rowFor("", event.target, event.at);
     if (event.state !== "failed" && event.state !== "not-attempted") row.tags.push(event.tag);
     return row;
   }
 
-  #retry(event: Event<"retry">): Row | undefined {
+  #retry(event: EventOf<"retry">): Row | undefined {
     const row = this.rows.findLast((candidate) => candidate.endedAt === undefined && isAbout(event, candidate.target));
     const wait = { text: `${registryOf(event)}: ${causeOf(event)}`, until: event.at + event.delayMs };
     if (!row) {
@@ -172,7 +176,7 @@ export class Board {
     return row;
   }
 
-  #contentStarted(event: Event<"content-started">): Row {
+  #contentStarted(event: EventOf<"content-started">): Row {
     this.#forget(event.id);
     const row = this.#rowFor(event.id, event.target, event.at);
     const blob = new InFlight(event.digest, event.sizeBytes, event.at);
@@ -182,7 +186,7 @@ export class Board {
     return row;
   }
 
-  #contentDone(event: Event<"content-done">): Row {
+  #contentDone(event: EventOf<"content-done">): Row {
     const row = this.#forget(event.id) ?? this.#rowFor(event.id, event.target, event.at);
     row[event.outcome]++;
     const isSent = event.outcome === "sent";
@@ -204,10 +208,9 @@ export class Board {
   }
 }
 
-function end(row: Row, event: Event<"work-done">): void {
+function end(row: Row, event: EventOf<"work-done">): void {
   row.endedAt = event.at;
   row.blobs.clear();
-  row.note = "";
   delete row.wait;
   if (event.error !== undefined) row.error = event.error;
 }
@@ -217,7 +220,7 @@ export function isCancelled(error: string): boolean {
   return error.startsWith("Cancelled");
 }
 
-function isAbout({ url, registry }: Event<"retry">, target: string): boolean {
+function isAbout({ url, registry }: EventOf<"retry">, target: string): boolean {
   const slash = target.indexOf("/");
   const repository = target.slice(slash + 1);
   const isThere = repository !== "" && url.includes(`/v2/${repository}/`);

@@ -1,7 +1,6 @@
 import { displayJson } from "../../spec/display.ts";
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import { Board, type Row } from "./board.ts";
-import type { InFlight } from "./in-flight.ts";
 import { Pace } from "./pace.ts";
 import { outcomeJson } from "./outcome-json.ts";
 import type { Renderer, RendererOptions } from "./show.ts";
@@ -36,14 +35,12 @@ interface Told {
   readonly [fact: string]: unknown;
 }
 
-type Event<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
-type BlobEvent = Event<"content-started" | "content-progress" | "content-again" | "content-done">;
+type BlobEvent = EventOf<"content-started" | "content-progress" | "content-again" | "content-done">;
 
 class PublicEvents {
   readonly #debug: boolean;
   readonly #board = new Board();
   readonly #pace = new Pace(progressEveryMs);
-  readonly #blobs = new Map<string, { readonly target: string; readonly blob: InFlight }>();
 
   constructor(debug: boolean) {
     this.#debug = debug;
@@ -68,21 +65,18 @@ class PublicEvents {
   #blob(event: BlobEvent, row: Row | undefined): Told | undefined {
     const { id, at } = event;
     if (event.type === "content-done") {
-      this.#blobs.delete(id);
       this.#pace.forget(id);
       const { target, digest, sizeBytes, outcome, error } = event;
       return { type: "blob-done", at, target, digest, sizeBytes, outcome, error };
     }
     if (event.type === "content-started") {
-      const blob = row?.blobs.get(id);
       const { target, digest, mediaType, sizeBytes } = event;
-      if (blob) this.#blobs.set(id, { target, blob });
       return { type: "blob-started", at, target, digest, mediaType, sizeBytes };
     }
-    const known = this.#blobs.get(id);
-    if (!known) return undefined;
-    const { digest, sizeBytes, sentBytes } = known.blob;
-    const facts = { at, target: known.target, digest, sizeBytes };
+    const blob = this.#board.blobOf(id);
+    if (!row || !blob) return undefined;
+    const { digest, sizeBytes, sentBytes } = blob;
+    const facts = { at, target: row.target, digest, sizeBytes };
     if (event.type === "content-again") return { type: "blob-again", ...facts, offsetBytes: event.offsetBytes };
     return this.#pace.allows(id, at) ? { type: "blob-progress", ...facts, sentBytes } : undefined;
   }
@@ -123,7 +117,7 @@ function newsOf(event: WaybillEvent, row: Row | undefined): Told | undefined {
   }
 }
 
-function detailOf(event: Event<"http" | "debug">): Told {
+function detailOf(event: EventOf<"http" | "debug">): Told {
   if (event.type === "debug") return { type: "debug", at: event.at, message: event.message };
   const { method, url, status, error, attempt, durationMs, sentBytes, requestId, protocol } = event;
   const at = event.startedAt + durationMs;

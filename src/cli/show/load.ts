@@ -1,9 +1,9 @@
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf } from "../../telemetry/events.ts";
 import type { Wait } from "./board.ts";
 import type { Part } from "./line.ts";
 import type { Styles } from "./styles.ts";
 
-type LoadEvent = WaybillEvent & { readonly type: "load" };
+type LoadEvent = EventOf<"load">;
 
 /** How much registries are asked at the moment, from the last news of each of their origins. */
 export class Loads {

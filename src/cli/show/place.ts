@@ -1,3 +1,4 @@
+import { placeOfTarget } from "../../telemetry/derive/place.ts";
 import type { Row } from "./board.ts";
 
 /** The rows of one registry, or of one other place. */
@@ -22,7 +23,6 @@ export function placeOf({ target, name }: Pick<Row, "target" | "name">): {
   readonly repository: string;
 } {
   const whole = target === "" ? name : target;
-  const slash = whole.indexOf("/");
-  if (target === "" || slash <= 0 || target.includes("://")) return { registry: whole, repository: whole };
-  return { registry: target.slice(0, slash), repository: target.slice(slash + 1) };
+  const { registry = whole, repository = whole } = placeOfTarget(target);
+  return { registry, repository };
 }

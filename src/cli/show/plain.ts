@@ -1,5 +1,5 @@
 import { display } from "../../spec/display.ts";
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import { againText } from "./repeat-text.ts";
 import { amountsOf, timeLeft } from "./amounts.ts";
 import { Board, isCancelled, type Row } from "./board.ts";
@@ -200,7 +200,7 @@ function standingOf(row: Row, now: number): string {
   return parts.filter(Boolean).join(", ");
 }
 
-function contentLine(event: WaybillEvent & { type: "content-done" }, row: Row): string | undefined {
+function contentLine(event: EventOf<"content-done">, row: Row): string | undefined {
   if (event.outcome === "failed") {
     const { error = "no reason given" } = event;
     return isCancelled(error) ? undefined : `${since(row, event.at)} ${display(`${event.digest} failed: ${error}`)}`;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { displayJson } from "../../spec/display.ts";
-import type { WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import { againText, retryText } from "./repeat-text.ts";
 import { Board, isCancelled, type Row } from "./board.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -26,26 +26,24 @@ export function rawJsonRenderer({ output }: RendererOptions): Renderer {
   };
 }
 
-type Event<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
-
 class Statuses {
   readonly #board = new Board();
   readonly #pace = new Pace(progressEveryMs);
-  readonly #blobs = new Map<string, InFlight>();
   /** Readers pass over what belongs to a vertex that they do not know. */
   readonly #announced = new Set<Row>();
   #warnings = 0;
 
   of(event: WaybillEvent): object | undefined {
     if (event.type === "warning") return this.#warning(event);
+    const ended = event.type === "content-done" ? this.#board.blobOf(event.id) : undefined;
     const row = this.#board.apply(event);
-    const status = row && this.#about(event, row);
+    const status = row && this.#about(event, row, ended);
     if (!status || this.#announced.has(row)) return status;
     this.#announced.add(row);
     return { vertexes: [vertexOf(row)], ...status };
   }
 
-  #about(event: WaybillEvent, row: Row): object | undefined {
+  #about(event: WaybillEvent, row: Row, ended: InFlight | undefined): object | undefined {
     switch (event.type) {
       case "work-started":
         return { vertexes: [vertexOf(row)] };
@@ -62,32 +60,24 @@ class Statuses {
       case "content-again":
         return { logs: [log(row, againText(event, row), event.at)], statuses: this.#copying(event, row) };
       case "content-started":
-        this.#remember(event.id, row);
         return { statuses: this.#copying(event, row) };
       case "content-progress":
         return this.#pace.allows(event.id, event.at) ? { statuses: this.#copying(event, row) } : undefined;
       case "content-done":
-        return { statuses: [this.#copied(event, row)] };
+        return { statuses: [this.#copied(event, row, ended)] };
       default:
         return undefined;
     }
   }
 
-  #remember(id: string, row: Row): void {
-    const blob = row.blobs.get(id);
-    if (blob) this.#blobs.set(id, blob);
-  }
-
-  #copying({ id, at }: Event<"content-started" | "content-progress" | "content-again">, row: Row): object[] {
-    const blob = this.#blobs.get(id);
+  #copying({ id, at }: EventOf<"content-started" | "content-progress" | "content-again">, row: Row): object[] {
+    const blob = this.#board.blobOf(id);
     if (!blob) return [];
     const { digest, sentBytes, sizeBytes, startedAt } = blob;
     return [statusOf(row, { digest, name: "copying", current: sentBytes, total: sizeBytes, startedAt, at })];
   }
 
-  #copied({ id, digest, outcome, sizeBytes, at }: Event<"content-done">, row: Row): object {
-    const blob = this.#blobs.get(id);
-    this.#blobs.delete(id);
+  #copied({ id, digest, outcome, sizeBytes, at }: EventOf<"content-done">, row: Row, blob?: InFlight): object {
     this.#pace.forget(id);
     const current = outcome === "failed" ? (blob?.sentBytes ?? 0) : sizeBytes;
     const startedAt = blob?.startedAt ?? at;
@@ -97,7 +87,7 @@ class Statuses {
   }
 
   /** Readers show a warning with the vertex that it belongs to: here one of its own. */
-  #warning({ message, source, at }: Event<"warning">): object {
+  #warning({ message, source, at }: EventOf<"warning">): object {
     const digest = digestOf(`warning ${++this.#warnings}`);
     const vertex = { digest, name: "[internal] warning", started: time(at), completed: time(at) };
     const short = base64(source === undefined ? message : `${message} (${source})`);

@@ -1,6 +1,7 @@
 import { hasCode, WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import type { TagState, TargetResult } from "../../transfer/ledger.ts";
+import { quoted } from "../../verbs/explain/shell-words.ts";
 import { isComplete } from "../../transfer/outcome.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
@@ -103,9 +104,4 @@ function isInterrupted(error: unknown): boolean {
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
-}
-
-/** As a shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

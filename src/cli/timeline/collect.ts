@@ -1,9 +1,9 @@
 import type { AttemptEvent } from "../../telemetry/attempt.ts";
-import type { Report, WaybillEvent } from "../../telemetry/events.ts";
+import type { EventOf, Report, WaybillEvent } from "../../telemetry/events.ts";
 import type { TaskEvent } from "../../telemetry/task.ts";
 
 /** What a timeline is made of: plain data, as it was told. */
-export type TimelineEvent = AttemptEvent | TaskEvent | (WaybillEvent & { readonly type: "retry" });
+export type TimelineEvent = AttemptEvent | TaskEvent | EventOf<"retry">;
 
 /** Keeps what happens during a run, for a picture of it. */
 export interface Collector {

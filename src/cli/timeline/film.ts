@@ -1,13 +1,11 @@
 import type { Command } from "commander";
-import { randomBytes } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { WaybillError } from "../../errors.ts";
 import { silent, type Report } from "../../telemetry/events.ts";
 import { addValue, asText } from "../options.ts";
 import type { RecordFlags } from "../recorder.ts";
 import { reasonOf } from "../reason.ts";
-import { requireReplaceable } from "../replaceable.ts";
+import { requireReplaceable, temporaryFor } from "../replaceable.ts";
 import type { KeptFilm } from "./kept.ts";
 import { createCollector } from "./collect.ts";
 
@@ -79,7 +77,7 @@ export async function pageFor(film: KeptFilm): Promise<string> {
 /** The page appears whole or not at all. @throws WaybillError `io_failed` where something lies there that is no file */
 export async function writePage(path: string, page: string): Promise<void> {
   await requireReplaceable("timeline", path);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryFor(path);
   await writeFile(temporary, page, { flag: "wx" });
   await rename(temporary, path);
 }

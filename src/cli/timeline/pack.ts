@@ -5,11 +5,11 @@ export interface Span {
 }
 
 /**
- * Puts spans into as few rows as keep them `gap` milliseconds apart, each into the first row that is free when it begins.
+ * Puts spans into as few rows as keep them from overlapping, each into the first row that is free when it begins.
  *
  * @returns the row of each span, in the order given, and how many rows there are.
  */
-export function packed(spans: readonly Span[], gap = 0): { readonly rows: readonly number[]; readonly count: number } {
+export function packed(spans: readonly Span[]): { readonly rows: readonly number[]; readonly count: number } {
   const order = spans.map((span, index) => ({ span, index })).toSorted((a, b) => a.span.from - b.span.from);
   const rows = Array.from(spans, () => 0);
   const freeAt: number[] = [];
@@ -17,7 +17,7 @@ export function packed(spans: readonly Span[], gap = 0): { readonly rows: readon
     const found = freeAt.findIndex((at) => at <= span.from);
     const row = found < 0 ? freeAt.length : found;
     rows[index] = row;
-    freeAt[row] = span.to + gap;
+    freeAt[row] = span.to;
   }
   return { rows, count: freeAt.length };
 }
