@@ -1,18 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { sleep } from "../src/async/clock.ts";
-import { createRegistry } from "../src/server/registry.ts";
 import { createMemoryStorage } from "../src/server/memory-storage.ts";
 import { faulty, type FaultRule } from "../src/server/faults.ts";
 import { collect, one } from "../src/http/body.ts";
 import type { HttpRequest, Interceptor } from "../src/http/send.ts";
-import { openRegistry } from "../src/registry/registry.ts";
 import type { Storage } from "../src/server/storage.ts";
 import { digestOf } from "../src/spec/digest.ts";
-import { silent } from "../src/telemetry/events.ts";
 import { isComplete } from "../src/transfer/outcome.ts";
 import { create, type CreateRequest } from "../src/verbs/create.ts";
-import { fakeClock, type FakeClock } from "./support/fake-clock.ts";
+import type { FakeClock } from "./support/fake-clock.ts";
 import { bytesOf, pushImage } from "./support/images.ts";
+import { storeAt } from "./support/publish-case.ts";
 import { simulate, type Simulation, type SimulationOptions } from "./support/simulation.ts";
 
 const from = "a.example";
@@ -22,8 +20,7 @@ const latencyMs = 20;
 /** An image of 64 blobs. */
 async function source(): Promise<Storage> {
   const storage = createMemoryStorage();
-  const client = { send: createRegistry(storage), clock: fakeClock(), random: () => 0, report: silent };
-  const store = openRegistry(from, { ...client, baseUrl: `https://${from}` }).repository("app");
+  const store = storeAt(from, "app", storage);
   await pushImage(store, { layers: Array.from({ length: 63 }, (_, at) => bytesOf(`layer ${at}`)), tags: ["1"] });
   return storage;
 }

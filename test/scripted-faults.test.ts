@@ -3,18 +3,16 @@ import { exitCodeOf } from "../src/cli/exit-code.ts";
 import { outcomeError } from "../src/cli/outcome.ts";
 import type { ErrorCode } from "../src/errors.ts";
 import type { HttpRequest, Interceptor } from "../src/http/send.ts";
-import { openRegistry } from "../src/registry/registry.ts";
 import { faulty, type FaultRule } from "../src/server/faults.ts";
 import { createMemoryStorage } from "../src/server/memory-storage.ts";
-import { createRegistry, type RegistryOptions } from "../src/server/registry.ts";
+import type { RegistryOptions } from "../src/server/registry.ts";
 import type { Storage } from "../src/server/storage.ts";
 import type { Digest } from "../src/spec/digest.ts";
-import { silent } from "../src/telemetry/events.ts";
 import { createRepeats } from "../src/transfer/repeats.ts";
 import { targetReports } from "../src/transfer/report.ts";
 import { create } from "../src/verbs/create.ts";
-import { fakeClock } from "./support/fake-clock.ts";
 import { bytesOf, pushImage, pushIndex } from "./support/images.ts";
+import { storeAt } from "./support/publish-case.ts";
 import { simulate, type Simulation } from "./support/simulation.ts";
 
 const source = "source.example";
@@ -23,15 +21,10 @@ const hosts = ["a.example", "b.example", "c.example"] as const;
 const [, troubled] = hosts;
 const layerBytes = 400_000;
 
-function storeAt(host: string, storage: Storage) {
-  const client = { clock: fakeClock(), random: () => 0, report: silent, baseUrl: `https://${host}` };
-  return openRegistry(host, { ...client, send: createRegistry(storage) }).repository("app");
-}
-
 /** Four large layers in two images; every target's tag names an old one. */
 async function makeStorages() {
   const storages = Object.fromEntries([source, ...hosts].map((host) => [host, createMemoryStorage()]));
-  const from = storeAt(source, storages[source]!);
+  const from = storeAt(source, "app", storages[source]!);
   const platforms = ["linux/amd64", "linux/arm64"];
   const images = await Promise.all(
     platforms.map((platform) => {
@@ -42,7 +35,7 @@ async function makeStorages() {
   const children = images.map(({ descriptor }) => descriptor);
   const root = await pushIndex(from, children, { platforms, tags: ["1"] });
   const olds = await Promise.all(
-    hosts.map((host) => pushImage(storeAt(host, storages[host]!), { layers: [bytesOf("old")], tags: ["1"] })),
+    hosts.map((host) => pushImage(storeAt(host, "app", storages[host]!), { layers: [bytesOf("old")], tags: ["1"] })),
   );
   return { storages, root: root.descriptor.digest, old: olds[0]!.descriptor.digest };
 }
@@ -82,7 +75,7 @@ interface Trouble {
 /** Publishes to all three, while one has `trouble`. */
 async function publishThrough({ rules = () => [], registry = {} }: Trouble) {
   const { storages, root, old } = await makeStorages();
-  const theirs = await pushImage(storeAt(troubled, storages[troubled]!), { layers: [bytesOf("theirs")] });
+  const theirs = await pushImage(storeAt(troubled, "app", storages[troubled]!), { layers: [bytesOf("theirs")] });
   const at = { storage: storages[troubled]!, theirs: theirs.descriptor.digest };
   const there = (rule: FaultRule): FaultRule => {
     const isThere = (request: HttpRequest) => new URL(request.url).host === troubled;

@@ -1,39 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { faulty, type FaultRule } from "../src/server/faults.ts";
-import type { RegistryOptions } from "../src/server/registry.ts";
+import type { FaultRule } from "../src/server/faults.ts";
 import { isComplete } from "../src/transfer/outcome.ts";
 import { create, type CreateRequest } from "../src/verbs/create.ts";
 import { missingBelow } from "./support/closures.ts";
-import { pushImage, pushIndex } from "./support/images.ts";
 import { hosts as caseHosts, makeCase } from "./support/publish-case.ts";
 import { simulate } from "./support/simulation.ts";
+import { source, worldWith } from "./support/three-registries.ts";
 import { strikeOnce, troubles, type Struck } from "./support/torture-faults.ts";
-import { makeWorld, type World } from "./support/world.ts";
+import type { World } from "./support/world.ts";
 
 const repositories = ["a.example/prod/app", "a.example/staging/app", "a.example/edge/app", "b.example/app"];
 const tags = repositories.map((repository) => `${repository}:1`);
 
-/** A source with two platforms; three repositories on one registry and one on another to publish it to. */
-async function worldWith(registry: RegistryOptions = {}, rules: readonly FaultRule[] = []) {
-  const world = makeWorld({
-    registries: { "a.example": registry },
-    interceptors: [(next) => faulty(next, rules)],
-  });
-  const store = await world.store("source.example/app:1");
-  const platforms = ["linux/amd64", "linux/arm64"];
-  const images = await Promise.all(platforms.map((platform) => pushImage(store, { platform })));
-  await pushIndex(
-    store,
-    images.map(({ descriptor }) => descriptor),
-    { platforms, tags: ["1"] },
-  );
-  world.forget();
-  return world;
-}
-
 async function publish(world: World, request: Partial<CreateRequest> = {}) {
   world.forget();
-  const result = await world.create({ sources: ["source.example/app:1"], tags, ...request });
+  const result = await world.create({ sources: [source], tags, ...request });
   const uploads = world.requests.filter((line) => /^(?:PUT|PATCH) .*\/blobs\/uploads\//.test(line));
   const reads = world.requests.filter((line) => /^GET .*\/blobs\/sha256:/.test(line));
   return {
@@ -48,7 +29,7 @@ describe("a publish to several repositories of one registry", () => {
   test.each<Partial<CreateRequest>>([{}, { strategy: "serial" }, { onError: "keep-going" }])(
     "sends each blob once to the registry and reads it once (%j)",
     async (request) => {
-      const world = await worldWith();
+      const world = await worldWith([]);
 
       const { result, uploadsTo, readsFrom, blobs } = await publish(world, request);
 
@@ -62,7 +43,7 @@ describe("a publish to several repositories of one registry", () => {
   );
 
   test("copies from the first repository where the registry mounts nothing", async () => {
-    const world = await worldWith({ mounts: false });
+    const world = await worldWith([], { "a.example": { mounts: false } });
 
     const { result, readsFrom, blobs } = await publish(world);
 
@@ -72,7 +53,7 @@ describe("a publish to several repositories of one registry", () => {
   });
 
   test("takes what it lacks from a repository that has everything already", async () => {
-    const world = await worldWith();
+    const world = await worldWith([]);
     await publish(world, { tags: tags.slice(1, 2) });
 
     const { result, uploadsTo, readsFrom } = await publish(world, { tags: tags.slice(0, 2) });
@@ -88,7 +69,7 @@ describe("a publish to several repositories of one registry", () => {
       times: Infinity,
       fault: { kind: "status", status: 403 },
     };
-    const world = await worldWith({}, [refused]);
+    const world = await worldWith([refused]);
 
     const { result } = await publish(world, { onError: "keep-going" });
 

@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,10 +10,9 @@ import { systemClock } from "../../src/async/clock.ts";
 import type { HttpResponse, Send } from "../../src/http/send.ts";
 import { basicAuth, parseHtpasswd } from "../../src/server/index.ts";
 import { digestOf } from "../../src/spec/digest.ts";
-import { buildProgram, type Finished, type Program, type RunOptions } from "../support/program.ts";
+import { buildProgram, runCommand, type Finished, type Program, type RunOptions } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
 import { selfSigned } from "../support/self-signed.ts";
-import { stateHome } from "../support/state-home.ts";
 
 let program: Program;
 let registry: RunningRegistry;
@@ -90,31 +89,21 @@ test("create with a bad platform or annotation is a usage error", async () => {
   expectFailure(await run(["-t", app(), "--annotation", "x", app()]), 2, /invalid annotation "x", expected key=value/);
 });
 
+/** Runs `waybill create`, with one of its outputs on a full disk. */
+function runOnFullDisk(redirect: ">" | "2>", args: readonly string[]): Promise<Finished> {
+  const command = [process.execPath, program.path, "create", ...args];
+  return runCommand("sh", ["-c", `exec "$@" ${redirect}/dev/full`, "sh", ...command]);
+}
+
 test.runIf(existsSync("/dev/full"))("results for a full disk are no bug of ours", async () => {
-  const full = openSync("/dev/full", "w");
-  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", XDG_STATE_HOME: stateHome() };
-  const child = spawn(process.execPath, [program.path, "create", "--dry-run", app()], {
-    env,
-    stdio: ["ignore", full, "pipe"],
-  });
-  closeSync(full);
-  let stderr = "";
-  child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const code = await new Promise((resolve) => child.on("close", resolve));
+  const { code, stderr } = await runOnFullDisk(">", ["--dry-run", app()]);
   expect(stderr).toMatch(/^ERROR: Cannot write to standard output: the disk is full$/m);
   expect(code).toBe(1);
 });
 
 test.runIf(existsSync("/dev/full"))("a full disk for what is told stops no publish", async () => {
-  const full = openSync("/dev/full", "w");
-  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", XDG_STATE_HOME: stateHome() };
   const target = `${registry.host}/mute:1`;
-  const child = spawn(process.execPath, [program.path, "create", "-t", target, app()], {
-    env,
-    stdio: ["ignore", "pipe", full],
-  });
-  closeSync(full);
-  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+  expect((await runOnFullDisk("2>", ["-t", target, app()])).code).toBe(0);
   expect(await program.run(["inspect", target])).toMatchObject({ code: 0 });
 });
 

@@ -1,13 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { otlpReceiver } from "../support/otlp-receiver.ts";
 import { buildProgram, type Program } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
-import { listening } from "../support/socket-server.ts";
+import { socketServer } from "../support/socket-server.ts";
 
 const reports = JSON.parse(readFileSync(new URL("../../schema/report-1.json", import.meta.url), "utf8")) as object;
 const validate = new Ajv({ strict: false, formats: { "date-time": true } }).compile(reports);
@@ -73,7 +72,7 @@ test("the report says nothing of telemetry that is off", async () => {
 });
 
 test("the report is whole before a collector has said anything, and is added to later", async () => {
-  await using silent = await blackHole();
+  await using silent = await socketServer((socket) => void socket.resume());
   const early: unknown[] = [];
   const { ran, report } = await reported(
     { OTEL_EXPORTER_OTLP_ENDPOINT: silent.url },
@@ -86,9 +85,3 @@ test("the report is whole before a collector has said anything, and is added to 
   expect(early[0]).not.toHaveProperty("telemetry");
   expect(report).toMatchObject({ telemetry: { degraded: expect.any(String) } });
 });
-
-async function blackHole() {
-  const server = createServer((socket) => socket.on("error", () => undefined).resume());
-  const url = `http://127.0.0.1:${await listening(server)}`;
-  return { url, [Symbol.asyncDispose]: async () => void server.close() };
-}

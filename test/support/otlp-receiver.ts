@@ -50,14 +50,7 @@ export interface OtlpReceiver extends AsyncDisposable {
   readonly spans: readonly ReceivedSpan[];
   readonly metrics: readonly ReceivedMetric[];
   readonly resources: readonly Readonly<Record<string, unknown>>[];
-  readonly requests: readonly {
-    readonly path: string;
-    readonly type: string;
-    readonly headers: IncomingMessage["headers"];
-  }[];
-  /** Everything that came, as text, for what must not be in it. */
-  readonly raw: () => string;
-  readonly openSockets: () => number;
+  readonly requests: readonly { readonly path: string; readonly type: string }[];
 }
 
 /** Starts a collector on loopback that decodes both encodings. `answer` takes over for one that is to misbehave. */
@@ -65,18 +58,15 @@ export async function otlpReceiver(
   answer: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.end(),
 ): Promise<OtlpReceiver> {
   const sockets = new Set<Socket>();
-  const bodies: Buffer[] = [];
   const spans: ReceivedSpan[] = [];
   const metrics: ReceivedMetric[] = [];
-  const resources: Record<string, unknown>[] = [];
+  const resources: Readonly<Record<string, unknown>>[] = [];
   const requests: OtlpReceiver["requests"][number][] = [];
   const take = (path: string, body: Buffer, isJson: boolean) => {
     const isTraces = path.endsWith("/v1/traces");
     const read = isJson ? JSON.parse(body.toString()) : decode(body, isTraces ? traces : metricsRequest);
     for (const group of (read as Groups)[isTraces ? "resourceSpans" : "resourceMetrics"] ?? []) {
-      resources.push(
-        Object.fromEntries((group.resource?.attributes ?? []).map(({ key, value }) => [key, plain(value)])),
-      );
+      resources.push(attributesOf(group.resource ?? {}));
       for (const scope of group.scopeSpans ?? []) spans.push(...(scope.spans ?? []));
       for (const scope of group.scopeMetrics ?? []) metrics.push(...(scope.metrics ?? []));
     }
@@ -88,8 +78,7 @@ export async function otlpReceiver(
       const sent = Buffer.concat(chunks);
       const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
       const type = request.headers["content-type"] ?? "";
-      bodies.push(body);
-      requests.push({ path: request.url ?? "", type, headers: request.headers });
+      requests.push({ path: request.url ?? "", type });
       take(request.url ?? "", body, type.includes("json"));
       answer(request, response);
     });
@@ -106,8 +95,6 @@ export async function otlpReceiver(
     metrics,
     resources,
     requests,
-    raw: () => Buffer.concat(bodies).toString("latin1"),
-    openSockets: () => sockets.size,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -126,9 +113,9 @@ interface Group {
   readonly scopeMetrics?: readonly { readonly metrics?: readonly ReceivedMetric[] }[];
 }
 
-/** A span's attributes as plain values. */
-export function attributesOf(span: Pick<ReceivedSpan, "attributes">): Readonly<Record<string, unknown>> {
-  return Object.fromEntries((span.attributes ?? []).map(({ key, value }) => [key, plain(value)]));
+/** The attributes of a span, point or resource as plain values. */
+export function attributesOf({ attributes = [] }: Point): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, plain(value)]));
 }
 
 /** The points of a metric by name, as the last export has them: a number, of a histogram how many there were. */
@@ -141,10 +128,7 @@ export function pointsOf(
   return [
     ...numbers.map(({ asDouble, asInt, attributes }) => ({ value: Number(asDouble ?? asInt), attributes })),
     ...(metric?.histogram?.dataPoints ?? []).map(({ count, attributes }) => ({ value: Number(count), attributes })),
-  ].map(({ value, attributes = [] }) => ({
-    value,
-    attributes: Object.fromEntries(attributes.map(({ key, value: one }) => [key, plain(one)])),
-  }));
+  ].map(({ value, ...point }) => ({ value, attributes: attributesOf(point) }));
 }
 
 function plain(value: KeyValue["value"] | undefined): unknown {
@@ -184,16 +168,20 @@ const span: Message = () => ({
   13: { name: "links", as: link, repeated: true },
   15: { name: "status", as: () => ({ 2: { name: "message", as: "text" }, 3: { name: "code", as: "int" } }) },
 });
-const traces: Message = () => ({
-  1: {
-    name: "resourceSpans",
-    repeated: true,
-    as: () => ({
-      1: resource,
-      2: { name: "scopeSpans", repeated: true, as: () => ({ 2: { name: "spans", as: span, repeated: true } }) },
-    }),
-  },
-});
+/** What an export sends: groups by resource, in them groups by scope, in them what it is about. */
+const exported =
+  (kind: "Spans" | "Metrics", items: string, as: Message): Message =>
+  () => ({
+    1: {
+      name: `resource${kind}`,
+      repeated: true,
+      as: () => ({
+        1: resource,
+        2: { name: `scope${kind}`, repeated: true, as: () => ({ 2: { name: items, as, repeated: true } }) },
+      }),
+    },
+  });
+const traces = exported("Spans", "spans", span);
 const numberPoint: Message = () => ({
   7: attributes,
   3: { name: "timeUnixNano", as: "fixed64" },
@@ -210,13 +198,4 @@ const metric: Message = () => ({
   7: { name: "sum", as: points(numberPoint) },
   9: { name: "histogram", as: points(histogramPoint) },
 });
-const metricsRequest: Message = () => ({
-  1: {
-    name: "resourceMetrics",
-    repeated: true,
-    as: () => ({
-      1: resource,
-      2: { name: "scopeMetrics", repeated: true, as: () => ({ 2: { name: "metrics", as: metric, repeated: true } }) },
-    }),
-  },
-});
+const metricsRequest = exported("Metrics", "metrics", metric);

@@ -42,7 +42,8 @@ export interface PublishCase {
 /** The second target lacks the referrers API and does not look whether an index's children are there. */
 export const registries = { [hosts.second]: { referrers: false, childManifests: "optional" } } as const;
 
-function storeAt(host: string, repository: string, storage: Storage): Store {
+/** A store over the storage of a registry, beside whatever is published. */
+export function storeAt(host: string, repository: string, storage: Storage): Store {
   const send = createRegistry(storage);
   const client = { send, clock: fakeClock(), random: () => 0, report: silent, baseUrl: `https://${host}` };
   return openRegistry(host, client).repository(repository);
