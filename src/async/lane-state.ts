@@ -52,14 +52,13 @@ export function stepLanes(state: LanesState, event: LanesEvent): readonly [Lanes
 }
 
 function changed(state: LanesState, event: LanesEvent): LanesState {
-  const { active, waiting } = state;
   switch (event.type) {
     case "asked":
-      return { ...state, waiting: { ...waiting, [event.as]: waiting[event.as] + 1 } };
+      return { ...state, waiting: waitingMore(state.waiting, event.as, 1) };
     case "gave-up":
-      return { ...state, waiting: { ...waiting, [event.as]: Math.max(0, waiting[event.as] - 1) } };
+      return { ...state, waiting: waitingMore(state.waiting, event.as, -1) };
     case "left":
-      return { ...state, active: { ...active, [event.lane]: Math.max(0, active[event.lane] - 1) } };
+      return { ...state, active: activeMore(state.active, event.lane, -1) };
     default:
       return { ...state, limit: Math.max(1, event.limit) };
   }
@@ -73,10 +72,19 @@ function nextOne({ limit, reserved, active, waiting }: LanesState): Admission | 
 }
 
 function admitted(state: LanesState, { as, lane }: Admission): LanesState {
-  const { active, waiting } = state;
-  return {
-    ...state,
-    active: { ...active, [lane]: active[lane] + 1 },
-    waiting: { ...waiting, [as]: waiting[as] - 1 },
-  };
+  return { ...state, active: activeMore(state.active, lane, 1), waiting: waitingMore(state.waiting, as, -1) };
+}
+
+// Written out: objects with computed keys are made slowly, and these are made several times for each request.
+
+function activeMore({ ordinary, reserved }: LanesState["active"], lane: Lane, by: number): LanesState["active"] {
+  return lane === "ordinary"
+    ? { ordinary: Math.max(0, ordinary + by), reserved }
+    : { ordinary, reserved: Math.max(0, reserved + by) };
+}
+
+function waitingMore({ urgent, ordinary }: LanesState["waiting"], as: Urgency, by: number): LanesState["waiting"] {
+  return as === "ordinary"
+    ? { urgent, ordinary: Math.max(0, ordinary + by) }
+    : { urgent: Math.max(0, urgent + by), ordinary };
 }

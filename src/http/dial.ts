@@ -64,7 +64,7 @@ const socketBufferBytes = 256 * 1024;
  */
 export async function dial(target: DialTarget, context: DialContext): Promise<Line> {
   const plain = await dialPlain(target, context);
-  if (target.url.protocol !== "https:") return { ...plain, alpn: "" };
+  if (target.url.protocol !== "https:") return { alpn: "", ...plain };
   const socket = await secure(plain.socket, target, context);
   return { socket, reachedOn: plain.reachedOn, alpn: socket.alpn };
 }
@@ -115,8 +115,8 @@ async function openTcp(target: Omit<DialTarget, "alpn">, context: DialContext): 
   const { url, signal, marks, check } = target;
   const { clock, deadlines, lookup } = context;
   const common = { clock, signal, marks };
-  const addresses = await resolveHost(url.hostname, lookup, { ...common, delayMs: deadlines.dnsMs }, check);
-  const limits: PhaseLimits = { ...common, delayMs: deadlines.connectMs };
+  const addresses = await resolveHost(url.hostname, lookup, { delayMs: deadlines.dnsMs, ...common }, check);
+  const limits: PhaseLimits = { delayMs: deadlines.connectMs, ...common };
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: portOf(url),

@@ -31,7 +31,7 @@ export interface RegistryAccess {
 export interface Access extends RegistryAccess {
   readonly repository: string;
   /** What it is asked for. */
-  readonly task?: string;
+  readonly task: string | undefined;
 }
 
 /** A request towards one repository, as the files of this folder write it. */
@@ -52,7 +52,7 @@ export function accessTo(registry: RegistryAccess, repository: string): Access {
       `Cannot open repository "${registry.host}/${repository.slice(0, 300)}"`,
     );
   }
-  return { ...registry, repository };
+  return { ...registry, repository, task: undefined };
 }
 
 export function locationOf(access: Access): Location & { kind: "registry" } {
@@ -66,7 +66,7 @@ export function inTask(access: Access, { task }: CallOptions = {}): Access {
 
 /** For what lies beside the repositories: `/v2/` itself, the catalog. */
 export function besideRepositories(registry: RegistryAccess): Access {
-  return { ...registry, repository: "" };
+  return { ...registry, repository: "", task: undefined };
 }
 
 /** `ghcr.io/acme/app`, for sentences. */
@@ -82,7 +82,15 @@ export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
   const scopes = request.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
   const url = isAbsolute(path) ? path : `${baseUrl}/v2/${repository}/${path}`;
   try {
-    return await access.send({ ...request, url, registry: host, scopes, ...(task !== undefined && { task }) });
+    // What is added goes first: of an object that begins with a spread, Node 20 makes each one of a shape of its own.
+    return await access.send({
+      url,
+      registry: host,
+      scopes,
+      attempt: 1,
+      ...request,
+      ...(task !== undefined && { task }),
+    });
   } catch (error) {
     throw inContext(error, contextOf(access));
   }

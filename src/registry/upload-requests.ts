@@ -52,7 +52,6 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
   const { offset, length, closing, body } = piece;
   const isWhole = closing && (offset === 0 || length === 0);
   const response = await ask(access, {
-    ...controls(session),
     method: closing ? "PUT" : "PATCH",
     path: closing ? withDigest(place.url, blob.digest) : place.url,
     operation: "upload-body",
@@ -61,6 +60,7 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
       ...(!isWhole && { "content-range": `${offset}-${offset + length - 1}` }),
     },
     body,
+    ...controls(session),
     ...(session.onProgress && { onProgress: session.onProgress }),
     ...(session.history && { history: session.history }),
   });

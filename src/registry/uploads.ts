@@ -91,14 +91,14 @@ async function upload(job: Job): Promise<PushOutcome> {
 async function uploadFrom(reader: SourceReader, job: Job): Promise<PushOutcome> {
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
-  const run: Run = { ...job, reader, place, history: { sent: 0 }, told: options.resume };
+  const run: Run = { reader, place, history: { sent: 0 }, told: options.resume, ...job };
   const begin = place ? continueUpload : beginUpload;
   let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
     const { epoch } = command;
     const answer = await carryOut(run, command);
     tellSession(run);
-    [state, command] = stepUpload(state, { ...answer, epoch });
+    [state, command] = stepUpload(state, { epoch, ...answer });
     if (answer.type === "too-large" && state.at === "sending") learnChunk(access, state.facts.chunkBytes);
     if (command && command.run !== "release" && job.signal.aborted) {
       [state, command] = stepUpload(state, { type: "cancel", error: job.signal.reason });
@@ -181,7 +181,7 @@ async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>):
   const body = await pieceOf(run.reader, offset, length);
   try {
     const piece = { offset, length, closing, body };
-    const answer = await withPlace(run, sendPiece({ ...sessionOf(run), history: run.history }, piece));
+    const answer = await withPlace(run, sendPiece({ history: run.history, ...sessionOf(run) }, piece));
     if (answer.type === "accepted") run.history = { sent: 0 };
     return answer;
   } catch (error) {

@@ -42,7 +42,7 @@ type Settings = PerformOptions & {
   readonly comparisons: Map<string, Comparison>;
 };
 type Call = StepCall;
-type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable };
+type BlobCall = Call & { readonly distrustPresence?: boolean; readonly body?: Replayable | undefined };
 
 /** Performs steps on real stores, however many at a time. */
 export function performOn(options: PerformOptions): Perform {
@@ -158,7 +158,7 @@ async function bringAgain(digests: readonly Digest[], target: Store, settings: S
 async function stageBlob(step: StageStep, settings: Settings, call: Call): Promise<PushOutcome> {
   try {
     const body = settings.reads?.bodyOf(step);
-    return await sendBlob(step, await settings.open(step.at), settings, { ...call, ...(body && { body }) });
+    return await sendBlob(step, await settings.open(step.at), settings, { body, ...call });
   } catch (error) {
     const source = step.from[0] ? ` from ${formatLocation(step.from[0])}` : "";
     throw inContext(error, contextOf(step.at), `copy ${step.content.digest}${source} to ${formatLocation(step.at)}: `);
@@ -177,7 +177,7 @@ async function sendBlob(
   const body = shared ?? replayable(blob, places, { open, task: call.task });
   const name = formatLocation(target.location);
   const news = { id: `${blob.digest} ${name}`, digest: blob.digest, target: name, sizeBytes: blob.size };
-  report({ ...news, type: "content-started", mediaType: blob.mediaType, at: clock.now() });
+  report({ type: "content-started", mediaType: blob.mediaType, at: clock.now(), ...news });
   const onProgress = (bytes: number) => {
     settings.onSent(target.location, bytes);
     report({ type: "content-progress", id: news.id, bytes, at: clock.now() });
@@ -189,17 +189,17 @@ async function sendBlob(
     const session = sessionOf(blob.digest, target, settings);
     const watched = repeatsOf(body, onAgain);
     const outcome = await target.pushBlob(blob, watched, {
-      ...call,
-      ...session,
       onProgress,
       mountFrom: [...siblings, ...from],
+      ...call,
+      ...session,
     });
     if (outcome !== "existed") settings.broughtTo(target.location).add(blob.digest);
-    report({ ...news, type: "content-done", outcome, at: clock.now() });
+    report({ type: "content-done", outcome, at: clock.now(), ...news });
     return outcome;
   } catch (error) {
     const { message } = failureOf(error);
-    report({ ...news, type: "content-done", outcome: "failed", at: clock.now(), error: message });
+    report({ type: "content-done", outcome: "failed", at: clock.now(), error: message, ...news });
     throw error;
   }
 }

@@ -52,7 +52,7 @@ export function stepTasks(plan: Plan, { report, now }: TaskTeller): StepTasks {
   return {
     perform: (perform) => (step, call) => {
       begin(step);
-      return perform(step, { ...call, task: step.id });
+      return perform(step, { signal: call.signal, task: step.id });
     },
     settled(step, outcome) {
       if (step.kind === "barrier") return;

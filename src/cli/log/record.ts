@@ -18,5 +18,6 @@ export interface LogRecord {
 
 /** A target, in whole and in parts. */
 export function placeFields(target: string | undefined): Fields {
-  return { ...placeOfTarget(target), target };
+  const { registry, repository } = placeOfTarget(target);
+  return { registry, repository, target };
 }
