@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
@@ -79,7 +79,11 @@ export async function listFolder(path: string): Promise<readonly string[]> {
 
 /** Takes a file away; one that is not there is as good. */
 export async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true });
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
 }
 
 /** The file's bytes from `start` up to `end`; the next block is read while the reader has the last one. */

@@ -134,8 +134,10 @@ class JournalRecording implements Recording {
   end: Recording["end"] = async ({ state, results }) => {
     const { clock, folder, owner } = this.#parts;
     const targets = targetReports(results, this.publication.root.digest);
-    await this.#write({ type: "end", at: clock.now(), state, targets }, "append");
-    await pruneRuns(folder, { now: clock.now(), owner }).catch(() => undefined);
+    const now = clock.now();
+    const pruned = pruneRuns(folder, { now, owner }).catch(() => undefined);
+    await this.#write({ type: "end", at: now, state, targets }, "append");
+    await pruned;
   };
 
   async #write(entry: JournalEntry, how: "append" | "note"): Promise<void> {

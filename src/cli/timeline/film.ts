@@ -6,7 +6,7 @@ import { addValue, asText } from "../options.ts";
 import type { RecordFlags } from "../recorder.ts";
 import { reasonOf } from "../reason.ts";
 import { requireReplaceable, temporaryFor } from "../replaceable.ts";
-import type { KeptFilm } from "./kept.ts";
+import { keepFilm, type KeptFilm } from "./keep.ts";
 import { createCollector } from "./collect.ts";
 
 export interface TimelineFlags {
@@ -57,7 +57,6 @@ export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: s
       }
       if (runFolder === undefined) return;
       await attempt("what a timeline of this run would need", async () => {
-        const { keepFilm } = await import("./kept.ts");
         await keepFilm(runFolder, { title, events, dropped });
       });
     },

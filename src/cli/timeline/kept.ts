@@ -1,30 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { gunzip } from "node:zlib";
 import * as v from "valibot";
 import { WaybillError } from "../../errors.ts";
 import { issueOf } from "../../spec/descriptor.ts";
 import { parseJson } from "../../spec/json.ts";
-import type { TimelineEvent } from "./collect.ts";
+import { filmPath, type KeptFilm } from "./keep.ts";
 
-/** What a timeline is made of, as it is kept beside a run's journal. */
-export interface KeptFilm {
-  readonly title: string;
-  readonly events: readonly TimelineEvent[];
-  readonly dropped: number;
-  /** What it cannot show, and what is known instead, a sentence each. */
-  readonly notes?: readonly string[];
-}
-
-const fileName = "timeline.json.gz";
 const maxBytes = 128 * 1024 * 1024;
-
-/** Writes it into the run's folder. Nobody waits for the disk: it is a picture, not a promise. */
-export async function keepFilm(runFolder: string, film: KeptFilm): Promise<void> {
-  const bytes = await promisify(gzip)(JSON.stringify(film));
-  await writeFile(join(runFolder, fileName), bytes, { mode: 0o600 });
-}
 
 const time = v.pipe(v.number(), v.finite());
 const label = v.pipe(v.string(), v.maxLength(65_536));
@@ -59,7 +42,7 @@ const filmSchema = v.object({ title: label, events: v.array(eventSchema), droppe
 
 /** Reads it again; `undefined` where the run has kept none. @throws WaybillError `io_failed` where it cannot be read. */
 export async function readFilm(runFolder: string): Promise<KeptFilm | undefined> {
-  const path = join(runFolder, fileName);
+  const path = filmPath(runFolder);
   const packed = await readFile(path).catch(() => undefined);
   if (!packed) return undefined;
   const bytes = await promisify(gunzip)(packed, { maxOutputLength: maxBytes }).catch(() => undefined);

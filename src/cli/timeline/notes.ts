@@ -1,6 +1,6 @@
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { tagName } from "../../transfer/recording.ts";
-import type { KeptFilm } from "./kept.ts";
+import type { KeptFilm } from "./keep.ts";
 
 /** What `film` cannot show. */
 export function notesOf({ events, notes }: KeptFilm): readonly string[] {
