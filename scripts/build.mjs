@@ -1,6 +1,7 @@
 // Builds the library and its types with tsc (dist/lib), the command line with rolldown (dist/cli), both at the same time.
 // `--cli[=FOLDER]` builds the command line only, elsewhere if so told.
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,31 +29,42 @@ async function buildLibrary() {
 
 async function buildCli() {
   await rm(cliFolder, { recursive: true, force: true });
-  const outputs = await Promise.all([
+  const [command, worker] = await Promise.all([
     bundle(
-      { main: "src/cli/main.ts", quickstart: "src/cli/quickstart.ts" },
-      { includeDependenciesRecursively: false, groups: [create(), ...together] },
+      { start: "src/cli/start.ts", quickstart: "src/cli/quickstart.ts" },
+      { codeSplitting: { includeDependenciesRecursively: false, groups: [create(), ...together] } },
     ),
     // On its own: what it shares with the command would bring all of that into its thread.
-    bundle({ "telemetry/worker": "src/cli/telemetry/worker.ts" }, false),
+    bundle({ "telemetry/worker": "src/cli/telemetry/worker.ts" }, { codeSplitting: false }),
   ]);
+  const start = command.find(({ fileName }) => fileName === "start.js").code;
+  const build = createHash("sha256").update(start).digest("hex").slice(0, 16);
+  const main = await bundle(
+    { main: "src/cli/main.ts" },
+    { codeSplitting: false, define: { build: JSON.stringify(build) } },
+  );
+  const outputs = [command, worker, main];
+  await writeFile(join(cliFolder, "package.json"), '{"type":"commonjs"}\n');
   await chmod(join(cliFolder, "main.js"), 0o755);
   await writeFile(join(cliFolder, "THIRD-PARTY-LICENSES.txt"), await licensesOf(outputs.flat()));
 }
 
-async function bundle(input, codeSplitting) {
+/** CommonJS: what V8 has compiled of it can be kept, which the system of modules does not allow. */
+async function bundle(input, { codeSplitting, define = {} }) {
   const bundled = await rolldown({
     cwd: root,
     input,
     platform: "node",
     // The ES module of a package before its CommonJS one: names can be imported from that, and what nobody uses is left out.
     resolve: { mainFields: ["module", "main"] },
-    transform: { target: "node20" },
-    preserveEntrySignatures: false,
+    transform: { target: "node20", define },
+    preserveEntrySignatures: "allow-extension",
     logLevel: "warn",
   });
   const { output } = await bundled.write({
     dir: cliFolder,
+    format: "cjs",
+    dynamicImportInCjs: false,
     entryFileNames: "[name].js",
     chunkFileNames: "chunks/[name]-[hash].js",
     // Names stay: a stack that a user reports must say where it was.
@@ -64,18 +76,15 @@ async function bundle(input, codeSplitting) {
 }
 
 // All that every publish runs lies in one file: each file more costs as much as twenty kilobytes. What is imported lazily
-// stays apart, and so does what answers `--version`.
+// stays apart.
 function create() {
   const starts = ["src/cli/start.ts", "src/cli/commands/create.ts"].map(inRoot);
-  const entry = inRoot("src/cli/main.ts");
   let modules;
-  let first;
   return {
     debugName: "create",
     name(id, graph) {
       modules ??= importedBy(starts, graph);
-      first ??= importedBy([entry], graph);
-      return modules.has(id) && !first.has(id) ? "create" : null;
+      return modules.has(id) ? "create" : null;
     },
   };
 }

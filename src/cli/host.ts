@@ -40,6 +40,8 @@ export interface Host {
   readonly lookup?: Lookup;
   /** Where telemetry goes; absent where there is none. */
   readonly telemetry?: RunTelemetry;
+  /** Called at the end of a publish, which may have found that nothing had to be sent. */
+  readonly onPublished?: (hasSent: boolean) => void;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
 }

@@ -54,12 +54,14 @@ export function createInterrupts(options: InterruptOptions): Interrupts {
  * @returns what ends the watch.
  */
 export function watchDocker(address: string, onClose: () => void): () => void {
+  // Looked at before anything else: docker may be gone by the time that connecting has failed.
+  const wasListed = address.startsWith("@") && isListed(address);
   let connected = false;
   let stopLooking = () => {};
   const socket = connect({ path: address.startsWith("@") ? `\0${address.slice(1)}` : address });
   socket.unref();
   socket.on("connect", () => (connected = true));
-  socket.on("error", () => (stopLooking = address.startsWith("@") ? watchListed(address, onClose) : stopLooking));
+  socket.on("error", () => (stopLooking = wasListed ? watchListed(address, onClose) : stopLooking));
   socket.on("end", () => socket.destroy());
   socket.on("close", () => connected && onClose());
   socket.resume();
@@ -77,7 +79,6 @@ const lookEveryMs = 250;
  * lists them all: docker takes its own from the list at the moment when it would close our connection.
  */
 function watchListed(name: string, onGone: () => void): () => void {
-  if (!isListed(name)) return () => {};
   const timer = setInterval(() => {
     if (isListed(name)) return;
     clearInterval(timer);

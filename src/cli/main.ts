@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 // The entry point. What docker and scripts ask often is answered here, before anything else is loaded.
+import { join } from "node:path";
 import process from "node:process";
+import { loadCompiled, optimizeLater } from "./compiled.ts";
+import type { start as Start } from "./start.ts";
 import { invocationOf, pluginMetadata } from "./plugin.ts";
 import { version } from "./version.ts";
+
+/** Set by the build: it tells one `start.js` from every other. */
+declare const build: string;
 
 const invocation = invocationOf(process.argv);
 
@@ -11,6 +17,8 @@ if (invocation.wants === "metadata") {
 } else if (invocation.wants === "version") {
   process.stdout.write(`waybill ${version}\n`);
 } else {
-  const { start } = await import("./start.ts");
-  await start(invocation, version);
+  const { exports, keep } = loadCompiled(join(import.meta.dirname, "start.js"), build);
+  const { start } = exports as { readonly start: typeof Start };
+  void start(invocation, version, keep);
+  setImmediate(optimizeLater);
 }

@@ -28,13 +28,14 @@ const folder = dirname(host.program);
 // On loopback it would all be over before anybody has seen it.
 const lateMs = 100;
 
-process.exit(await quickstart(process.argv.includes("--keep")));
+void quickstart(process.argv.includes("--keep")).then((code) => process.exit(code));
 
 async function quickstart(keep: boolean): Promise<number> {
   const registries: RunningServer[] = [];
   // What is published here is forgotten with its registries.
   const state = await mkdtemp(join(tmpdir(), "waybill-quickstart-"));
   process.env["XDG_STATE_HOME"] = state;
+  process.env["XDG_CACHE_HOME"] = state;
   try {
     for (let count = 0; count < 3; count++) registries.push(await startRegistry());
     await show(registries, keep);

@@ -48,10 +48,12 @@ export async function runPublish(
   return inShow(flags, host, async (show, shown) => {
     const film = createFilm(flags, (message) => show.report({ type: "warning", message, at: host.clock.now() }));
     const repeats = createRepeats();
+    let hasSent = false;
     const news: Report = (event) => {
       show.report(event);
       repeats.hear(event);
       film.report(event);
+      if (event.type === "content-done") hasSent ||= event.outcome === "sent";
     };
     const { recorder, fail, recordedAs, runFolder } = await openRecorder(flags, host, { ...known, news, repeats });
     let result: CreateResult;
@@ -62,6 +64,7 @@ export async function runPublish(
       await fail(error);
       throw error;
     }
+    host.onPublished?.(hasSent);
     return { result, failure: tell(result, { show, flags, host, repeats, recordedAs: recordedAs() }) };
   });
 }

@@ -2,6 +2,7 @@ import process from "node:process";
 import { systemClock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import { systemLookup } from "../http/resolve.ts";
+import type { Keep } from "./compiled.ts";
 import { countedLookup, endProcess } from "./end-process.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { createInterrupts, watchDocker, type Interrupts } from "./interrupts.ts";
@@ -13,14 +14,19 @@ import { runProgram } from "./program.ts";
 import { isDiskFull, reasonOf } from "./reason.ts";
 import { runTelemetry } from "./telemetry/run-telemetry.ts";
 
-/** Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. */
-export async function start(invocation: Invocation, version: string): Promise<void> {
+/**
+ * Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. `keepCompiled` is called
+ * before that, where something was published: what it has used by then is what publishes need.
+ */
+export async function start(invocation: Invocation, version: string, keepCompiled?: Keep): Promise<void> {
   const clock = systemClock();
   const { lookup, isAsking } = countedLookup(systemLookup);
   const { isPlugin } = invocation;
   const exit = (code: number) => endProcess(code, { isAsking: isAsking(), isPlugin });
   const interrupts = createInterrupts({ clock, exit });
-  const host = { ...processHost({ version, isPlugin, signal: interrupts.signal }), lookup };
+  let published: { readonly hasSent: boolean } | undefined;
+  const onPublished = (hasSent: boolean) => void (published = { hasSent });
+  const host = { ...processHost({ version, isPlugin, signal: interrupts.signal }), lookup, onPublished };
   const telemetry = runTelemetry({ ...host, clock });
   const placeOf = (id?: string) => telemetry.placeOf(id);
   const log = openLog({ asked: logAsked(invocation.args), now: () => clock.now(), placeOf });
@@ -33,6 +39,7 @@ export async function start(invocation: Invocation, version: string): Promise<vo
   if (interrupted === undefined) interrupts.signal.addEventListener("abort", () => exit(code));
   await telemetry.close(code, interrupted === undefined ? Number.POSITIVE_INFINITY : mostAfterInterruptMs);
   await flushed(process.stderr);
+  if (published) keepCompiled?.({ isWhole: published.hasSent });
   exit(code);
 }
 

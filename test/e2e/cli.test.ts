@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hashSync } from "bcryptjs";
@@ -167,6 +167,29 @@ describe("waybill create", () => {
 
     expect([code, stderr]).toEqual([2, expect.stringContaining("ERROR: invalid progress mode fancy\n")]);
   });
+});
+
+test("a publish keeps what was compiled for those to come, and is none the worse where that is spoiled", async () => {
+  const cache = mkdtempSync(join(tmpdir(), "waybill-cache-"));
+  const env = { XDG_CACHE_HOME: cache };
+  const kept = () => readdirSync(cache, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const publish = (name: string) => program.run(["create", "-t", `${registry.host}/${name}:1`, ...sources()], { env });
+
+  await program.run(["create", "--help"], { env });
+  expect(kept()).toEqual([]);
+
+  const first = await publish("kept-1");
+  const [file] = kept();
+  const bytes = readFileSync(join(file!.parentPath, file!.name));
+  expect(kept()).toHaveLength(1);
+
+  const second = await publish("kept-2");
+  writeFileSync(join(file!.parentPath, file!.name), bytes.fill(0, 1000, 2000));
+  const third = await publish("kept-3");
+
+  expect([first, second, third].map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(kept()).toHaveLength(1);
+  rmSync(cache, { recursive: true });
 });
 
 describe("waybill as docker's plugin", () => {

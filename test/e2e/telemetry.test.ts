@@ -80,10 +80,8 @@ test.each(["--version", "--help", "create --help"])(
   async (args) => {
     // What a program loads it must be able to read.
     const worker = join(dirname(program.path), "telemetry");
-    const parts = readdirSync(join(dirname(program.path), "chunks")).filter((name) =>
-      /^(?:telemetry|thread)-/.test(name),
-    );
-    expect(new Set(parts.map((name) => name.split("-")[0]))).toEqual(new Set(["telemetry", "thread"]));
+    const parts = readdirSync(join(dirname(program.path), "chunks")).filter((name) => name.startsWith("telemetry-"));
+    expect(parts).not.toEqual([]);
     const hidden = [worker, ...parts.map((name) => join(dirname(program.path), "chunks", name))];
     for (const path of hidden) renameSync(path, `${path}.hidden`);
     const ran = await program.run(args.split(" "), { env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" } });
