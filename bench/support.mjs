@@ -9,6 +9,9 @@ import { createMemoryStorage, createRegistry, serve } from "../dist/lib/server/i
 
 const root = join(import.meta.dirname, "..");
 export const program = join(root, "dist/cli/main.js");
+/** What the program keeps of its compiled code: as on a machine where it has published before. */
+export const cacheFolder = mkdtempSync(join(tmpdir(), "bench-cache-"));
+process.once("exit", () => rmSync(cacheFolder, { recursive: true, force: true }));
 
 /** An embedded registry on a free port of loopback that notes every request and can add `delayMs` to each, or be put behind `wrap`. */
 export async function startRegistry({ delayMs = 0, referrers = false, wrap = (send) => send } = {}) {
@@ -126,9 +129,15 @@ export async function runNode(args, { env = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const usageFile = join(folder, "usage.json");
   const from = performance.now();
-  const child = spawn(process.execPath, ["--import", join(import.meta.dirname, "usage.mjs"), ...args], {
+  const child = spawn(process.execPath, ["--require", join(import.meta.dirname, "usage.cjs"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, XDG_STATE_HOME: folder, ...env, WAYBILL_BENCH_USAGE: usageFile },
+    env: {
+      ...process.env,
+      XDG_STATE_HOME: folder,
+      XDG_CACHE_HOME: cacheFolder,
+      ...env,
+      WAYBILL_BENCH_USAGE: usageFile,
+    },
   });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));

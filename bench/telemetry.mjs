@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fill } from "./many-blobs.mjs";
-import { median, program, row, startRegistry } from "./support.mjs";
+import { cacheFolder, median, program, row, startRegistry } from "./support.mjs";
 
 const rounds = 9;
 const badRounds = 9;
@@ -77,9 +77,15 @@ async function untilResult(args, env) {
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const usage = join(folder, "usage.json");
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ["--import", join(import.meta.dirname, "usage.mjs"), program, ...args], {
+  const child = spawn(process.execPath, ["--require", join(import.meta.dirname, "usage.cjs"), program, ...args], {
     stdio: ["ignore", "pipe", "ignore"],
-    env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env, WAYBILL_BENCH_USAGE: usage },
+    env: {
+      PATH: process.env.PATH,
+      HOME: "/nonexistent",
+      XDG_CACHE_HOME: cacheFolder,
+      ...env,
+      WAYBILL_BENCH_USAGE: usage,
+    },
   });
   let resultS;
   child.stdout.on("data", () => (resultS = (performance.now() - startedAt) / 1000));

@@ -3,7 +3,7 @@ import Module, { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { setFlagsFromString } from "node:v8";
+import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { constants, Script } from "node:vm";
 import { crc32 } from "node:zlib";
 
@@ -26,7 +26,7 @@ interface Kept {
 }
 
 /** What decides where compiled code is kept, and whether. */
-export type Surroundings = Pick<NodeJS.Process, "arch" | "env" | "execArgv" | "platform" | "versions">;
+export type Surroundings = Pick<NodeJS.Process, "arch" | "env" | "platform" | "versions">;
 
 const writableByOthers = 0o022;
 /** Versions of this program and of Node that are kept at most. */
@@ -51,7 +51,7 @@ export function loadCompiled(path: string, build: string, around: Surroundings =
   require.cache[path] = module;
   script.runInThisContext()(module.exports, require, module, path, dirname(path));
   const exports: unknown = module.exports;
-  if (found?.isWhole || kept === undefined || isUnusual(around)) return { exports };
+  if (found?.isWhole || kept === undefined) return { exports };
   return { exports, keep: ({ isWhole }) => void ((isWhole || !found) && keepCode(kept, { script, isWhole })) };
 }
 
@@ -78,7 +78,9 @@ function keptPath(build: string, around: Surroundings): string | undefined {
   const { env, arch, versions } = around;
   if (env["NODE_DISABLE_COMPILE_CACHE"] !== undefined || env["NODE_V8_COVERAGE"] !== undefined) return undefined;
   const folder = env["NODE_COMPILE_CACHE"] ?? userFolder(around);
-  return folder && join(folder, `waybill-${build}-${versions.node}-${arch}`);
+  // Flags and what the processor can do decide as well whether V8 takes it.
+  const kind = `${versions.node}-${arch}-${cachedDataVersionTag().toString(16)}`;
+  return folder && join(folder, `waybill-${build}-${kind}`);
 }
 
 /** The user's cache, as the system has it. */
@@ -88,11 +90,6 @@ function userFolder({ env, platform }: Surroundings): string | undefined {
   if (platform === "win32") return env["LOCALAPPDATA"] && join(env["LOCALAPPDATA"], "waybill", "cache");
   const home = homedir();
   return existsSync(home) ? join(home, platform === "darwin" ? "Library/Caches" : ".cache", "waybill") : undefined;
-}
-
-/** V8 takes no code that was compiled under other flags: what these lead to would serve nobody else. */
-function isUnusual({ env, execArgv }: Surroundings): boolean {
-  return execArgv.length > 0 || env["NODE_OPTIONS"] !== undefined;
 }
 
 /** Before the code stand its checksum, and whether it is whole. */

@@ -1,5 +1,5 @@
-// Preloaded into a measured process: writes what it used to the file that WAYBILL_BENCH_USAGE names, when it exits.
-import { readFileSync, writeFileSync } from "node:fs";
+// Preloaded into a measured process, as CommonJS, which loads nothing more: writes what it used to the file that WAYBILL_BENCH_USAGE names, when it exits.
+const { readFileSync, writeFileSync } = require("node:fs");
 
 process.on("exit", () => {
   const file = process.env.WAYBILL_BENCH_USAGE;
