@@ -2,7 +2,7 @@ import { preciseNow, type Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import type { AttemptEvent } from "../telemetry/attempt.ts";
 import type { Report } from "../telemetry/events.ts";
-import { Marks } from "../telemetry/marks.ts";
+import { Marks, type MarksOptions } from "../telemetry/marks.ts";
 import { afterBody } from "./after-body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin } from "./send.ts";
 import { originOf } from "./send.ts";
@@ -19,7 +19,7 @@ export interface TraceOptions {
  * one's history on. The outermost interceptor; `traceAttempts` needs it for `after` and `resend`.
  */
 export function traceRequests(): Interceptor {
-  return (next) => (request) => next(request.history ? request : { ...request, history: { sent: 0 } });
+  return (next) => (request) => next(request.history ? request : { history: { sent: 0 }, ...request });
 }
 
 /**
@@ -34,7 +34,9 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
       // Whoever listens has a bug; the request has none.
     }
   };
-  const wire: Observed = { clock, report: quietly, headersFor, inFlight: new Map(), count: 0 };
+  const now = () => preciseNow(clock);
+  const onDrop = (why: string) => quietly({ type: "telemetry-drop", what: `${why} mark`, count: 1, at: now() });
+  const wire: Observed = { report: quietly, headersFor, noting: { now, onDrop }, inFlight: new Map(), count: 0 };
   return (next) => async (request) => {
     const attempt = new Attempt(request, wire);
     try {
@@ -48,7 +50,8 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
 }
 
 /** What all attempts share. */
-interface Observed extends TraceOptions {
+interface Observed extends Pick<TraceOptions, "report" | "headersFor"> {
+  readonly noting: MarksOptions;
   readonly inFlight: Map<Origin, number>;
   count: number;
 }
@@ -66,19 +69,18 @@ class Attempt {
   #sentBytes = 0;
 
   constructor(request: HttpRequest, wire: Observed) {
-    const { clock, report, inFlight } = wire;
+    const { inFlight, noting } = wire;
     this.#wire = wire;
     this.#origin = originOf(request.url);
-    const now = () => preciseNow(clock);
-    const onDrop = (why: string) => report({ type: "telemetry-drop", what: `${why} mark`, count: 1, at: now() });
-    this.#marks = new Marks({ now, onDrop });
+    this.#marks = new Marks(noting);
     const others = inFlight.get(this.#origin) ?? 0;
     inFlight.set(this.#origin, others + 1);
     const id = `a${++wire.count}`;
-    this.#beginning = { id, ...follow(request, id), inFlight: others + 1, startedAt: now() };
+    this.#beginning = { id, ...follow(request, id), inFlight: others + 1, startedAt: noting.now() };
     const more = request.ledBy === undefined ? wire.headersFor?.(id) : undefined;
     const headers = more && { headers: { ...request.headers, ...more } };
-    this.request = { ...request, ...headers, marks: this.#marks, onProgress: this.#onProgress(request) };
+    // What is added goes first; see decision 14.
+    this.request = { marks: this.#marks, ...request, ...headers, onProgress: this.#onProgress(request) };
   }
 
   #onProgress({ onProgress }: HttpRequest): (bytes: number) => void {
@@ -98,16 +100,16 @@ class Attempt {
   }
 
   end(ending: Ending, receivedBytes = 0): void {
-    const { clock, report, inFlight } = this.#wire;
+    const { noting, report, inFlight } = this.#wire;
     const { method, url, task, registry, operation, authorization, attempt = 1 } = this.request;
     inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
     const event: Mutable<AttemptEvent> = {
       type: "http",
       ...this.#beginning,
       method,
-      url: withoutQuery(url),
+      url: withoutQuery(url, this.#origin),
       attempt,
-      durationMs: preciseNow(clock) - this.#beginning.startedAt,
+      durationMs: noting.now() - this.#beginning.startedAt,
       sentBytes: this.#sentBytes,
       receivedBytes,
       ...ending,
@@ -134,9 +136,8 @@ function follow({ history }: HttpRequest, id: string): Pick<AttemptEvent, "after
 // Nothing that the URL parser would change but dots, which are shown as they are sent.
 const plainPath = /^\/[\w.~!$&'()*+,;=:@%/-]*(?=[?#]|$)/;
 
-/** A URL as it may be shown: without query, fragment, user and password. */
-export function withoutQuery(url: string): string {
-  const origin = originOf(url);
+/** A URL as it may be shown: without query, fragment, user and password. `origin` is its own, for those who know it. */
+export function withoutQuery(url: string, origin: Origin = originOf(url)): string {
   const path = url.startsWith(origin) ? plainPath.exec(url.slice(origin.length))?.[0] : undefined;
   return origin + (path ?? new URL(url).pathname);
 }

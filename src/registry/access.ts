@@ -82,7 +82,7 @@ export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
   const scopes = request.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
   const url = isAbsolute(path) ? path : `${baseUrl}/v2/${repository}/${path}`;
   try {
-    // What is added goes first: of an object that begins with a spread, Node 20 makes each one of a shape of its own.
+    // What is added goes first; see decision 14.
     return await access.send({
       url,
       registry: host,

@@ -69,7 +69,7 @@ export class EventRecords {
     if (event.type === "work-started") {
       this.#works.set(id, event);
       const { planned, name, target } = event;
-      const fields = { ...placeFields(target), planned_blobs: planned?.blobs, planned_bytes: planned?.bytes };
+      const fields = placeFields(target, { planned_blobs: planned?.blobs, planned_bytes: planned?.bytes });
       return { level: "info", message: name, at, fields };
     }
     const work = this.#works.get(id);
@@ -128,7 +128,7 @@ function contentRecord(
   fields: Fields,
 ): LogRecord {
   const message = `${shortDigest(digest)} to ${target}: ${what}`;
-  return { level, message, at, fields: { ...placeFields(target), digest, ...fields } };
+  return { level, message, at, fields: placeFields(target, { digest, ...fields }) };
 }
 
 function taskName({ phase, part, name }: Task): string {

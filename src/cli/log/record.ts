@@ -16,8 +16,8 @@ export interface LogRecord {
   readonly fields?: Fields;
 }
 
-/** A target, in whole and in parts. */
-export function placeFields(target: string | undefined): Fields {
+/** A target, in whole and in parts, and `more`. */
+export function placeFields(target: string | undefined, more: Fields = {}): Fields {
   const { registry, repository } = placeOfTarget(target);
-  return { registry, repository, target };
+  return { registry, repository, target, ...more };
 }

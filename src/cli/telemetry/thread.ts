@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import process from "node:process";
 import type { ExporterThread, ThreadEvents } from "./exporter-link.ts";
 import type { ExportOrder, FromExporter, ToExporter } from "./protocol.ts";
 
@@ -10,6 +10,8 @@ const limits = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 2 };
  * output, and its end, whatever brings it about, is an event here and nothing more.
  */
 export function startThread(file: string, order: ExportOrder, { onMessage, onFailure }: ThreadEvents): ExporterThread {
+  // Loaded no sooner than it is used, at the end of most runs.
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   const options = { workerData: order, resourceLimits: limits, env: {}, execArgv: [], stdout: true, stderr: true };
   const worker = new Worker(file, options);
   worker.on("message", (message: FromExporter) => onMessage(message));
