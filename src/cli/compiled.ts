@@ -118,7 +118,8 @@ function keepCode(path: string, what: Parameters<typeof bytesOf>[0]): void {
   const folder = dirname(path);
   const temporary = `${path}.${process.pid}`;
   const isDone = quietly(() => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // The user's cache may be missing, what it lies in is not: that much is made and no more.
+    for (const path of [dirname(folder), folder]) if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
     if (!isOwn(folder)) return;
     writeFileSync(temporary, bytesOf(what), { mode: 0o600, flag: "wx" });
     renameSync(temporary, path);

@@ -1,7 +1,8 @@
 import { constants, type Stats } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from "node:fs/promises";
+import { open, readdir, rename, rm, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../content/store.ts";
+import { makeFolders } from "./folders.ts";
 import { WaybillError } from "../errors.ts";
 
 /** Folders and files are the owner's alone. */
@@ -49,9 +50,7 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** Makes a folder that survives a crash, and those above it. */
 export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: folderMode });
-  if (first === undefined) return;
-  for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+  for (const made of await makeFolders(path, folderMode)) await syncFolder(dirname(made));
 }
 
 /** Writes `bytes` to `temporary` and gives it the name `path`; resolves when that survives a crash. */

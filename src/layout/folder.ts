@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { makeFolders } from "../disk/folders.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { goJson, parseJson } from "../spec/json.ts";
 import type { Location } from "../spec/reference.ts";
@@ -40,7 +41,7 @@ function versionIn(bytes: Uint8Array): unknown {
 
 /** Makes `folder`, which is to hold blobs, and the file oci-layout where it is missing. */
 export async function prepare({ root, files, mark }: Layout, folder: string): Promise<void> {
-  await guarded("make", folder, () => files.mkdir(folder, { recursive: true, mode: 0o755 }));
+  await guarded("make", folder, () => makeFolders(folder, 0o755, files));
   if (await hasMarker(root, files)) return;
   const marker = Buffer.from(goJson({ imageLayoutVersion: version }));
   await replaceFile(files, join(root, "oci-layout"), once(marker), { mark });

@@ -1,6 +1,7 @@
-import { lstat, mkdir, readlink, rename, symlink } from "node:fs/promises";
+import { lstat, readlink, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { makeFolders } from "../../disk/folders.ts";
 import { WaybillError } from "../../errors.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addSwitch, newCommand } from "../options.ts";
@@ -40,7 +41,7 @@ async function install(name: string, host: Host): Promise<string> {
   const folder = join(host.env["DOCKER_CONFIG"] || join(host.homeDirectory, ".docker"), "cli-plugins");
   const link = join(folder, name);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder, 0o755);
     return await place(link, host.program);
   } catch (error) {
     if (error instanceof WaybillError) throw error;

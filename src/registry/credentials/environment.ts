@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { makeFolders } from "../../disk/folders.ts";
 import { WaybillError } from "../../errors.ts";
 import type { RunHelper } from "./helper.ts";
 
@@ -113,9 +114,9 @@ function codeOf(error: unknown): string {
 }
 
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const { mkdir, open, realpath, rename, rm } = await import("node:fs/promises");
+  const { open, realpath, rename, rm } = await import("node:fs/promises");
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolders(dirname(path), 0o700);
     const real = await realpath(path).catch(() => path);
     const { randomUUID } = await import("node:crypto");
     const temporary = `${real}.${randomUUID()}`;
