@@ -5,6 +5,7 @@ import type { TimelineEvent } from "./collect.ts";
 import { criticalChain, labelOf, type Link, type Timed } from "./critical.ts";
 import { packed } from "./pack.ts";
 import { throughputOf, type Throughput } from "./throughput.ts";
+import { placeOfTarget } from "../../telemetry/derive/place.ts";
 
 /** What a picture of a run shows. Times are in milliseconds since its beginning. Texts may be foreign. */
 export interface Timeline {
@@ -130,7 +131,7 @@ function registryLanes(
   // Runs that nobody watched closely have kept no attempts: what was done is shown all the same.
   const unseen = grouped(
     [...tasks.values()].filter(({ id, part, target }) => part !== undefined && target !== undefined && !seen.has(id)),
-    ({ target = "" }) => target.slice(0, target.indexOf("/")),
+    ({ target = "" }) => placeOfTarget(target).registry ?? target,
   );
   const names = new Set([...byRegistry.keys(), ...unseen.keys()]);
   return [...names].map((name) =>

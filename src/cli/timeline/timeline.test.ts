@@ -68,6 +68,15 @@ describe("timelineOf", () => {
     expect(tag).toMatchObject({ from: 400, to: 500, label: "tags 1" });
   });
 
+  test("timelineOf gives a layout a lane of its own name", () => {
+    const layout = "oci-layout:///tmp/out";
+    const events: readonly TimelineEvent[] = [
+      { type: "task-started", id: "blob", phase: "stage", part: "blob", target: layout, digest, at: origin },
+      { type: "task-done", id: "blob", outcome: "sent", at: origin + 10 },
+    ];
+    expect(timelineOf(events).registries).toMatchObject([{ name: layout, bars: [{ from: 0, to: 10 }] }]);
+  });
+
   test("timelineOf finds the chain that ended last", () => {
     expect(timelineOf(run).critical).toEqual([
       { from: 0, to: 400, label: "blob sha256:aaaaaaaaaaaa at b.example/app" },

@@ -139,7 +139,10 @@ function ofAttempt(attempt: AttemptEvent): readonly Measurement[] {
     one("waybill.requests", { ...registry, ...kind }),
     ...(attempt.sentBytes > 0 ? [measured("waybill.bytes.sent", attempt.sentBytes, registry)] : []),
     ...(attempt.receivedBytes > 0 ? [measured("waybill.bytes.received", attempt.receivedBytes, registry)] : []),
-    measured("waybill.concurrency", attempt.inFlight, { ...registry, "server.address": url.hostname }),
+    measured("waybill.concurrency", attempt.inFlight, {
+      ...registry,
+      "server.address": serverAttributes(url)["server.address"],
+    }),
   ];
 }
 

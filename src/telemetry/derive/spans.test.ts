@@ -127,6 +127,15 @@ test("Measurer counts what was mounted, and requests by registry, operation and 
   expect(measured.find(({ name }) => name === "http.client.request.duration")?.value).toBe(0.02);
 });
 
+test("Measurer names a server's address as spans do", () => {
+  const url = "http://[::1]:5000/v2/";
+  const addresses = new Measurer()
+    .take({ ...attempt, url })
+    .flatMap(({ attributes }) => attributes["server.address"] ?? []);
+  expect(addresses.length).toBeGreaterThan(1);
+  expect(new Set(addresses)).toEqual(new Set(["::1"]));
+});
+
 test("Measurer knows the limits that are in force, waits, and resumes", () => {
   const measurer = new Measurer();
   const load = {
