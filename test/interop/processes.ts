@@ -25,7 +25,11 @@ export function runProgram(command: string, args: readonly string[], env: NodeJS
 }
 
 export function waybill(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
-  return runProgram(process.execPath, [waybillProgram, ...args], { XDG_STATE_HOME: stateHome(), ...env });
+  return runProgram(process.execPath, [waybillProgram, ...args], {
+    XDG_STATE_HOME: stateHome(),
+    XDG_CACHE_HOME: join(stateHome(), "cache"),
+    ...env,
+  });
 }
 
 export interface Server extends AsyncDisposable {
