@@ -51,6 +51,16 @@ test("loadCompiled gives what the file exports, also to whoever requires it agai
   expect((exports as { again(): unknown }).again()).toBe(exports);
 });
 
+test("loadCompiled keeps the places in the file that stacks name", async () => {
+  const { load, path } = await fileOf("a");
+  const source = 'exports.value = () => new Error("here");';
+  writeFileSync(path, source);
+
+  const { stack } = (load().exports as { value(): Error }).value();
+
+  expect(stack).toContain(`${path}:1:${source.indexOf("new Error") + 1}`);
+});
+
 // V8 asks of a source only how long it is: another one of the same length shows whose code runs.
 test("loadCompiled runs the code that an earlier process has kept", async () => {
   const { load, path, kept, cache } = await fileOf("old");

@@ -42,6 +42,8 @@ export function loadCompiled(path: string, build: string, around: Surroundings =
   const found = kept === undefined ? undefined : keptCode(kept);
   const script = new Script(Module.wrap(readFileSync(path, "utf8")), {
     filename: path,
+    // The file's own first line begins after the wrapper's words.
+    columnOffset: -Module.wrap("").indexOf("\n"),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(found && { cachedData: found.code }),
   });
