@@ -6,6 +6,8 @@ import process from "node:process";
 import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { constants, Script } from "node:vm";
 import { crc32 } from "node:zlib";
+import { strangerTo } from "../disk/ownership.ts";
+import { userFolder } from "./user-folder.ts";
 
 /** A file of ours that has been loaded. */
 export interface Loaded {
@@ -28,7 +30,6 @@ interface Kept {
 /** What decides where compiled code is kept, and whether. */
 export type Surroundings = Pick<NodeJS.Process, "arch" | "env" | "platform" | "versions">;
 
-const writableByOthers = 0o022;
 /** Versions of this program and of Node that are kept at most. */
 const mostKept = 4;
 
@@ -77,21 +78,12 @@ function optimizeAfter(budget: number): void {
 
 /** Node's own variables can say where it is kept, and that it is not. */
 function keptPath(build: string, around: Surroundings): string | undefined {
-  const { env, arch, versions } = around;
+  const { env, arch, platform, versions } = around;
   if (env["NODE_DISABLE_COMPILE_CACHE"] !== undefined || env["NODE_V8_COVERAGE"] !== undefined) return undefined;
-  const folder = env["NODE_COMPILE_CACHE"] ?? userFolder(around);
+  const folder = env["NODE_COMPILE_CACHE"] ?? userFolder("cache", { env, platform, homeDirectory: homedir() });
   // Flags and what the processor can do decide as well whether V8 takes it.
   const kind = `${versions.node}-${arch}-${cachedDataVersionTag().toString(16)}`;
-  return folder && join(folder, `waybill-${build}-${kind}`);
-}
-
-/** The user's cache, as the system has it. */
-function userFolder({ env, platform }: Surroundings): string | undefined {
-  const xdg = env["XDG_CACHE_HOME"];
-  if (xdg?.startsWith("/")) return join(xdg, "waybill");
-  if (platform === "win32") return env["LOCALAPPDATA"] && join(env["LOCALAPPDATA"], "waybill", "cache");
-  const home = homedir();
-  return existsSync(home) ? join(home, platform === "darwin" ? "Library/Caches" : ".cache", "waybill") : undefined;
+  return join(folder, `waybill-${build}-${kind}`);
 }
 
 /** Before the code stand its checksum, and whether it is whole. */
@@ -111,8 +103,7 @@ function keptCode(path: string): Kept | undefined {
 /** Whoever can write it can make us run anything. */
 function isOwn(path: string): boolean {
   const user = process.getuid?.();
-  const { uid, mode } = statSync(path);
-  return user === undefined || (uid === user && (mode & writableByOthers) === 0);
+  return user === undefined || strangerTo(user, statSync(path)) === undefined;
 }
 
 /** Never throws: a start that stays a little slower is no reason to tell anybody. */

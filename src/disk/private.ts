@@ -1,7 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import { lookAt } from "./durable.ts";
-
-const writableByOthers = 0o022;
+import { strangerTo } from "./ownership.ts";
 
 /**
  * Refuses what is not ours alone to write: what somebody else can change must not tell us how to go on. What is not there is
@@ -13,8 +12,9 @@ export async function requirePrivate(path: string, user: number | undefined): Pr
   if (user === undefined) return;
   const found = await lookAt(path);
   if (found === undefined) return;
-  if (found.uid !== user) throw refusal(path, "it belongs to another user", "use --state with a folder of your own");
-  if ((found.mode & writableByOthers) !== 0)
+  const stranger = strangerTo(user, found);
+  if (stranger === "owner") throw refusal(path, "it belongs to another user", "use --state with a folder of your own");
+  if (stranger === "writers")
     throw refusal(path, "other users may write to it", `take that from them: chmod go-w "${path}"`);
 }
 
