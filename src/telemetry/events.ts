@@ -137,6 +137,9 @@ export type WaybillEvent =
 /** News of one type, or of several. */
 export type EventOf<Type extends WaybillEvent["type"]> = WaybillEvent & { readonly type: Type };
 
+/** News of one blob on its way to one target. */
+export type ContentEvent = EventOf<"content-started" | "content-progress" | "content-again" | "content-done">;
+
 /** Takes news. Must not throw and must not wait; whoever calls it does not look at the result. */
 export type Report = (event: WaybillEvent) => void;
 

@@ -1,5 +1,5 @@
 import { shortDigest } from "../../spec/digest.ts";
-import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
+import type { ContentEvent, EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import type { Task, TaskEvent } from "../../telemetry/task.ts";
 import { isCancelled } from "../show/board.ts";
 import { formatBytes } from "../units.ts";
@@ -85,9 +85,7 @@ export class EventRecords {
     return { level, message: `${name}: ${error}`, at, fields: { ...fields, duration_ms: durationMs, error } };
   }
 
-  #ofContent(
-    event: EventOf<"content-started" | "content-progress" | "content-again" | "content-done">,
-  ): LogRecord | undefined {
+  #ofContent(event: ContentEvent): LogRecord | undefined {
     const { id, at } = event;
     if (event.type === "content-progress") return undefined;
     if (event.type === "content-started") {

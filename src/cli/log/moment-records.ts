@@ -41,11 +41,11 @@ function retryRecord(event: EventOf<"retry">): LogRecord {
 
 function phaseRecord({ target, phase, waitingFor = 0, at }: EventOf<"phase">): LogRecord {
   const message = `${target}: ${phaseText({ phase, waitingFor })}`;
-  return { level: "info", message, at, fields: { ...placeFields(target), phase } };
+  return { level: "info", message, at, fields: placeFields(target, { phase }) };
 }
 
 function tagRecord({ target, tag, digest, state, at }: EventOf<"tag-done">): LogRecord {
-  const fields = { ...placeFields(target), tag, digest, state };
+  const fields = placeFields(target, { tag, digest, state });
   return { level: "info", message: `${target}:${tag} ${state}`, at, fields };
 }
 

@@ -21,8 +21,7 @@ function targetRecord({ at, tags, error, heldBack, ...amounts }: TargetResult): 
   return {
     level: "info",
     message: `${target}: ${states.join(", ")}`,
-    fields: {
-      ...placeFields(target),
+    fields: placeFields(target, {
       tags: states,
       sent_bytes: amounts.sentBytes,
       mounted_bytes: amounts.mountedBytes,
@@ -30,6 +29,6 @@ function targetRecord({ at, tags, error, heldBack, ...amounts }: TargetResult): 
       duration_ms: amounts.durationMs,
       held_back: heldBack || undefined,
       error: error === undefined ? undefined : error instanceof WaybillError ? error.code : "internal",
-    },
+    }),
   };
 }

@@ -1,4 +1,4 @@
-import type { EventOf, Phase, WaybillEvent } from "../../telemetry/events.ts";
+import type { ContentEvent, EventOf, Phase, WaybillEvent } from "../../telemetry/events.ts";
 import { causeOf, registryOf } from "../../telemetry/retry.ts";
 import { InFlight } from "./in-flight.ts";
 import { Loads } from "./load.ts";
@@ -41,10 +41,6 @@ export interface Wait {
   readonly text: string;
   readonly until: number;
 }
-
-type ContentEvent = WaybillEvent & {
-  readonly type: "content-started" | "content-progress" | "content-again" | "content-done";
-};
 
 /** Adds events up to rows. Events of work that nobody announced get a row of their own. */
 export class Board {

@@ -1,5 +1,5 @@
 import { displayJson } from "../../spec/display.ts";
-import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
+import type { ContentEvent, EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import { Board, type Row } from "./board.ts";
 import { Pace } from "./pace.ts";
 import { outcomeJson } from "./outcome-json.ts";
@@ -35,8 +35,6 @@ interface Told {
   readonly [fact: string]: unknown;
 }
 
-type BlobEvent = EventOf<"content-started" | "content-progress" | "content-again" | "content-done">;
-
 class PublicEvents {
   readonly #debug: boolean;
   readonly #board = new Board();
@@ -62,7 +60,7 @@ class PublicEvents {
     }
   }
 
-  #blob(event: BlobEvent, row: Row | undefined): Told | undefined {
+  #blob(event: ContentEvent, row: Row | undefined): Told | undefined {
     const { id, at } = event;
     if (event.type === "content-done") {
       this.#pace.forget(id);

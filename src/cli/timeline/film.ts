@@ -56,9 +56,8 @@ export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: s
         );
       }
       if (runFolder === undefined) return;
-      await attempt("what a timeline of this run would need", async () => {
-        await keepFilm(runFolder, { title, events, dropped });
-      });
+      const film = { title, events, dropped };
+      await attempt("what a timeline of this run would need", () => keepFilm(runFolder, film));
     },
   };
 }

@@ -1,11 +1,11 @@
 import type { AttemptEvent } from "../../telemetry/attempt.ts";
+import { placeOfTarget } from "../../telemetry/derive/place.ts";
 import type { TaskEnd } from "../../telemetry/task.ts";
 import { timingOf, type Stretch } from "../../telemetry/timing.ts";
 import type { TimelineEvent } from "./collect.ts";
 import { criticalChain, labelOf, type Link, type Timed } from "./critical.ts";
 import { packed } from "./pack.ts";
 import { throughputOf, type Throughput } from "./throughput.ts";
-import { placeOfTarget } from "../../telemetry/derive/place.ts";
 
 /** What a picture of a run shows. Times are in milliseconds since its beginning. Texts may be foreign. */
 export interface Timeline {
