@@ -9,6 +9,7 @@ import { WaybillError } from "../errors.ts";
 import { createMemoryStorage, createRegistry, serve, type RunningServer } from "../server/index.ts";
 import { parseReference } from "../spec/reference.ts";
 import { silent } from "../telemetry/events.ts";
+import { quoted } from "../verbs/explain/shell-words.ts";
 import { openCommandContext } from "./context.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { failureText } from "./failure.ts";
@@ -135,10 +136,6 @@ async function stay(): Promise<void> {
   const idle = setInterval(() => undefined, 60_000);
   await new Promise((resolve) => interrupts.signal.addEventListener("abort", resolve, { once: true }));
   clearInterval(idle);
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`;
 }
 
 function say(text: string): void {
