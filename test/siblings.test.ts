@@ -15,7 +15,9 @@ const tags = repositories.map((repository) => `${repository}:1`);
 async function publish(world: World, request: Partial<CreateRequest> = {}) {
   world.forget();
   const result = await world.create({ sources: [source], tags, ...request });
-  const uploads = world.requests.filter((line) => /^(?:PUT|PATCH) .*\/blobs\/uploads\//.test(line));
+  const uploads = world.requests.filter((line) =>
+    /^(?:PUT|PATCH) .*\/blobs\/uploads\/|^POST .*\/uploads\/\?digest=/.test(line),
+  );
   const reads = world.requests.filter((line) => /^GET .*\/blobs\/sha256:/.test(line));
   return {
     result,

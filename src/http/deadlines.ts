@@ -8,7 +8,7 @@ export interface Deadlines {
   readonly tlsMs: number;
   /** From the end of the request to the response's headers. */
   readonly headersMs: number;
-  /** The same for a PUT that commits content: a slow commit is legal, and takes longer for more content. */
+  /** The same for a PUT or POST that commits content: a slow commit is legal, and takes longer for more content. */
   readonly commitMs: number;
   readonly commitBytesPerSecond: number;
   /** Without one byte on the socket while we wait for it, in either direction. */
@@ -46,7 +46,7 @@ export class DeadlineExpired extends Error {
 
 /** How long the response's headers may take for `request` with a body of `sizeBytes`. */
 export function headersDeadlineMs(request: HttpRequest, sizeBytes: number, deadlines: Deadlines): number {
-  const commits = request.operation === "upload-body" && request.method === "PUT";
+  const commits = request.operation === "upload-body" && request.method !== "PATCH";
   if (!commits) return deadlines.headersMs;
   return deadlines.commitMs + (sizeBytes / deadlines.commitBytesPerSecond) * 1000;
 }

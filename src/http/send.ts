@@ -55,7 +55,7 @@ export type Operation =
   | "tag" // the same, for the names that a publish ends with: has retries of its own
   | "blob" // a stream from the registry
   | "upload-open" // POST, no body
-  | "upload-body" // PUT or PATCH with content; never repeated blindly: the upload decides
+  | "upload-body" // PUT, PATCH or POST with content; never repeated blindly: the upload decides
   | "upload-control" // status, cancel
   | "list" // tags, referrers, catalog
   | "token"

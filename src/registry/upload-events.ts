@@ -60,7 +60,7 @@ export interface Live {
 
 /** Where one upload stands. Each live state waits for exactly one command; `committed` and `failed` are the end. */
 export type UploadState =
-  | (Live & { readonly at: "opening" | "asking" })
+  | (Live & { readonly at: "opening" | "posting" | "asking" })
   | (Live & { readonly at: "sending"; readonly length: number; readonly closing: boolean })
   | (Live & { readonly at: "verifying"; readonly otherwise: "go-on" | "recover"; readonly error: unknown })
   | (Live & { readonly at: "waiting"; readonly next: "open" | "ask" })
@@ -69,17 +69,21 @@ export type UploadState =
   | { readonly at: "failed"; readonly error: unknown };
 
 /** What is to be done next; the answer carries the same epoch. */
-export type UploadCommand = { readonly epoch: number } & (
-  | { readonly run: "open" | "ask" | "verify" | "release" }
-  | { readonly run: "send"; readonly offset: number; readonly length: number; readonly closing: boolean }
-  /** Wait before the `attempt`-th repetition, which `error` made necessary. */
-  | { readonly run: "wait"; readonly attempt: number; readonly error: unknown }
-);
+export type UploadCommand = { readonly epoch: number } &
+  /** `post` sends the whole blob with the request that else would open a session for it. */
+  (
+    | { readonly run: "open" | "post" | "ask" | "verify" | "release" }
+    | { readonly run: "send"; readonly offset: number; readonly length: number; readonly closing: boolean }
+    /** Wait before the `attempt`-th repetition, which `error` made necessary. */
+    | { readonly run: "wait"; readonly attempt: number; readonly error: unknown }
+  );
 
 /** What a command came to. */
 export type UploadAnswer =
   | { readonly type: "opened"; readonly leastBytes: number }
   | { readonly type: "present"; readonly outcome: "existed" | "mounted"; readonly holdsSession: boolean }
+  /** The registry takes no blob in a POST, and nothing was opened. */
+  | { readonly type: "declined" }
   /** A HEAD did not show the blob. */
   | { readonly type: "absent" }
   | { readonly type: "accepted"; readonly held: number | undefined }

@@ -105,6 +105,11 @@ export function uploadsPath(digest?: Digest): string {
   return algorithm === "sha256" ? "blobs/uploads/" : `blobs/uploads/?digest-algorithm=${algorithm}`;
 }
 
+/** The `POST` path that the whole blob `digest` goes to. */
+export function singlePostPath(digest: Digest): string {
+  return withDigest(uploadsPath(digest), digest);
+}
+
 /**
  * How many bytes the server holds, from the `Range` of an upload answer; `undefined` where it cannot be read. `0-0` is
  * given as none, though it may be one byte: the upload finds out.

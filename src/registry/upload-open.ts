@@ -17,8 +17,15 @@ const largeBytes = 1024 * 1024;
 
 /** What opening an upload came to. Whoever gets a `place` owns the session there. */
 export type Opening =
-  | { readonly is: "opened"; readonly place: UploadPlace; readonly leastBytes: number }
+  | Opened
   | { readonly is: "present"; readonly outcome: "existed" | "mounted"; readonly place?: UploadPlace };
+
+/** A session that is open. */
+export interface Opened {
+  readonly is: "opened";
+  readonly place: UploadPlace;
+  readonly leastBytes: number;
+}
 
 type RegistryLocation = Location & { readonly kind: "registry" };
 type Options = Pick<PushBlobOptions, "mountFrom" | "distrustPresence" | "signal">;
@@ -70,6 +77,11 @@ async function isPresent(access: Access, blob: Descriptor, signal?: AbortSignal)
 function isAskedAlongside({ quirks }: Access, blob: Descriptor): boolean {
   if (quirks.selfMount === "declines") return true;
   return quirks.selfMount !== "honours" && blob.size >= largeBytes;
+}
+
+/** Whether some repository of the registry may have the blob: then a mount may spare sending it. */
+export function hasCandidates(access: Access, { mountFrom = [] }: Pick<PushBlobOptions, "mountFrom">): boolean {
+  return mountFrom.some((from) => isMountable(access, from));
 }
 
 function isMountable(access: Access, from: Location): from is RegistryLocation {
@@ -132,7 +144,8 @@ async function postPlain(access: Access, blob: Descriptor, signal: AbortSignal |
   throw withRepositoryAdvice(access, await problemOf(access, response, "Cannot open an upload in"));
 }
 
-async function opened(access: Access, response: HttpResponse): Promise<Opening> {
+/** The session that a 202 tells of. @throws WaybillError `rejected` where it names no usable place. */
+export async function opened(access: Access, response: HttpResponse): Promise<Opened> {
   await drain(response);
   const place = placeFrom(access, response);
   const least = response.headers.get("oci-chunk-min-length") ?? "";

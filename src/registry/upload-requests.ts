@@ -87,8 +87,11 @@ export function provesDigest(headers: HttpHeaders, digest: Digest): boolean {
   return path.endsWith(`/${digest}`) || path.endsWith(`/${encodeURIComponent(digest)}`);
 }
 
-/** What an error answer to a piece means for the session. */
-async function refusal({ access, blob }: Session, response: HttpResponse): Promise<UploadAnswer> {
+/** What an error answer to a piece, or to a whole blob, means for the upload. */
+export async function refusal(
+  { access, blob }: Pick<Session, "access" | "blob">,
+  response: HttpResponse,
+): Promise<UploadAnswer> {
   const { status, headers } = response;
   const wait = retryAfterMs(headers.get("retry-after"), access.clock.now());
   const problem = await readProblem(response);
@@ -153,7 +156,7 @@ function untold(access: Access): WaybillError {
 }
 
 /** Looks whether the blob is there after all. */
-export async function verifyBlob({ access, blob, signal }: Session): Promise<UploadAnswer> {
+export async function verifyBlob({ access, blob, signal }: Omit<Session, "place">): Promise<UploadAnswer> {
   const isThere = await hasBlob(access, blob, { ...(signal && { signal }) });
   return isThere === true ? { type: "present", outcome: "existed", holdsSession: false } : { type: "absent" };
 }

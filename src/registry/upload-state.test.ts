@@ -6,7 +6,7 @@ import {
   type UploadLimits,
   type UploadState,
 } from "./upload-events.ts";
-import { beginUpload, continueUpload, stepUpload } from "./upload-state.ts";
+import { beginUpload, continueUpload, postUpload, stepUpload } from "./upload-state.ts";
 
 const limits: UploadLimits = {
   resumeAboveBytes: 2,
@@ -22,6 +22,7 @@ const answers: readonly UploadAnswer[] = [
   { type: "opened", leastBytes: 2 },
   { type: "present", outcome: "existed", holdsSession: false },
   { type: "present", outcome: "mounted", holdsSession: true },
+  { type: "declined" },
   { type: "absent" },
   { type: "accepted", held: undefined },
   { type: "accepted", held: 0 },
@@ -96,6 +97,7 @@ const worlds: readonly World[] = [
   ["an empty blob", 0],
   ["a small blob", 2],
   ["a large blob", 3],
+  ["a small blob that goes in one POST", 2, undefined, postUpload],
   ["a blob in chunks", 3, 1],
   ["an upload that another run began", 3, undefined, continueUpload],
   ["an upload in chunks that another run began", 3, 1, continueUpload],
@@ -205,6 +207,23 @@ test("continueUpload asks where the server stands before it sends anything", () 
   expect(rest).toMatchObject({ run: "send", offset: 70, length: 30, closing: true });
   const [, verify] = stepUpload(state, { type: "lost", error, epoch: ask!.epoch });
   expect(verify).toMatchObject({ run: "verify" });
+});
+
+test("postUpload ends with the POST, and goes on in the session that was opened instead", () => {
+  const [state, post] = postUpload(10);
+  expect(post).toMatchObject({ run: "post" });
+  const [ended, none] = stepUpload(state, { type: "proved", epoch: post!.epoch });
+  expect([ended, none]).toEqual([{ at: "committed", outcome: "sent" }, undefined]);
+  const [, send] = stepUpload(state, { type: "opened", leastBytes: 0, epoch: post!.epoch });
+  expect(send).toMatchObject({ run: "send", offset: 0, length: 10, closing: true });
+  const [, open] = stepUpload(state, { type: "declined", epoch: post!.epoch });
+  expect(open).toMatchObject({ run: "open" });
+});
+
+test("stepUpload begins anew where the session that a POST opened instead turns out to hold its bytes", () => {
+  const [sending, send] = stepUpload(postUpload(10)[0], { type: "opened", leastBytes: 0, epoch: 1 });
+  const [releasing] = stepUpload(sending, { type: "corrupt", error, epoch: send!.epoch });
+  expect(releasing).toMatchObject({ at: "releasing", goal: { to: "reopen" } });
 });
 
 test("stepUpload halves what was refused as too large, and gives up at 1 MiB", () => {

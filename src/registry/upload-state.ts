@@ -16,6 +16,15 @@ export function beginUpload(sizeBytes: number, chunkBytes?: number, limits = upl
   return open({ epoch: 0, facts: freshFacts(sizeBytes, chunkBytes, limits) });
 }
 
+/** The same for a blob that goes whole with the first request, which asks for no session. */
+export function postUpload(sizeBytes: number, chunkBytes?: number, limits = uploadLimits): UploadStep {
+  const epoch = 1;
+  return [
+    { at: "posting", epoch, facts: freshFacts(sizeBytes, chunkBytes, limits) },
+    { run: "post", epoch },
+  ];
+}
+
 /** The first state of an upload whose session another run has left open: the server is asked where it stands. */
 export function continueUpload(sizeBytes: number, chunkBytes?: number, limits = uploadLimits): UploadStep {
   const facts = freshFacts(sizeBytes, chunkBytes, limits);
@@ -52,6 +61,8 @@ export function stepUpload(state: UploadState, event: UploadEvent): UploadStep {
   switch (state.at) {
     case "opening":
       return afterOpen(state, event);
+    case "posting":
+      return afterPost(state, event);
     case "sending":
       return afterSend(state, event);
     case "asking":
@@ -76,6 +87,28 @@ function afterOpen(state: Live, event: UploadAnswer): UploadStep {
     return leave(withFacts(state, { hasSession: event.holdsSession }), { to: "commit", outcome });
   }
   return confused(state, event);
+}
+
+/**
+ * A registry that takes no blob in a POST opens a session instead, and should have dropped the bytes; what it made of them is not
+ * certain.
+ */
+function afterPost(state: Live, event: UploadAnswer): UploadStep {
+  const sent = withFacts(state, { wasSent: true });
+  switch (event.type) {
+    case "proved":
+      return [{ at: "committed", outcome: "sent" }, undefined];
+    case "unproved":
+      return verify(sent, "recover", unusable("did not confirm it"));
+    case "opened":
+      return send(withFacts(state, { hasSession: true, wasResumed: true, leastBytes: event.leastBytes }));
+    case "declined":
+      return open(state);
+    case "broken":
+      return event.ambiguous ? verify(sent, "recover", event.error) : recover(state, event.error);
+    default:
+      return confused(state, event);
+  }
 }
 
 type Sending = Extract<UploadState, { at: "sending" }>;

@@ -11,6 +11,8 @@ import type { FaultRule } from "../server/faults.ts";
 
 const MiB = 1024 * 1024;
 const small = Buffer.from("a small blob");
+/** Too large to go whole in a POST, too small to be asked for alongside. */
+const medium = Buffer.alloc(300 * 1024, "medium ");
 const large = Buffer.alloc(2 * MiB, "large ");
 const huge = Buffer.alloc(65 * MiB, "huge ");
 
@@ -20,6 +22,7 @@ function kinds(requests: readonly string[]): string[] {
     const [method, target = ""] = line.split(" ");
     if (!target.includes("/uploads/")) return `${method} blob`;
     if (method !== "POST") return `${method} upload`;
+    if (target.includes("?digest=")) return "POST blob";
     const from = /[?&]from=([^&]*)/.exec(target)?.[1];
     return from === undefined ? "POST" : `POST mount ${decodeURIComponent(from)}`;
   });
@@ -50,10 +53,10 @@ describe("pushBlob trips", () => {
 
   test("pushBlob finds a present blob in one request and opens no body", async () => {
     const to = client();
-    await push(to, small);
+    await push(to, medium);
     to.forget();
     const body = () => expect.fail("the body was opened");
-    expect(await push(to, small, { body })).toBe("existed");
+    expect(await push(to, medium, { body })).toBe("existed");
     expect(kinds(to.requests)).toEqual(["POST mount app"]);
   });
 
@@ -110,10 +113,10 @@ describe("pushBlob trips", () => {
       { method: "POST", path: "mount=", fault: { kind: "status", status }, times: Infinity },
     ];
     const to = client({ faults });
-    expect(await push(to, small)).toBe("sent");
+    expect(await push(to, medium)).toBe("sent");
     expect(kinds(to.requests)).toEqual(["POST mount app", "POST", "PUT upload"]);
     to.forget();
-    expect(await push(to, small)).toBe("existed");
+    expect(await push(to, medium)).toBe("existed");
     expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT"))).toEqual([]);
   });
 
@@ -170,8 +173,7 @@ describe("pushBlob source", () => {
     const to = client({ faults: [{ when: ({ method }) => (log.push(method), false), fault: { kind: "refuse" } }] });
     await push(to, small);
     log.length = 0;
-    const other = Buffer.from("another");
-    await push(to, other, { body: watched(other, log) });
+    await push(to, medium, { body: watched(medium, log) });
     expect(log.indexOf("source")).toBeLessThan(log.indexOf("PUT"));
     expect(log.slice(0, 2).sort()).toEqual(["POST", "source"]);
   });
@@ -229,6 +231,132 @@ describe("pushBlob source", () => {
     await expect(push(to, small, { body: bodyOf(Buffer.concat([small, small])) })).rejects.toMatchObject({
       code: "size_mismatch",
     });
+  });
+});
+
+describe("pushBlob in one request", () => {
+  let count = 0;
+  const fresh = () => Buffer.from(`blob ${++count}`);
+  const whole = { method: "POST", path: "/uploads/?digest=" } as const;
+
+  /** A client that has pushed `absent` blobs which were not there, and forgot about it. */
+  async function seasoned(absent: number, options: ClientOptions = {}): Promise<Client> {
+    const to = client(options);
+    for (let i = 0; i < absent; i++) await push(to, fresh());
+    to.forget();
+    return to;
+  }
+
+  test("pushBlob sends a small blob in one POST once blobs were absent and the registry has taken one so", async () => {
+    const to = await seasoned(0);
+    for (let i = 0; i < 5; i++) await push(to, fresh());
+    // Asked for, tried, then asked for until four in a row were absent.
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("POST"))).toEqual([
+      "POST mount app",
+      "POST blob",
+      "POST mount app",
+      "POST mount app",
+      "POST mount app",
+    ]);
+    to.forget();
+    const bytes = fresh();
+    expect(await push(to, bytes)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST blob"]);
+    expect(to.asked[0]).toMatchObject({ operation: "upload-body", scopes: ["repository:app:pull,push"] });
+    expect(digestOf(await readBlob(to.repository, blobOf(bytes)))).toBe(digestOf(bytes));
+  });
+
+  test("pushBlob asks for one blob of sixteen all the same, and for all once that is there", async () => {
+    const to = await seasoned(5);
+    const all = Array.from({ length: 32 }, fresh);
+    for (const bytes of all) await push(to, bytes);
+    expect(kinds(to.requests).filter((kind) => kind === "POST mount app")).toHaveLength(2);
+    to.forget();
+    for (const bytes of all.slice(0, 24)) await push(to, bytes);
+    const asked = kinds(to.requests).indexOf("POST mount app");
+    expect(asked).toBeLessThan(16);
+    expect(new Set(kinds(to.requests).slice(asked))).toEqual(new Set(["POST mount app"]));
+  });
+
+  test.each([
+    ["empty", Buffer.alloc(0), {}],
+    ["large", large, {}],
+    ["to be mounted", small, { mountFrom: [location("other")] }],
+    ["to be sent whatever is there", small, { distrustPresence: true }],
+  ])("pushBlob opens an upload for a blob that is %s", async (_name, bytes, options) => {
+    const to = await seasoned(5);
+    await push(to, bytes, options);
+    expect(kinds(to.requests)).not.toContain("POST blob");
+  });
+
+  test("pushBlob opens uploads where it was told to send chunks", async () => {
+    const to = await seasoned(6, { chunkSizeBytes: 1024 });
+    await push(to, fresh());
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob goes on in the session that a registry opens instead, and does not try again", async () => {
+    const to = await seasoned(1, { server: { singlePost: false } });
+    const bytes = fresh();
+    expect(await push(to, bytes)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST blob", "PUT upload"]);
+    expect(digestOf(await readBlob(to.repository, blobOf(bytes)))).toBe(digestOf(bytes));
+    to.forget();
+    for (let i = 0; i < 8; i++) await push(to, fresh());
+    expect(kinds(to.requests)).not.toContain("POST blob");
+  });
+
+  test("pushBlob tries with one blob at a time", async () => {
+    const to = await seasoned(1, { server: { singlePost: false } });
+    await Promise.all([push(to, fresh()), push(to, fresh()), push(to, fresh())]);
+    expect(kinds(to.requests).filter((kind) => kind === "POST blob")).toHaveLength(1);
+  });
+
+  test("pushBlob gives up a session that kept the bytes of the POST", async () => {
+    const headers = { location: "/v2/app/blobs/uploads/11111111111111111111111111111111", range: "0-5" };
+    const to = await seasoned(1, { faults: [{ ...whole, fault: { kind: "status", status: 202, headers } }] });
+    const bytes = fresh();
+    expect(await push(to, bytes)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST blob", "DELETE upload", "POST mount app", "PUT upload"]);
+    expect(digestOf(await readBlob(to.repository, blobOf(bytes)))).toBe(digestOf(bytes));
+  });
+
+  test.each([400, 403, 404, 405, 411, 413, 501])("pushBlob opens an upload after %i for a POST", async (status) => {
+    const to = await seasoned(1, { faults: [{ ...whole, fault: { kind: "status", status } }] });
+    expect(await push(to, fresh())).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST blob", "POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob asks by HEAD after a POST's answer was lost, and sends nothing again", async () => {
+    const to = await seasoned(5, { faults: [{ ...whole, skip: 1, fault: { kind: "lose-answer" } }] });
+    expect(await push(to, fresh())).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST blob", "HEAD blob"]);
+  });
+
+  test.each([500, 503])("pushBlob looks for the blob and opens an upload after %i for a POST", async (status) => {
+    const to = await seasoned(5, { faults: [{ ...whole, skip: 1, fault: { kind: "status", status } }] });
+    expect(await push(to, fresh())).toBe("sent");
+    expect(kinds(to.requests).slice(-2)).toEqual(["POST mount app", "PUT upload"]);
+    expect(kinds(to.requests).filter((kind) => kind === "POST blob")).toHaveLength(1);
+  });
+
+  test("pushBlob believes a 201 without the digest only after a HEAD", async () => {
+    const liar: FaultRule = { ...whole, skip: 1, fault: { kind: "status", status: 201 } };
+    const to = await seasoned(5, { faults: [liar] });
+    const bytes = fresh();
+    expect(await push(to, bytes)).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST blob", "HEAD blob", "POST mount app", "PUT upload"]);
+    expect(digestOf(await readBlob(to.repository, blobOf(bytes)))).toBe(digestOf(bytes));
+  });
+
+  test("pushBlob sends no POST when the source fails", async () => {
+    const to = await seasoned(5);
+    const boom = new WaybillError("unavailable", "Cannot read source");
+    async function* failing(): Bytes {
+      throw boom;
+    }
+    await expect(push(to, fresh(), { body: failing })).rejects.toBe(boom);
+    expect(kinds(to.requests)).toEqual([]);
   });
 });
 

@@ -6,13 +6,15 @@ import { WaybillError } from "../errors.ts";
 import { bodyOf } from "../http/body.ts";
 import type { RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
 import { inTask, locationOf, type Access } from "./access.ts";
 import { sourceReader, type SourceReader } from "./source-reader.ts";
 import { placeOf, type UploadPlace } from "./upload-location.ts";
-import { openUpload } from "./upload-open.ts";
+import { postBlob } from "./single-post.ts";
+import { hasCandidates, openUpload } from "./upload-open.ts";
 import { askStatus, cancelSession, sendPiece, unanswered, verifyBlob, type Session } from "./upload-requests.ts";
 import type { UploadAnswer, UploadCommand, UploadStep } from "./upload-events.ts";
-import { beginUpload, continueUpload, stepUpload } from "./upload-state.ts";
+import { beginUpload, continueUpload, postUpload, stepUpload } from "./upload-state.ts";
 
 /** Pushes blobs to one repository: one upload per digest at a time. */
 export interface Uploads {
@@ -24,12 +26,16 @@ export interface Uploads {
 export function openUploads(access: Access): Uploads {
   const flights = singleFlight<string, PushOutcome>();
   const guess = presenceGuess();
+  const seen = new Set<Digest>();
   return {
     async push(blob, body, options = {}) {
       let outcome: PushOutcome = "existed";
       const key = options.distrustPresence ? `${blob.digest} again` : blob.digest;
-      const fly = async (signal: AbortSignal) =>
-        (outcome = await upload({ access: inTask(access, options), blob, body, options, guess, signal }));
+      const fly = async (signal: AbortSignal) => {
+        outcome = await upload({ access: inTask(access, options), blob, body, options, guess, seen, signal });
+        seen.add(blob.digest);
+        return outcome;
+      };
       await flights(key, fly, { ...(options.signal && { signal: options.signal }) });
       return outcome;
     },
@@ -39,15 +45,19 @@ export function openUploads(access: Access): Uploads {
 /** Whether the next blob is likely to be absent, from how the last ones fared. */
 interface PresenceGuess {
   readonly isAbsent: boolean;
+  /** Whether the next blob need not be asked for: all of the last ones were absent. One of sixteen is, which keeps the guess honest. */
+  skipsAsking(): boolean;
   saw(isPresent: boolean): void;
 }
 
 function presenceGuess(): PresenceGuess {
   let balance = 0;
+  let skipped = 0;
   return {
     get isAbsent() {
       return balance > 0;
     },
+    skipsAsking: () => balance === 4 && ++skipped % 16 > 0,
     saw(isPresent) {
       balance = isPresent ? Math.max(-4, balance - 1) : Math.min(4, balance + 1);
     },
@@ -60,6 +70,8 @@ interface Job {
   readonly body: Replayable;
   readonly options: PushBlobOptions;
   readonly guess: PresenceGuess;
+  /** Blobs that are known to be there. */
+  readonly seen: ReadonlySet<Digest>;
   readonly signal: AbortSignal;
 }
 
@@ -78,6 +90,21 @@ const wholePieceBytes = 256 * 1024;
 /** A smaller blob is sent again sooner than its session is asked where it stands. */
 const worthResumingBytes = 256 * 1024;
 
+/**
+ * Whether to send the blob without asking whether it is there, in one request instead of two: where it is small and most likely
+ * absent, and the registry takes that. One blob tries it; what becomes of it decides for those that follow.
+ */
+function mayPost({ access, blob, options, guess, seen }: Job): boolean {
+  const { quirks, chunkSizeBytes } = access;
+  if (quirks.singlePost === "declines" || chunkSizeBytes !== undefined) return false;
+  const mostBytes = Math.min(wholePieceBytes, quirks.maxChunkBytes ?? Number.POSITIVE_INFINITY);
+  if (blob.size === 0 || blob.size > mostBytes) return false;
+  if (options.distrustPresence || seen.has(blob.digest) || hasCandidates(access, options)) return false;
+  if (quirks.singlePost === "takes") return guess.skipsAsking();
+  if (guess.isAbsent) quirks.singlePost = "declines";
+  return guess.isAbsent;
+}
+
 /** Lets the state machine decide and does what it says, until it has come to an end. */
 async function upload(job: Job): Promise<PushOutcome> {
   const reader = sourceReader(job.body, job.blob.size, job.signal);
@@ -92,7 +119,7 @@ async function uploadFrom(reader: SourceReader, job: Job): Promise<PushOutcome> 
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
   const run: Run = { reader, place, history: { sent: 0 }, told: options.resume, ...job };
-  const begin = place ? continueUpload : beginUpload;
+  const begin = place ? continueUpload : mayPost(job) ? postUpload : beginUpload;
   let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
     const { epoch } = command;
@@ -136,12 +163,14 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
     switch (command.run) {
       case "open":
         return await open(run);
+      case "post":
+        return await post(run);
       case "send":
         return await send(run, command);
       case "ask":
         return await withPlace(run, askStatus(sessionOf(run)));
       case "verify":
-        return await verifyBlob(sessionOf(run));
+        return await verifyBlob(run);
       case "wait":
         await sleep(run.access.clock, delayBefore(run, command), run.signal);
         return { type: "elapsed" };
@@ -174,6 +203,18 @@ async function open(run: Run): Promise<UploadAnswer> {
   }
   await ahead;
   return { type: "opened", leastBytes: opening.leastBytes };
+}
+
+/** Sends the blob without a session. */
+async function post(run: Run): Promise<UploadAnswer> {
+  const { access, blob, signal, options, history } = run;
+  const body = await pieceOf(run.reader, 0, blob.size);
+  const { onProgress } = options;
+  const { answer, place } = await postBlob({ access, blob, signal, history, ...(onProgress && { onProgress }) }, body);
+  run.place = place;
+  if (answer.type === "proved") access.quirks.singlePost = "takes";
+  if (answer.type === "opened" || answer.type === "declined") access.quirks.singlePost = "declines";
+  return answer;
 }
 
 async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>): Promise<UploadAnswer> {

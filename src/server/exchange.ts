@@ -8,6 +8,7 @@ export interface Settings {
   readonly multiTag: boolean;
   readonly referrers: boolean;
   readonly mounts: boolean;
+  readonly singlePost: boolean;
   readonly readOnly: boolean;
   readonly deletes: boolean;
   readonly immutableTags: boolean;

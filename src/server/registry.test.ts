@@ -53,6 +53,14 @@ describe("options of createRegistry", () => {
     }
   });
 
+  test("createRegistry without singlePost answers a whole blob by an empty session", async () => {
+    const client = registryWith({ singlePost: false });
+    const opened = await client.ask("POST", `/v2/a/blobs/uploads/?digest=${digest}`, { body: bytes });
+    expect([opened.status, opened.headers.get("range")]).toEqual([202, "0-0"]);
+    expect((await client.ask("HEAD", `/v2/a/blobs/${digest}`)).status).toBe(404);
+    expect((await client.ask("PUT", withDigest(locationOf(opened), digest), { body: bytes })).status).toBe(201);
+  });
+
   test("createRegistry that is readOnly refuses every write and serves every read", async () => {
     const storage = createMemoryStorage();
     const writer = new Client(createRegistry(storage), "http://registry.example");

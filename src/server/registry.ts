@@ -20,6 +20,8 @@ export interface RegistryOptions {
   readonly referrers?: boolean;
   /** Default true. Off, a mount is answered by 202 and a session, always. */
   readonly mounts?: boolean;
+  /** Default true. Off, a POST that carries a whole blob is answered by 202 and a session, and its body is dropped. */
+  readonly singlePost?: boolean;
   /** Default false. On, every write is answered by 405. */
   readonly readOnly?: boolean;
   /** Default true. Off, deleting content is answered by 405. */
@@ -80,6 +82,7 @@ function settle(options: RegistryOptions): Settings {
     multiTag: options.multiTag ?? true,
     referrers: options.referrers ?? true,
     mounts: options.mounts ?? true,
+    singlePost: options.singlePost ?? true,
     readOnly: options.readOnly ?? false,
     deletes: options.deletes ?? true,
     immutableTags: options.immutableTags ?? false,

@@ -14,7 +14,7 @@ export async function openUpload(exchange: Exchange, repository: string): Promis
     const mounted = await mountBlob(exchange, repository, parseDigest(mount));
     if (mounted) return mounted;
   }
-  const digest = mount === null ? query.get("digest") : null;
+  const digest = mount === null && settings.singlePost ? query.get("digest") : null;
   const algorithm = algorithmFor(digest, query.get("digest-algorithm"));
   if (digest === null) return opened(exchange, repository, await sessions.start(repository, principal, algorithm));
   const wanted = parseDigest(digest);
