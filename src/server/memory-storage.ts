@@ -90,11 +90,10 @@ class Chunks implements StoredContent {
 class MemoryDraft implements Draft {
   readonly info: DraftInfo;
   chunks = new Chunks([]);
-  #hash: Hash;
+  #hash: Hash | undefined;
 
   constructor(info: DraftInfo) {
     this.info = info;
-    this.#hash = createHash(info.algorithm);
   }
 
   get sizeBytes(): number {
@@ -102,10 +101,11 @@ class MemoryDraft implements Draft {
   }
 
   async append(body: Bytes): Promise<void> {
+    const hash = (this.#hash ??= createHash(this.info.algorithm));
     for await (const chunk of body) {
       // A copy: whoever sent it may use its buffer again.
       const kept = Uint8Array.prototype.slice.call(chunk);
-      this.#hash.update(kept);
+      hash.update(kept);
       this.chunks.list.push(kept);
       this.chunks.sizeBytes += kept.byteLength;
     }
@@ -117,13 +117,13 @@ class MemoryDraft implements Draft {
 
   async discard(): Promise<void> {
     this.chunks = new Chunks([]);
-    this.#hash = createHash(this.info.algorithm);
+    this.#hash = undefined;
   }
 
   /** The digest of what is there, by the algorithm of `like`. */
   digest(like: Digest): Digest {
     const algorithm = algorithmOf(like);
-    if (algorithm === this.info.algorithm) return digestFrom(this.#hash, algorithm);
+    if (algorithm === this.info.algorithm && this.#hash) return digestFrom(this.#hash, algorithm);
     const hash = createHash(algorithm);
     for (const chunk of this.chunks.list) hash.update(chunk);
     return digestFrom(hash, algorithm);

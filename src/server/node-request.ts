@@ -4,6 +4,8 @@ import { WaybillError } from "../errors.ts";
 import { originOf, Secret, type HttpRequest, type Method, type RequestBody } from "../http/send.ts";
 
 const methods: ReadonlySet<string> = new Set<Method>(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+/** A body up to here is read in one go. */
+const wholeBytes = 256 * 1024;
 /** Credentials travel apart from the headers; cookies mean nothing here. */
 const withheld: ReadonlySet<string> = new Set(["authorization", "proxy-authorization", "cookie"]);
 
@@ -40,7 +42,8 @@ function headersOf(incoming: IncomingMessage): Record<string, string> {
 function bodyOf(incoming: IncomingMessage): RequestBody | undefined {
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
   if (encoding === undefined && (length === undefined || length === "0")) return undefined;
-  return { sizeBytes: encoding === undefined ? Number(length) : Number.NaN, open: () => read(incoming) };
+  const sizeBytes = encoding === undefined ? Number(length) : Number.NaN;
+  return { sizeBytes, open: () => (sizeBytes <= wholeBytes ? readWhole(incoming) : read(incoming)) };
 }
 
 async function* read(incoming: IncomingMessage): Bytes {
@@ -48,11 +51,30 @@ async function* read(incoming: IncomingMessage): Bytes {
     // Left open at the end: the response still has to go out over its socket.
     for await (const chunk of incoming.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
   } catch (cause) {
-    throw new WaybillError(
-      "connection_failed",
-      "Cannot read request: its client broke off",
-      { sent: "some" },
-      { cause },
-    );
+    throw brokenOff(cause);
   }
+}
+
+/** The same for a body that may be held whole: what came of one that breaks off is handed out before the error. */
+async function* readWhole(incoming: IncomingMessage): Bytes {
+  const chunks: Buffer[] = [];
+  const failure = await new Promise<unknown>((resolve) => {
+    const isOver = incoming.destroyed && !incoming.readableEnded;
+    if (isOver) resolve(incoming.errored ?? new Error("closed"));
+    incoming.on("data", (chunk: Buffer) => void chunks.push(chunk));
+    incoming.once("end", () => resolve(undefined));
+    incoming.once("error", resolve);
+    incoming.once("close", () => resolve(new Error("closed")));
+  });
+  yield* chunks;
+  if (failure !== undefined) throw brokenOff(failure);
+}
+
+function brokenOff(cause: unknown): WaybillError {
+  return new WaybillError(
+    "connection_failed",
+    "Cannot read request: its client broke off",
+    { sent: "some" },
+    { cause },
+  );
 }

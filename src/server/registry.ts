@@ -40,7 +40,7 @@ export interface RegistryOptions {
   readonly auth?: RegistryAuth;
   /** Default the machine's. */
   readonly clock?: Clock;
-  /** Makes upload ids; default 128 bits of `node:crypto`. Anything weaker is for simulations. */
+  /** Makes upload ids; default 122 bits of `node:crypto`. Anything weaker is for simulations. */
   readonly random?: Random;
 }
 

@@ -22,7 +22,7 @@ export function streamBody(
 ): { readonly sizeBytes: number; readonly body: Bytes } {
   const { sizeBytes, body } = openBody(request);
   if (sizeBytes > maxBytes) throw tooLong(maxBytes);
-  return { sizeBytes, body: limited(watched(body, request.signal), maxBytes) };
+  return { sizeBytes, body: watched(body, maxBytes, request.signal) };
 }
 
 /** The whole body. @throws as `streamBody` */
@@ -30,24 +30,19 @@ export function wholeBody(request: HttpRequest, maxBytes: number): Promise<Uint8
   return collect(streamBody(request, maxBytes).body, maxBytes);
 }
 
-async function* limited(body: Bytes, maxBytes: number): Bytes {
+async function* watched(body: Bytes, maxBytes: number, signal: AbortSignal | undefined): Bytes {
   let seen = 0;
-  for await (const chunk of body) {
-    seen += chunk.byteLength;
-    if (seen > maxBytes) throw tooLong(maxBytes);
-    yield chunk;
-  }
-}
-
-async function* watched(body: Bytes, signal: AbortSignal | undefined): Bytes {
   try {
     for await (const chunk of body) {
       signal?.throwIfAborted();
+      seen += chunk.byteLength;
+      if (seen > maxBytes) break;
       yield chunk;
     }
   } catch (error) {
     throw new BrokenBody(error);
   }
+  if (seen > maxBytes) throw tooLong(maxBytes);
 }
 
 function tooLong(maxBytes: number) {

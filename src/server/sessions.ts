@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Clock, Random } from "../async/clock.ts";
 import type { DigestAlgorithm } from "../spec/digest.ts";
 import { refusal } from "./refusal.ts";
@@ -80,8 +80,8 @@ export class Sessions {
 
   #newId(): string {
     const random = this.#random;
-    const bytes = random ? Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))) : randomBytes(16);
-    return bytes.toString("hex");
+    if (!random) return randomUUID().replaceAll("-", "");
+    return Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))).toString("hex");
   }
 }
 
