@@ -31,9 +31,10 @@ export interface LinkOptions {
   readonly hasSpans?: boolean;
 }
 
-const batchSize = 256;
+/** Small enough that a batch is forgotten before the memory of its youth is cleared. */
+const batchSize = 64;
 /** Batches that the thread may have without having said that it has taken them: what is held for it stays bounded. */
-const mostUntaken = 4;
+const mostUntaken = 8;
 const pumpMs = 250;
 /** What is left of the time at the end for the thread to say how it fared. */
 const answerMs = 150;

@@ -1,7 +1,7 @@
 import type { AttemptEvent } from "../attempt.ts";
 import { timingOf } from "../timing.ts";
 import { pathFacts } from "./place.ts";
-import { known, type Attributes, type Span } from "./span.ts";
+import { known, type Attributes, type Facts, type Span } from "./span.ts";
 
 /** What an attempt is as a client span, but for its ids. Spec: OpenTelemetry semantic conventions 1.41, "HTTP client spans". */
 export function attemptSpan(attempt: AttemptEvent, phase: string | undefined): Omit<Span, "id" | "parentId" | "links"> {
@@ -13,12 +13,14 @@ export function attemptSpan(attempt: AttemptEvent, phase: string | undefined): O
     kind: "client",
     startedAt: attempt.startedAt,
     endedAt: attempt.startedAt + attempt.durationMs,
-    attributes: {
-      ...httpAttributes(attempt, url, facts.template),
-      ...(failed && known({ "error.type": errorType(attempt) })),
-      ...ownAttributes(attempt, facts, phase),
-      ...timings(attempt),
-    },
+    attributes: known(
+      serverAttributes(url),
+      httpFacts(attempt, facts.template),
+      protocolFacts(attempt.protocol),
+      { "error.type": failed ? errorType(attempt) : undefined },
+      ownFacts(attempt, facts, phase),
+      timings(attempt),
+    ),
     events: attempt.marks,
     ...(failed && { error: attempt.error ?? `HTTP ${attempt.status}` }),
   };
@@ -32,19 +34,17 @@ function isFailure({ status = 0, error, method, authorized }: AttemptEvent): boo
   return status >= 400;
 }
 
-function httpAttributes(attempt: AttemptEvent, url: URL, template: string | undefined): Attributes {
-  const { status, resend, protocol } = attempt;
-  return known({
-    ...serverAttributes(url),
+function httpFacts(attempt: AttemptEvent, template: string | undefined): Facts {
+  const { status, resend } = attempt;
+  return {
     "http.request.method": attempt.method,
     "url.full": attempt.url,
     "url.template": template,
     "http.response.status_code": status,
     "http.request.resend_count": resend > 0 ? resend : undefined,
-    ...protocolAttributes(protocol),
     "http.request.body.size": attempt.sentBytes,
     "http.response.body.size": attempt.receivedBytes,
-  });
+  };
 }
 
 /** Who was asked: what spans and measurements share. */
@@ -54,9 +54,9 @@ export function serverAttributes(url: URL): Attributes {
 }
 
 /** `http/1.1` and `h2` in the conventions' words. */
-export function protocolAttributes(protocol: string | undefined): Attributes {
+export function protocolFacts(protocol: string | undefined): Facts {
   const version = protocol === "h2" ? "2" : protocol?.split("/")[1];
-  return known({ "network.protocol.name": version && "http", "network.protocol.version": version });
+  return { "network.protocol.name": version && "http", "network.protocol.version": version };
 }
 
 /** What an unsuccessful answer counts as. */
@@ -64,12 +64,12 @@ export function errorType({ status = 0, error }: { status?: number | undefined; 
   return error ?? (status >= 400 ? String(status) : undefined);
 }
 
-function ownAttributes(
+function ownFacts(
   attempt: AttemptEvent,
   { repository, digest, isManifest }: ReturnType<typeof pathFacts>,
   phase: string | undefined,
-): Attributes {
-  return known({
+): Facts {
+  return {
     "waybill.registry": attempt.registry,
     "waybill.repository": repository,
     "waybill.digest": digest,
@@ -79,16 +79,18 @@ function ownAttributes(
     "waybill.attempt": attempt.attempt,
     "waybill.in_flight": attempt.inFlight,
     "waybill.request_id": attempt.requestId,
-  });
+  };
 }
 
 /** Milliseconds of each stretch, whether the connection was there already, and how many marks have no place in all that. */
-function timings(attempt: AttemptEvent): Attributes {
+function timings(attempt: AttemptEvent): Facts {
   const { stretches, reused, odd } = timingOf(attempt);
-  const sums: Record<string, number> = {};
+  const sums: Record<string, number | boolean> = {};
   for (const { name, durationMs } of stretches) {
     const key = `waybill.${name}_ms`;
-    sums[key] = (sums[key] ?? 0) + durationMs;
+    sums[key] = Number(sums[key] ?? 0) + durationMs;
   }
-  return { ...sums, "waybill.connection.reused": reused, ...(odd > 0 && { "waybill.odd_marks": odd }) };
+  sums["waybill.connection.reused"] = reused;
+  if (odd > 0) sums["waybill.odd_marks"] = odd;
+  return sums;
 }

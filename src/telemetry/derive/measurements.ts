@@ -1,7 +1,7 @@
 import type { AttemptEvent } from "../attempt.ts";
 import type { EventOf, WaybillEvent } from "../events.ts";
 import type { Task, TaskEvent } from "../task.ts";
-import { errorType, protocolAttributes, serverAttributes } from "./attempt-span.ts";
+import { errorType, protocolFacts, serverAttributes } from "./attempt-span.ts";
 import { pathFacts, placeOfTarget } from "./place.ts";
 import { known, type Attributes, type Facts } from "./span.ts";
 
@@ -72,7 +72,7 @@ export class Measurer {
       case "content-again":
         return this.#ofAgain(event);
       case "tag-done":
-        return [one("waybill.tags", { ...placeFacts(event.target), "waybill.state": event.state })];
+        return [one("waybill.tags", { "waybill.state": event.state, ...placeFacts(event.target) })];
       case "telemetry-drop":
         return [measured("waybill.telemetry.drops", event.count, { "waybill.what": event.what })];
       default:
@@ -103,14 +103,13 @@ export class Measurer {
     const started = this.#open.get(event.id);
     if (!started) return [];
     this.#open.delete(event.id);
-    const facts = {
-      ...placeFacts(started.target),
+    const duration = measured("waybill.task.duration", Math.max(0, event.at - started.at) / 1000, {
       "waybill.phase": started.phase,
       "waybill.part": started.part,
       "waybill.outcome": event.outcome,
       "error.type": event.error?.code,
-    };
-    const duration = measured("waybill.task.duration", Math.max(0, event.at - started.at) / 1000, facts);
+      ...placeFacts(started.target),
+    });
     return [duration, ...spared(started, event.outcome)];
   }
 }
@@ -128,19 +127,23 @@ function ofAttempt(attempt: AttemptEvent): readonly Measurement[] {
   const registry = { "waybill.registry": attempt.registry };
   const kind = { "waybill.operation": operation, "waybill.status_class": classOf(status) };
   return [
-    measured("http.client.request.duration", attempt.durationMs / 1000, {
-      "http.request.method": method,
-      ...serverAttributes(url),
-      "url.template": pathFacts(url.pathname).template,
-      "http.response.status_code": status,
-      "error.type": errorType({ status, error }),
-      ...protocolAttributes(protocol),
-    }),
-    one("waybill.requests", { ...registry, ...kind }),
+    measured(
+      "http.client.request.duration",
+      attempt.durationMs / 1000,
+      {
+        "http.request.method": method,
+        "url.template": pathFacts(url.pathname).template,
+        "http.response.status_code": status,
+        "error.type": errorType({ status, error }),
+      },
+      serverAttributes(url),
+      protocolFacts(protocol),
+    ),
+    measured("waybill.requests", 1, registry, kind),
     ...(attempt.sentBytes > 0 ? [measured("waybill.bytes.sent", attempt.sentBytes, registry)] : []),
     ...(attempt.receivedBytes > 0 ? [measured("waybill.bytes.received", attempt.receivedBytes, registry)] : []),
     measured("waybill.concurrency", attempt.inFlight, {
-      ...registry,
+      "waybill.registry": attempt.registry,
       "server.address": serverAttributes(url)["server.address"],
     }),
   ];
@@ -169,6 +172,6 @@ function one(name: InstrumentName, facts: Facts): Measurement {
   return measured(name, 1, facts);
 }
 
-function measured(name: InstrumentName, value: number, facts: Facts): Measurement {
-  return { name, value, attributes: known(facts) };
+function measured(name: InstrumentName, value: number, ...facts: readonly Facts[]): Measurement {
+  return { name, value, attributes: known(...facts) };
 }

@@ -4,7 +4,7 @@ import { commandTask, type Task, type TaskEvent } from "../task.ts";
 import { spanIdOf, type TraceIdentity } from "../trace-context.ts";
 import { attemptSpan } from "./attempt-span.ts";
 import { placeOfTarget } from "./place.ts";
-import { known, type Attributes, type Span, type SpanEvent } from "./span.ts";
+import { known, type Attributes, type Facts, type Span, type SpanEvent } from "./span.ts";
 
 type Done = TaskEvent & { readonly type: "task-done" };
 
@@ -84,14 +84,14 @@ export class SpanMaker {
     if (!open || !this.#open.delete(event.id)) return undefined;
     const { task, startedAt, events, resumed } = open;
     return {
-      ...this.#place(task.id, task.parent),
       name: nameOf(task),
       kind: "internal",
       startedAt,
       endedAt: Math.max(startedAt, event.at),
-      attributes: { ...taskAttributes(task, event), ...resumeAttributes(resumed) },
+      attributes: known(taskFacts(task, event), resumeFacts(resumed)),
       events,
       links: [],
+      ...this.#place(task.id, task.parent),
       ...(event.error && { error: event.error.message }),
     };
   }
@@ -99,7 +99,7 @@ export class SpanMaker {
   #attempt(event: AttemptEvent): Span {
     const phase = this.#phases.get(event.task ?? commandTask);
     const links = event.after === undefined ? [] : [spanIdOf(this.#identity, event.after)];
-    return { ...this.#place(event.id, event.task), ...attemptSpan(event, phase), links };
+    return { links, ...this.#place(event.id, event.task), ...attemptSpan(event, phase) };
   }
 
   #place(id: string, parent: string | undefined): Pick<Span, "id" | "parentId"> {
@@ -116,15 +116,15 @@ function nameOf({ phase, part, name }: Task): string {
 }
 
 /** Nothing where all went in one piece. */
-function resumeAttributes({ count, offset }: OpenTask["resumed"]): Attributes {
+function resumeFacts({ count, offset }: OpenTask["resumed"]): Facts {
   return count === 0 ? {} : { "waybill.resumed": count, "waybill.resumed_at": offset };
 }
 
-function taskAttributes(task: Task, end: Done): Attributes {
+function taskFacts(task: Task, end: Done): Facts {
   const { registry, repository } = placeOfTarget(task.target);
   const digest = task.digest ?? end.digest;
   const isManifest = task.part !== "blob" && digest !== undefined;
-  return known({
+  return {
     "waybill.phase": task.phase,
     "waybill.registry": registry,
     "waybill.repository": repository,
@@ -136,5 +136,5 @@ function taskAttributes(task: Task, end: Done): Attributes {
     "waybill.tags": task.tags,
     "waybill.outcome": end.outcome,
     "error.type": end.error?.code,
-  });
+  };
 }

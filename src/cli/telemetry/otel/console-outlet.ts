@@ -1,15 +1,16 @@
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import type { Outlet } from "./outlet.ts";
+import type { Packing, Parcel } from "./parcel.ts";
 
 /** The console exporter: a line of JSON for each span, or for each metric. */
 export function consoleOutlet<Batch>(
-  linesOf: (batch: Batch) => readonly object[],
+  linesOf: (batch: Batch) => readonly string[],
   tell: (line: string) => void,
 ): Outlet<Batch> {
   return {
     async send(batch) {
-      for (const line of linesOf(batch)) tell(JSON.stringify(line));
+      for (const line of linesOf(batch)) tell(line);
       return { delivered: true };
     },
     hurry: () => undefined,
@@ -17,33 +18,41 @@ export function consoleOutlet<Batch>(
   };
 }
 
-export function spanLines(spans: readonly ReadableSpan[]): readonly object[] {
-  return spans.map((span) => {
-    const { traceId, spanId } = span.spanContext();
-    const { name, kind, attributes, status, duration, startTime } = span;
-    return {
-      span: name,
-      traceId,
-      spanId,
-      parentSpanId: span.parentSpanContext?.spanId,
-      kind,
-      start: millis(startTime),
-      durationMs: millis(duration),
-      status,
-      attributes,
-      events: span.events.map((event) => ({ name: event.name, at: millis(event.time), attributes: event.attributes })),
-      links: span.links.map(({ context }) => context.spanId),
-    };
-  });
+/** Lines are parcels as well: each ends with its line break. */
+export const linePacking: Packing = {
+  pack: (spans) => Buffer.from(spans.map((span) => `${JSON.stringify(lineOf(span))}\n`).join("")),
+  join: (parcels) => Buffer.concat(parcels.map(({ bytes }) => bytes)),
+};
+
+/** The lines of some parcels. */
+export function packedLines(parcels: readonly Parcel[]): readonly string[] {
+  return new TextDecoder().decode(linePacking.join(parcels)).trimEnd().split("\n");
 }
 
-export function metricLines({ scopeMetrics }: ResourceMetrics): readonly object[] {
+function lineOf(span: ReadableSpan): object {
+  const { traceId, spanId } = span.spanContext();
+  const { name, kind, attributes, status, duration, startTime } = span;
+  return {
+    span: name,
+    traceId,
+    spanId,
+    parentSpanId: span.parentSpanContext?.spanId,
+    kind,
+    start: millis(startTime),
+    durationMs: millis(duration),
+    status,
+    attributes,
+    events: span.events.map((event) => ({ name: event.name, at: millis(event.time), attributes: event.attributes })),
+    links: span.links.map(({ context }) => context.spanId),
+  };
+}
+
+export function metricLines({ scopeMetrics }: ResourceMetrics): readonly string[] {
   return scopeMetrics.flatMap(({ metrics }) =>
-    metrics.map(({ descriptor, dataPoints }) => ({
-      metric: descriptor.name,
-      unit: descriptor.unit,
-      points: dataPoints.map(({ attributes, value }) => ({ attributes, value })),
-    })),
+    metrics.map(({ descriptor: { name: metric, unit }, dataPoints }) => {
+      const points = dataPoints.map(({ attributes, value }) => ({ attributes, value }));
+      return JSON.stringify({ metric, unit, points });
+    }),
   );
 }
 

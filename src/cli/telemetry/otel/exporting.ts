@@ -10,6 +10,7 @@ import { healthOf, placesOf } from "./fare.ts";
 import { openMeter, type Meter } from "./metrics.ts";
 import { MetricShipper } from "./metric-shipper.ts";
 import { openOutlets } from "./outlets.ts";
+import type { Parcel } from "./parcel.ts";
 import { Shipper } from "./shipper.ts";
 import { spanFactory } from "./spans.ts";
 
@@ -36,7 +37,9 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   const onChange = () => tell({ type: "health", health: health() });
   const outlets = await openOutlets(order, spanFactory({ ...order, resource, limits: settings.limits }), tell);
   const telling = { onProblem, onDrop, onChange };
-  const spans = outlets.traces.map((outlet) => new Shipper({ outlet, batch: settings.batch, ...telling }));
+  const spans = outlets.traces.map(
+    ({ outlet, pack }) => new Shipper({ outlet, pack, batch: settings.batch, ...telling }),
+  );
   const metrics = meter ? [new MetricShipper(meter, outlets.metrics, { ...settings.metricsEach, ...telling })] : [];
   const sendings = [
     ...spans.map((shipper, at) => ({ shipper, places: placesOf(settings.traces.slice(at, at + 1)) })),
@@ -54,7 +57,7 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
 }
 
 interface Taking {
-  readonly spans: readonly Shipper<Span>[];
+  readonly spans: readonly Shipper<Span, Parcel>[];
   readonly meter: Meter | undefined;
   readonly onProblem: (what: string) => void;
 }

@@ -1,4 +1,3 @@
-import type { ISerializer } from "@opentelemetry/otlp-transformer";
 import type { Poster } from "./post.ts";
 
 /** What became of a batch. */
@@ -21,6 +20,12 @@ export interface Outlet<Batch> {
   close(): void;
 }
 
+/** How a batch is written, and what the other side says of it is read. */
+export interface Wire<Batch> {
+  readonly encode: (batch: Batch) => Uint8Array | undefined;
+  readonly decode: (answer: Uint8Array) => Answer;
+}
+
 interface Answer {
   readonly partialSuccess?: {
     readonly errorMessage?: string;
@@ -36,21 +41,21 @@ const leastMs = 200;
 
 /** Sends by OTLP. What fails in passing is sent again while there is time; at the end only where the other side says when. */
 export class OtlpOutlet<Batch> implements Outlet<Batch> {
-  readonly #serializer: ISerializer<Batch, Answer>;
+  readonly #wire: Wire<Batch>;
   readonly #poster: Poster;
   readonly #timeoutMs: number;
   #until = Number.POSITIVE_INFINITY;
   #wake: () => void = () => undefined;
 
-  constructor(serializer: ISerializer<Batch, Answer>, poster: Poster, timeoutMs: number) {
-    this.#serializer = serializer;
+  constructor(wire: Wire<Batch>, poster: Poster, timeoutMs: number) {
+    this.#wire = wire;
     this.#poster = poster;
     this.#timeoutMs = timeoutMs;
   }
 
   async send(batch: Batch, onTrouble: (why: string) => void): Promise<Delivery> {
     try {
-      const bytes = this.#serializer.serializeRequest(batch);
+      const bytes = this.#wire.encode(batch);
       if (!bytes) return { delivered: false, problem: "nothing could be made of what was to be sent" };
       return await this.#sendBytes(bytes, onTrouble);
     } catch (error) {
@@ -85,11 +90,7 @@ export class OtlpOutlet<Batch> implements Outlet<Batch> {
   #accepted(body: Uint8Array): Delivery {
     if (body.byteLength === 0) return { delivered: true };
     try {
-      const {
-        errorMessage,
-        rejectedSpans = 0,
-        rejectedDataPoints = 0,
-      } = this.#serializer.deserializeResponse(body).partialSuccess ?? {};
+      const { errorMessage, rejectedSpans = 0, rejectedDataPoints = 0 } = this.#wire.decode(body).partialSuccess ?? {};
       const rejected = Number(rejectedSpans) + Number(rejectedDataPoints);
       if (!errorMessage && rejected === 0) return { delivered: true };
       return {

@@ -7,15 +7,23 @@ import {
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import type { Span } from "../../../telemetry/derive/span.ts";
+import type { OtlpSettings } from "../../../telemetry/settings/otlp.ts";
 import type { ExporterSettings } from "../../../telemetry/settings/settings.ts";
 import type { ExportOrder, FromExporter } from "../protocol.ts";
-import { consoleOutlet, metricLines, spanLines } from "./console-outlet.ts";
-import { OtlpOutlet, type Outlet } from "./outlet.ts";
+import { consoleOutlet, linePacking, metricLines, packedLines } from "./console-outlet.ts";
+import { OtlpOutlet, type Outlet, type Wire } from "./outlet.ts";
+import { jsonPacking, protobufPacking, type Packing, type Parcel } from "./parcel.ts";
 import { createPoster } from "./post.ts";
+
+/** Where spans go, and how they are made ready for that. */
+export interface SpanOutlet {
+  readonly outlet: Outlet<readonly Parcel[]>;
+  readonly pack: (spans: readonly Span[]) => Parcel;
+}
 
 export interface Outlets {
   /** In the order of the settings. */
-  readonly traces: readonly Outlet<Span[]>[];
+  readonly traces: readonly SpanOutlet[];
   readonly metrics: readonly Outlet<ResourceMetrics>[];
 }
 
@@ -26,51 +34,57 @@ export async function openOutlets(
   tell: (message: FromExporter) => void,
 ): Promise<Outlets> {
   const { traces, metrics } = order.settings;
-  const outletFor = outletsFor(order, (text) => tell({ type: "line", text }));
-  const forSpans = [ProtobufTraceSerializer, JsonTraceSerializer] as const;
-  const forMetrics = [ProtobufMetricsSerializer, JsonMetricsSerializer] as const;
+  const line = (text: string) => tell({ type: "line", text });
   return {
     traces: await Promise.all(
-      traces.map(async (exporter) => converting(await outletFor<ReadableSpan[]>(exporter, forSpans, spanLines), toSdk)),
+      traces.map(async (exporter) => {
+        const packing = packingOf(exporter);
+        const outlet =
+          exporter.kind === "console"
+            ? consoleOutlet(packedLines, line)
+            : await otlp(order, exporter, spanWire(exporter));
+        return { outlet, pack: packer(packing, toSdk) };
+      }),
     ),
     metrics: await Promise.all(
-      metrics.map((exporter) => outletFor<ResourceMetrics>(exporter, forMetrics, metricLines)),
+      metrics.map(async (exporter) =>
+        exporter.kind === "console" ? consoleOutlet(metricLines, line) : otlp(order, exporter, metricWire(exporter)),
+      ),
     ),
   };
 }
 
-/** The SDK's spans are several times as large as ours: they are made when they are sent. */
-function converting(outlet: Outlet<ReadableSpan[]>, toSdk: (span: Span) => ReadableSpan): Outlet<Span[]> {
+/** The SDK's spans are several times as large as ours, and ours as what is sent: they are not kept. */
+function packer({ pack }: Packing, toSdk: (span: Span) => ReadableSpan) {
+  return (spans: readonly Span[]): Parcel => ({ count: spans.length, bytes: pack(spans.map(toSdk)) });
+}
+
+function packingOf(exporter: ExporterSettings): Packing {
+  if (exporter.kind === "console") return linePacking;
+  return exporter.encoding === "json" ? jsonPacking : protobufPacking;
+}
+
+function spanWire(exporter: OtlpSettings): Wire<readonly Parcel[]> {
+  const serializer = exporter.encoding === "json" ? JsonTraceSerializer : ProtobufTraceSerializer;
+  return { encode: packingOf(exporter).join, decode: (answer) => serializer.deserializeResponse(answer) };
+}
+
+function metricWire(exporter: OtlpSettings): Wire<ResourceMetrics> {
+  const serializer = exporter.encoding === "json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   return {
-    async send(spans, onTrouble) {
-      try {
-        return await outlet.send(spans.map(toSdk), onTrouble);
-      } catch (error) {
-        return { delivered: false, problem: `a batch could not be made: ${String(error)}` };
-      }
-    },
-    hurry: (at) => outlet.hurry(at),
-    close: () => outlet.close(),
+    encode: (batch) => serializer.serializeRequest(batch),
+    decode: (answer) => serializer.deserializeResponse(answer),
   };
 }
 
-type Serializers<Batch> = readonly [
-  ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
-  ConstructorParameters<typeof OtlpOutlet<Batch>>[0],
-];
-
-function outletsFor({ settings, files, version }: ExportOrder, line: (text: string) => void) {
-  return async <Batch>(
-    exporter: ExporterSettings,
-    [protobuf, json]: Serializers<Batch>,
-    linesOf: (batch: Batch) => readonly object[],
-  ): Promise<Outlet<Batch>> => {
-    if (exporter.kind === "console") return consoleOutlet(linesOf, line);
-    const poster = await createPoster(exporter, files, `waybill/${version}`);
-    const { batch, metricsEach } = settings;
-    // What is exported has a time of its own beside that of the exporter; the shorter one is over first.
-    const exportMs = settings.metrics.includes(exporter) ? metricsEach.timeoutMs : batch.timeoutMs;
-    const timeoutMs = Math.min(exporter.timeoutMs, exportMs);
-    return new OtlpOutlet(exporter.encoding === "json" ? json : protobuf, poster, timeoutMs);
-  };
+async function otlp<Batch>(
+  { settings, files, version }: ExportOrder,
+  exporter: OtlpSettings,
+  wire: Wire<Batch>,
+): Promise<Outlet<Batch>> {
+  const poster = await createPoster(exporter, files, `waybill/${version}`);
+  const { batch, metricsEach } = settings;
+  // What is exported has a time of its own beside that of the exporter; the shorter one is over first.
+  const exportMs = settings.metrics.includes(exporter) ? metricsEach.timeoutMs : batch.timeoutMs;
+  return new OtlpOutlet(wire, poster, Math.min(exporter.timeoutMs, exportMs));
 }

@@ -1,5 +1,4 @@
 import type { IncomingMessage, RequestOptions } from "node:http";
-import { gzipSync } from "node:zlib";
 import { transportError } from "../../../http/outcome.ts";
 import { retryAfterMs } from "../../../http/retry-after.ts";
 import type { OtlpSettings } from "../../../telemetry/settings/otlp.ts";
@@ -43,12 +42,12 @@ export async function createPoster(
       cert: pem(settings.clientCertificate),
     }),
   });
-  const isZipped = settings.compression === "gzip";
+  const gzip = settings.compression === "gzip" ? (await import("node:zlib")).gzipSync : undefined;
   const headers = {
     ...settings.headers,
     "content-type": settings.encoding === "json" ? "application/json" : "application/x-protobuf",
     "user-agent": userAgent,
-    ...(isZipped && { "content-encoding": "gzip" }),
+    ...(gzip && { "content-encoding": "gzip" }),
   };
   const { host } = new URL(settings.url);
   const exchange = (body: Uint8Array, signal: AbortSignal) =>
@@ -72,7 +71,7 @@ export async function createPoster(
       const { signal } = current;
       const timer = abortIn(withinMs);
       try {
-        return await exchange(isZipped ? gzipSync(bytes) : bytes, signal);
+        return await exchange(gzip?.(bytes) ?? bytes, signal);
       } catch (error) {
         const why = signal.aborted ? silence(host, Date.now() - startedAt) : reasonOf(error, settings.url);
         return { ok: false, why, passing: true };

@@ -4,18 +4,29 @@ import { Shipper } from "./shipper.ts";
 
 const batch = { delayMs: 60_000, timeoutMs: 1000, queueSize: 10, batchSize: 5 };
 
-function shipper(deliveries: readonly (Delivery | Promise<Delivery>)[]) {
+interface Numbers {
+  readonly count: number;
+  readonly all: readonly number[];
+}
+
+const pack = (all: readonly number[]): Numbers => ({ count: all.length, all });
+
+function shipper(deliveries: readonly (Delivery | Promise<Delivery>)[], limits: Partial<typeof batch> = {}) {
   const sent: number[][] = [];
   const problems: string[] = [];
   const state = { closed: 0, dropped: 0 };
   const outlet = {
-    send: async (items: number[]) => (sent.push(items), (await deliveries[sent.length - 1]) ?? { delivered: true }),
+    send: async (batch: readonly Numbers[]) => {
+      sent.push(batch.flatMap(({ all }) => all));
+      return (await deliveries[sent.length - 1]) ?? { delivered: true };
+    },
     hurry: () => undefined,
     close: () => void (state.closed += 1),
   };
-  const made = new Shipper<number>({
+  const made = new Shipper({
     outlet,
-    batch,
+    pack,
+    batch: { ...batch, ...limits },
     onProblem: (what) => problems.push(what),
     onDrop: (count) => (state.dropped += count),
     onChange: () => undefined,
@@ -44,6 +55,54 @@ test("Shipper lets the oldest go when there is no room, and counts them", async 
   expect(sent.flat()).toEqual([0, 1, 2, 3, 4, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
 });
 
+test("Shipper sends no more at once than a batch, however they are packed", async () => {
+  const { shipper: one, sent } = shipper([], { batchSize: 100, queueSize: 300 });
+  for (let at = 0; at < 250; at += 1) one.add(at);
+  await one.finish(0);
+  expect(Math.max(...sent.map((batch) => batch.length))).toBeLessThanOrEqual(100);
+  expect(sent.flat()).toEqual(Array.from({ length: 250 }, (_, at) => at));
+  expect([one.sent, one.dropped]).toEqual([250, 0]);
+});
+
+test("Shipper keeps what was added when there was least room", async () => {
+  let answer: (delivery: Delivery) => void = () => undefined;
+  const late = new Promise<Delivery>((resolve) => (answer = resolve));
+  const { shipper: one, sent } = shipper([late], { batchSize: 40, queueSize: 50 });
+  for (let at = 0; at < 500; at += 1) one.add(at);
+  answer({ delivered: true });
+  await one.finish(0);
+  expect(sent.flat().at(-1)).toBe(499);
+  expect(sent.flat().length + one.dropped).toBe(500);
+  expect(sent.flat().length).toBeGreaterThan(40);
+});
+
+test("Shipper goes on behind items that cannot be packed, and counts them", async () => {
+  const sent: (readonly number[])[] = [];
+  const problems: string[] = [];
+  const outlet = {
+    send: async (all: readonly Numbers[]) => (sent.push(...all.map((one) => one.all)), { delivered: true }),
+    hurry: () => undefined,
+    close: () => undefined,
+  };
+  const failing = (all: readonly number[]) => {
+    if (all.includes(2)) throw new Error("two");
+    return pack(all);
+  };
+  const onProblem = (what: string) => problems.push(what);
+  const one: Shipper<number, Numbers> = new Shipper({
+    outlet,
+    pack: failing,
+    batch,
+    onProblem,
+    onDrop: () => undefined,
+    onChange: () => undefined,
+  });
+  for (let at = 0; at < 8; at += 1) one.add(at);
+  await one.finish(0);
+  expect(sent).toEqual([[5, 6, 7]]);
+  expect([one.sent, one.dropped, problems]).toEqual([3, 5, ["a batch could not be made: Error: two"]]);
+});
+
 test("Shipper tries no more at the end when a batch did not arrive", async () => {
   const { shipper: one, sent, problems, state } = shipper([{ delivered: false, problem: "refused" }]);
   for (let at = 0; at < 9; at += 1) one.add(at);
@@ -56,15 +115,15 @@ test("Shipper has failed, and says why, as soon as something has to be sent agai
   const told: (string | undefined)[] = [];
   let arrive: (delivery: Delivery) => void = () => undefined;
   const outlet = {
-    send: (_items: number[], onTrouble: (why: string) => void) => {
+    send: (_batch: readonly Numbers[], onTrouble: (why: string) => void) => {
       onTrouble("refused");
       return new Promise<Delivery>((resolve) => (arrive = resolve));
     },
     hurry: () => undefined,
     close: () => undefined,
   };
-  const options = { outlet, batch, onProblem: (what: string) => told.push(what), onDrop: () => undefined };
-  const one = new Shipper<number>({ ...options, onChange: () => told.push(one.trouble) });
+  const options = { outlet, pack, batch, onProblem: (what: string) => told.push(what), onDrop: () => undefined };
+  const one: Shipper<number, Numbers> = new Shipper({ ...options, onChange: () => told.push(one.trouble) });
   expect(one.hasTried).toBe(false);
   for (let at = 0; at < 5; at += 1) one.add(at);
   expect([one.lastFailed, one.hasTried, told]).toEqual([true, true, ["refused"]]);

@@ -1,8 +1,10 @@
 import type { BatchSettings } from "../../../telemetry/settings/settings.ts";
 import type { Outlet } from "./outlet.ts";
 
-export interface ShipperOptions<Item> {
-  readonly outlet: Outlet<Item[]>;
+export interface ShipperOptions<Item, Packed> {
+  readonly outlet: Outlet<readonly Packed[]>;
+  /** Makes some items ready to be sent. May throw: then they are lost. */
+  readonly pack: (items: readonly Item[]) => Packed;
   readonly batch: BatchSettings;
   readonly onProblem: (what: string) => void;
   /** Called for each item or batch that nobody will see. */
@@ -11,11 +13,14 @@ export interface ShipperOptions<Item> {
   readonly onChange: () => void;
 }
 
+/** Most items that are packed at once: few enough that they are gone before the memory of their youth is cleared. */
+const mostAtOnce = 32;
+
 /**
- * Sends items in batches, one at a time, in the background. Holds a bounded number of them: when there is no room the oldest
- * go, for the newest tell more about what is going on. A batch that does not arrive is given up.
+ * Sends items in batches, one at a time, in the background. Holds a bounded number of them, packed: when there is no room the
+ * oldest go, for the newest tell more about what is going on. A batch that does not arrive is given up.
  */
-export class Shipper<Item> {
+export class Shipper<Item, Packed extends { readonly count: number }> {
   sent = 0;
   dropped = 0;
   /** The last thing that was sent did not arrive, or not yet. */
@@ -24,21 +29,25 @@ export class Shipper<Item> {
   trouble: string | undefined;
   /** Something has been sent, or the sending has begun. */
   hasTried = false;
-  readonly #options: ShipperOptions<Item>;
-  readonly #queue: Item[] = [];
+  readonly #options: ShipperOptions<Item, Packed>;
+  readonly #packed: Packed[] = [];
+  /** Items in `#packed`. */
+  #count = 0;
+  #loose: Item[] = [];
   #timer: NodeJS.Timeout | undefined;
   #shipping: Promise<void> | undefined;
   #isFinishing = false;
 
-  constructor(options: ShipperOptions<Item>) {
+  constructor(options: ShipperOptions<Item, Packed>) {
     this.#options = options;
   }
 
   add(item: Item): void {
     const { queueSize, batchSize, delayMs } = this.#options.batch;
-    if (this.#queue.length === queueSize) this.#drop(this.#queue.splice(0, 1).length);
-    this.#queue.push(item);
-    if (this.#queue.length >= batchSize) this.#start();
+    if (this.#held === queueSize) this.#drop(this.#takePacked()?.count ?? this.#loose.splice(0, 1).length);
+    this.#loose.push(item);
+    if (this.#loose.length >= Math.min(mostAtOnce, batchSize)) this.#pack();
+    if (this.#held >= batchSize) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), delayMs);
   }
 
@@ -52,8 +61,46 @@ export class Shipper<Item> {
       this.#start();
       await this.#shipping;
     }
-    this.#drop(this.#queue.splice(0).length);
+    this.#drop(this.#held);
+    this.#packed.length = this.#count = this.#loose.length = 0;
     this.#options.outlet.close();
+  }
+
+  get #held(): number {
+    return this.#count + this.#loose.length;
+  }
+
+  #pack(): void {
+    const items = this.#loose;
+    this.#loose = [];
+    if (items.length === 0) return;
+    try {
+      this.#packed.push(this.#options.pack(items));
+      this.#count += items.length;
+    } catch (error) {
+      this.#drop(items.length);
+      this.#options.onProblem(`a batch could not be made: ${String(error)}`);
+    }
+  }
+
+  /** The oldest that are packed. */
+  #takePacked(): Packed | undefined {
+    const packed = this.#packed.shift();
+    this.#count -= packed?.count ?? 0;
+    return packed;
+  }
+
+  /** No more than a batch. */
+  #takeBatch(): readonly Packed[] {
+    this.#pack();
+    const { batchSize } = this.#options.batch;
+    const batch: Packed[] = [];
+    for (let left = batchSize; (this.#packed[0]?.count ?? Number.POSITIVE_INFINITY) <= left;) {
+      const packed = this.#takePacked() as Packed;
+      left -= packed.count;
+      batch.push(packed);
+    }
+    return batch;
   }
 
   #drop(count: number): void {
@@ -73,28 +120,29 @@ export class Shipper<Item> {
   async #ship(): Promise<void> {
     const { batchSize } = this.#options.batch;
     do {
-      await this.#shipOne(this.#queue.splice(0, batchSize));
+      await this.#shipOne(this.#takeBatch());
       if (this.#isFinishing && this.lastFailed) return;
-    } while (this.#queue.length >= (this.#isFinishing ? 1 : batchSize));
+    } while (this.#held >= (this.#isFinishing ? 1 : batchSize));
   }
 
-  async #shipOne(items: Item[]): Promise<void> {
-    if (items.length === 0) return;
+  async #shipOne(batch: readonly Packed[]): Promise<void> {
+    const count = batch.reduce((sum, packed) => sum + packed.count, 0);
+    if (count === 0) return;
     const { outlet, onProblem, onChange } = this.#options;
     this.hasTried = true;
     const {
       delivered,
       problem,
       rejected = 0,
-    } = await outlet.send(items, (why) => {
+    } = await outlet.send(batch, (why) => {
       this.lastFailed = true;
       this.trouble = why;
       onChange();
     });
     this.trouble = undefined;
-    const lost = delivered ? Math.min(rejected, items.length) : items.length;
+    const lost = delivered ? Math.min(rejected, count) : count;
     this.#drop(lost);
-    this.sent += items.length - lost;
+    this.sent += count - lost;
     this.lastFailed = !delivered;
     if (problem !== undefined) onProblem(problem);
     onChange();
