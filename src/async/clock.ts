@@ -55,11 +55,14 @@ export function systemClock(): Clock {
 /** How far the fine clock may run away from the wall clock, which people set and machines wake up to, in milliseconds. */
 const mostDriftMs = 20;
 
-/** The wall clock's time in the steps of the finer `ticks`, which know nothing of dates. */
+/** The wall clock's time in the steps of the finer `ticks`, which know nothing of dates. The wall is looked at once in a millisecond. */
 export function followingWall(ticks: () => number, wall: () => number): () => number {
   let offset = wall() - ticks();
+  let lookedAt = Number.NEGATIVE_INFINITY;
   return () => {
     const now = ticks();
+    if (now - lookedAt < 1) return offset + now;
+    lookedAt = now;
     const date = wall();
     if (Math.abs(offset + now - date) > mostDriftMs) offset = date - now;
     return offset + now;

@@ -4,8 +4,14 @@ import type { AttemptEvent } from "../telemetry/attempt.ts";
 import type { Report } from "../telemetry/events.ts";
 import { Marks, type MarksOptions } from "../telemetry/marks.ts";
 import { afterBody } from "./after-body.ts";
-import type { HttpRequest, HttpResponse, Interceptor, Origin } from "./send.ts";
-import { originOf } from "./send.ts";
+import {
+  originOf,
+  type HttpRequest,
+  type HttpResponse,
+  type Interceptor,
+  type Origin,
+  type RequestHistory,
+} from "./send.ts";
 
 export interface TraceOptions {
   readonly clock: Clock;
@@ -65,7 +71,12 @@ class Attempt {
   readonly #wire: Observed;
   readonly #origin: Origin;
   readonly #marks: Marks;
-  readonly #beginning: Pick<AttemptEvent, "id" | "after" | "resend" | "inFlight" | "startedAt">;
+  readonly #id: string;
+  /** The attempt of the same request that came before it. */
+  readonly #after: string | undefined;
+  readonly #resend: number;
+  readonly #inFlight: number;
+  readonly #startedAt: number;
   #sentBytes = 0;
 
   constructor(request: HttpRequest, wire: Observed) {
@@ -73,11 +84,15 @@ class Attempt {
     this.#wire = wire;
     this.#origin = originOf(request.url);
     this.#marks = new Marks(noting);
-    const others = inFlight.get(this.#origin) ?? 0;
-    inFlight.set(this.#origin, others + 1);
-    const id = `a${++wire.count}`;
-    this.#beginning = { id, ...follow(request, id), inFlight: others + 1, startedAt: noting.now() };
-    const more = request.ledBy === undefined ? wire.headersFor?.(id) : undefined;
+    this.#inFlight = (inFlight.get(this.#origin) ?? 0) + 1;
+    inFlight.set(this.#origin, this.#inFlight);
+    this.#id = `a${++wire.count}`;
+    const { history } = request;
+    this.#after = history?.last;
+    this.#resend = history?.sent ?? 0;
+    if (history) follow(history, this.#id);
+    this.#startedAt = noting.now();
+    const more = request.ledBy === undefined ? wire.headersFor?.(this.#id) : undefined;
     const headers = more && { headers: { ...request.headers, ...more } };
     // What is added goes first; see decision 14.
     this.request = { marks: this.#marks, ...request, ...headers, onProgress: this.#onProgress(request) };
@@ -105,17 +120,25 @@ class Attempt {
     inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
     const event: Mutable<AttemptEvent> = {
       type: "http",
-      ...this.#beginning,
+      id: this.#id,
+      resend: this.#resend,
+      inFlight: this.#inFlight,
+      startedAt: this.#startedAt,
       method,
       url: withoutQuery(url, this.#origin),
       attempt,
-      durationMs: noting.now() - this.#beginning.startedAt,
+      durationMs: noting.now() - this.#startedAt,
       sentBytes: this.#sentBytes,
       receivedBytes,
-      ...ending,
       marks: this.#marks.close(),
     };
     // Set one by one, not spread: thousands of these are made in a second.
+    const { status, error, requestId, protocol } = ending;
+    if (status !== undefined) event.status = status;
+    if (error !== undefined) event.error = error;
+    if (protocol !== undefined) event.protocol = protocol;
+    if (requestId !== undefined) event.requestId = requestId;
+    if (this.#after !== undefined) event.after = this.#after;
     if (task !== undefined) event.task = task;
     if (registry !== undefined) event.registry = registry;
     if (operation !== undefined) event.operation = operation;
@@ -124,13 +147,10 @@ class Attempt {
   }
 }
 
-/** Where the attempt stands among those of its request. */
-function follow({ history }: HttpRequest, id: string): Pick<AttemptEvent, "after" | "resend"> {
-  if (!history) return { resend: 0 };
-  const { last, sent } = history;
+/** The attempt is the last one of its request. */
+function follow(history: RequestHistory, id: string): void {
   history.last = id;
   history.sent++;
-  return { resend: sent, ...(last !== undefined && { after: last }) };
 }
 
 // Nothing that the URL parser would change but dots, which are shown as they are sent.
