@@ -162,6 +162,18 @@ test("loadCompiled keeps code where NODE_COMPILE_CACHE says", async () => {
   expect(readdirSync(folder)).toHaveLength(1);
 });
 
+test("loadCompiled keeps what a run with telemetry uses apart from what others do", async () => {
+  const plain = await fileOf("a");
+  plain.load().keep?.({ isWhole: true });
+  const env = { ...plain.around.env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" };
+
+  const traced = loadCompiled(plain.path, "b1", { ...plain.around, env });
+  traced.keep?.({ isWhole: true });
+
+  expect(readdirSync(plain.cache).map((name) => name.endsWith("-traced"))).toEqual([false, true]);
+  expect(loadCompiled(plain.path, "b1", { ...plain.around, env }).keep).toBeUndefined();
+});
+
 test("loadCompiled forgets the oldest of more than four", async () => {
   const { load, cache } = await fileOf("a");
   mkdirSync(cache, { recursive: true, mode: 0o700 });

@@ -7,6 +7,7 @@ import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { constants, Script } from "node:vm";
 import { crc32 } from "node:zlib";
 import { strangerTo } from "../disk/ownership.ts";
+import { isAsked } from "../telemetry/settings/is-asked.ts";
 import { userFolder } from "./user-folder.ts";
 
 /** A file of ours that has been loaded. */
@@ -83,7 +84,8 @@ function keptPath(build: string, around: Surroundings): string | undefined {
   const folder = env["NODE_COMPILE_CACHE"] ?? userFolder("cache", { env, platform, homeDirectory: homedir() });
   // Flags and what the processor can do decide as well whether V8 takes it.
   const kind = `${versions.node}-${arch}-${cachedDataVersionTag().toString(16)}`;
-  return join(folder, `waybill-${build}-${kind}`);
+  // A run that is traced uses more.
+  return join(folder, `waybill-${build}-${kind}${isAsked(env) ? "-traced" : ""}`);
 }
 
 /** Before the code stand its checksum, and whether it is whole. */

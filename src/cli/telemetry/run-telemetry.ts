@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "../../async/clock.ts";
 import { display } from "../../spec/display.ts";
 import { healthy, type TelemetryHealth } from "../../telemetry/health.ts";
+import { isAsked } from "../../telemetry/settings/is-asked.ts";
 import { hearsTraceContext } from "../../telemetry/settings/propagators.ts";
 import type { Environment } from "../../telemetry/settings/variables.ts";
 import { commandTask } from "../../telemetry/task.ts";
@@ -130,10 +131,4 @@ class ProcessTelemetry implements RunTelemetry {
 function degradedLine(line: string, log: Log): string {
   if (log.format === "json") return log.of({ level: "warn", message: line }) ?? "";
   return log.wants("warn") ? `${display(line)}\n` : "";
-}
-
-/** Whether any variable is set that can switch telemetry on. What it means is found out when it is. */
-function isAsked(env: Environment): boolean {
-  const names = /^OTEL_(?:(?:TRACES|METRICS)_EXPORTER|EXPORTER_OTLP_(?:(?:TRACES|METRICS)_)?ENDPOINT)$/;
-  return Object.entries(env).some(([name, value]) => names.test(name) && value?.trim());
 }
