@@ -46,7 +46,8 @@ export async function runPublish(
   { title, ...known }: Omit<RecorderOptions, "news" | "repeats"> & { readonly title: string },
 ): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
   return inShow(flags, host, async (show, shown) => {
-    const film = createFilm(flags, (message) => show.report({ type: "warning", message, at: host.clock.now() }));
+    const film = createFilm(flags);
+    const warn = (message: string) => show.report({ type: "warning", message, at: host.clock.now() });
     const repeats = createRepeats();
     let hasSent = false;
     const news: Report = (event) => {
@@ -59,14 +60,23 @@ export async function runPublish(
     let result: CreateResult;
     try {
       const opened = await openCommandContext(flags, shown, news, recorder);
-      result = await filmed(published(publish, opened), () => film.finish(title, runFolder()));
+      result = await filmed(published(publish, opened), () => film.draw(title, warn));
     } catch (error) {
+      await film.keep(title, runFolder(), warn);
       await fail(error);
       throw error;
     }
     host.onPublished?.(hasSent);
-    return { result, failure: tell(result, { show, flags, host, repeats, recordedAs: recordedAs() }) };
+    const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs() });
+    await film.keep(title, runFolder(), (message) => tellLate(message, host));
+    return { result, failure };
   });
+}
+
+/** Everything has been told that matters: only who wants to know more is told this. */
+function tellLate(message: string, { log, stderr }: Host): void {
+  const line = log.of({ level: "info", message });
+  if (line !== undefined) stderr.write(line);
 }
 
 interface Telling {

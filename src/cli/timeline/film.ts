@@ -26,40 +26,42 @@ export function addTimelineOption(command: Command): Command {
 /** Takes a run down for a picture of it. */
 export interface Film {
   readonly report: Report;
+  /** Writes the picture, where one was asked for. Never rejects: `warn` hears of what cannot be written. */
+  draw(title: string, warn: (message: string) => void): Promise<void>;
   /**
-   * Writes the picture, and keeps what it is made of in the run's folder, where there is one, for `waybill timeline`. Never
-   * rejects: a picture that cannot be written is a warning.
+   * Keeps what a picture is made of in the run's folder, where there is one, for `waybill timeline`. Takes some milliseconds that the
+   * result need not wait for. Never rejects, as `draw`.
    */
-  finish(title: string, runFolder: string | undefined): Promise<void>;
+  keep(title: string, runFolder: string | undefined, warn: (message: string) => void): Promise<void>;
 }
 
-/** Begins. `warn` hears of what cannot be written. */
-export function createFilm(flags: TimelineFlags & RecordFlags, warn: (message: string) => void): Film {
-  const { timeline, journal } = flags;
-  if (timeline === undefined && journal === false) return { report: silent, finish: async () => undefined };
+/** Begins. */
+export function createFilm({ timeline, journal }: TimelineFlags & RecordFlags): Film {
+  if (timeline === undefined && journal === false)
+    return { report: silent, draw: async () => undefined, keep: async () => undefined };
   const collector = createCollector();
-  const attempt = async (what: string, act: () => Promise<void>) => {
-    try {
-      await act();
-    } catch (error) {
-      const reason = reasonOf(error, { missing: "folder" });
-      warn(error instanceof WaybillError ? error.message : `Cannot write ${what}: ${reason}`);
-    }
-  };
+  const filmOf = (title: string) => ({ title, events: collector.events, dropped: collector.dropped });
   return {
     report: collector.report,
-    async finish(title, runFolder) {
-      const { events, dropped } = collector;
-      if (timeline !== undefined) {
-        await attempt(`timeline "${timeline}"`, async () =>
-          writePage(timeline, await pageFor({ title, events, dropped })),
-        );
-      }
+    async draw(title, warn) {
+      if (timeline === undefined) return;
+      const write = async () => writePage(timeline, await pageFor(filmOf(title)));
+      await attempt(`timeline "${timeline}"`, write, warn);
+    },
+    async keep(title, runFolder, warn) {
       if (runFolder === undefined) return;
-      const film = { title, events, dropped };
-      await attempt("what a timeline of this run would need", () => keepFilm(runFolder, film));
+      await attempt("what a timeline of this run would need", () => keepFilm(runFolder, filmOf(title)), warn);
     },
   };
+}
+
+async function attempt(what: string, act: () => Promise<void>, warn: (message: string) => void): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    const reason = reasonOf(error, { missing: "folder" });
+    warn(error instanceof WaybillError ? error.message : `Cannot write ${what}: ${reason}`);
+  }
 }
 
 /** The page is drawn by code that no other run loads. */
