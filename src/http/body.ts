@@ -79,13 +79,14 @@ async function* each(pieces: readonly Uint8Array[]): Bytes {
   yield* pieces;
 }
 
-export async function* none(): Bytes {
-  // Ends at once.
-}
+/** No body, which can be known by being this one. */
+export const nothing: Bytes = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+};
 
 /** The request's body as a stream, and its length in bytes. */
 export function openBody(request: HttpRequest): { sizeBytes: number; body: Bytes } {
   const { body } = request;
-  if (body === undefined) return { sizeBytes: 0, body: none() };
+  if (body === undefined) return { sizeBytes: 0, body: nothing };
   return { sizeBytes: sizeOfBody(body), body: isUint8Array(body) ? one(body) : body.open(request.signal) };
 }

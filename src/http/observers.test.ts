@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
-import { none } from "./body.ts";
+import { nothing } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import { createRecorder } from "./record.ts";
 import type { Send } from "./send.ts";
@@ -16,7 +16,7 @@ const answer =
     status: 200,
     url: request.url,
     headers: headersFrom(headers),
-    body: none(),
+    body: nothing,
     protocol: "http/1.1",
     [Symbol.asyncDispose]: async () => undefined,
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { none } from "./body.ts";
+import { nothing } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import { followRedirects } from "./redirect.ts";
 import type { HttpRequest, Send } from "./send.ts";
@@ -16,7 +16,7 @@ async function follow(locations: Record<string, string | [number, string]>, more
     const entry = locations[request.url];
     const [status, location] = typeof entry === "string" ? [307, entry] : (entry ?? [200, undefined]);
     const headers = headersFrom({ location });
-    return { status, headers, url: request.url, body: none(), [Symbol.asyncDispose]: async () => undefined };
+    return { status, headers, url: request.url, body: nothing, [Symbol.asyncDispose]: async () => undefined };
   };
   const response = await followRedirects()(send)({ method: "GET", url: start, authorization, ...more });
   return { response, seen, urls: seen.map(({ url }) => url) };

@@ -4,7 +4,7 @@ import { fakeClock } from "../../test/support/fake-clock.ts";
 import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import { silent, type WaybillEvent } from "../telemetry/events.ts";
-import { none, one, readBody } from "./body.ts";
+import { nothing, one, readBody } from "./body.ts";
 import type { ConcurrencyEvent } from "./concurrency.ts";
 import { initialConcurrency, stepConcurrency } from "./concurrency.ts";
 import { headersFrom } from "./headers.ts";
@@ -115,7 +115,7 @@ function quickRegistry(answer: (count: number) => number | "broken", headers: Re
       status,
       url: request.url,
       headers: headersFrom({ ...headers, "content-length": "0" }),
-      body: none(),
+      body: nothing,
       [Symbol.asyncDispose]: async () => undefined,
     };
   };

@@ -1,5 +1,5 @@
 import { hasCode, WaybillError } from "../errors.ts";
-import { answerLike, none, one } from "../http/body.ts";
+import { answerLike, nothing, one } from "../http/body.ts";
 import {
   hostOf,
   originOf,
@@ -154,7 +154,7 @@ async function peek(response: HttpResponse, maxBytes: number): Promise<readonly 
   const start = Buffer.concat(chunks);
   const body = async function* () {
     yield* one(start);
-    yield* isDone ? none() : { [Symbol.asyncIterator]: () => reader };
+    yield* isDone ? nothing : { [Symbol.asyncIterator]: () => reader };
   };
   return [start, answerLike(response, { body: body() })];
 }

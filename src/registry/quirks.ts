@@ -8,8 +8,8 @@ export interface Quirks {
    * blob that was there. `refuses`: it answered such a POST with an error.
    */
   selfMount: "unknown" | "honours" | "declines" | "refuses";
-  /** Whether it takes a whole blob in the POST that would open an upload. */
-  singlePost: "unknown" | "takes" | "declines";
+  /** Whether it takes a whole blob in the POST that would open an upload. `trying`: one is under way that will tell. */
+  singlePost: "unknown" | "trying" | "takes" | "declines";
   /** Most bytes that one request may carry, learned from 413. */
   maxChunkBytes: number | undefined;
   referrersApi: "unknown" | "present" | "absent";

@@ -1,3 +1,4 @@
+import { hasCode } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { isPassingStatus } from "../http/retry-policy.ts";
 import type { HttpResponse, RequestBody } from "../http/send.ts";
@@ -14,8 +15,8 @@ export interface Posted {
 }
 
 /**
- * Sends a whole blob with the request that else would open an upload. A registry that does not take that opens one all the same,
- * as the specification asks of it.
+ * Sends a whole blob with the request that else would open an upload. A registry that does not take that should open one all the
+ * same: then the answer is `opened`. Whatever else it says that is final is `declined`.
  *
  * @throws what `Send` throws where no answer came.
  * Spec: distribution-spec v1.1.1, "Single POST".
@@ -35,16 +36,29 @@ export async function postBlob(session: Omit<Session, "place">, body: RequestBod
   });
   const { status, headers } = response;
   if (status === 202) return openedInstead(session, response);
-  if (isPassingStatus(status)) return { answer: await refusal(session, response) };
+  if (isPassingStatus(status)) return { answer: passingAnswer(await refusal(session, response)) };
   await drain(response);
   if (status >= 300) return { answer: { type: "declined" } };
   return { answer: { type: status === 201 && provesDigest(headers, blob.digest) ? "proved" : "unproved" } };
 }
 
+/** What else an error answer may say speaks of an upload, and there is none. */
+function passingAnswer(answer: UploadAnswer): UploadAnswer {
+  return answer.type === "broken" || answer.type === "refused" ? answer : { type: "declined" };
+}
+
 /** A session that holds bytes already is not the fresh one that it should be: it is given up. */
 async function openedInstead({ access, signal }: Omit<Session, "place">, response: HttpResponse): Promise<Posted> {
-  const { place, leastBytes } = await opened(access, response);
+  const opening = await opened(access, response).catch(unusable);
+  if (!opening) return { answer: { type: "declined" } };
+  const { place, leastBytes } = opening;
   if (!heldBytes(response.headers.get("range"))) return { answer: { type: "opened", leastBytes }, place };
   await cancelSession({ access, place }, signal);
   return { answer: { type: "declined" } };
+}
+
+/** A session that nobody can find is none. */
+function unusable(error: unknown): undefined {
+  if (!hasCode(error, "rejected")) throw error;
+  return undefined;
 }

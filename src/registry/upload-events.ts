@@ -69,14 +69,14 @@ export type UploadState =
   | { readonly at: "failed"; readonly error: unknown };
 
 /** What is to be done next; the answer carries the same epoch. */
-export type UploadCommand = { readonly epoch: number } &
-  /** `post` sends the whole blob with the request that else would open a session for it. */
-  (
-    | { readonly run: "open" | "post" | "ask" | "verify" | "release" }
-    | { readonly run: "send"; readonly offset: number; readonly length: number; readonly closing: boolean }
-    /** Wait before the `attempt`-th repetition, which `error` made necessary. */
-    | { readonly run: "wait"; readonly attempt: number; readonly error: unknown }
-  );
+export type UploadCommand = { readonly epoch: number } & (
+  | { readonly run: "open" | "ask" | "verify" | "release" }
+  /** Send the whole blob with the request that else would open a session for it. */
+  | { readonly run: "post" }
+  | { readonly run: "send"; readonly offset: number; readonly length: number; readonly closing: boolean }
+  /** Wait before the `attempt`-th repetition, which `error` made necessary. */
+  | { readonly run: "wait"; readonly attempt: number; readonly error: unknown }
+);
 
 /** What a command came to. */
 export type UploadAnswer =

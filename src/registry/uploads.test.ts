@@ -8,6 +8,8 @@ import { openBody } from "../http/body.ts";
 import type { Send } from "../http/send.ts";
 import { digestOf } from "../spec/digest.ts";
 import type { FaultRule } from "../server/faults.ts";
+import { createMemoryStorage } from "../server/memory-storage.ts";
+import { createRegistry } from "../server/registry.ts";
 
 const MiB = 1024 * 1024;
 const small = Buffer.from("a small blob");
@@ -333,11 +335,74 @@ describe("pushBlob in one request", () => {
     expect(kinds(to.requests)).toEqual(["POST blob", "HEAD blob"]);
   });
 
-  test.each([500, 503])("pushBlob looks for the blob and opens an upload after %i for a POST", async (status) => {
-    const to = await seasoned(5, { faults: [{ ...whole, skip: 1, fault: { kind: "status", status } }] });
+  test.each([
+    [500, "", ["POST blob", "HEAD blob", "POST mount app", "PUT upload"]],
+    [503, "", ["POST blob", "POST mount app", "PUT upload"]],
+    [503, "BLOB_UPLOAD_INVALID", ["POST blob", "POST mount app", "PUT upload"]],
+    [500, "BLOB_UPLOAD_UNKNOWN", ["POST blob", "POST mount app", "PUT upload"]],
+    [408, "DIGEST_INVALID", ["POST blob", "POST mount app", "PUT upload"]],
+  ])(
+    "pushBlob opens an upload after %i %s for a POST, and looks where it may have been done",
+    async (status, code, requests) => {
+      const body = JSON.stringify({ errors: [{ code, message: "try again" }] });
+      const to = await seasoned(5, { faults: [{ ...whole, skip: 1, fault: { kind: "status", status, body } }] });
+      expect(await push(to, fresh())).toBe("sent");
+      expect(kinds(to.requests)).toEqual(requests);
+    },
+  );
+
+  test("pushBlob opens an upload where a POST opened one without a place", async () => {
+    const to = await seasoned(1, { faults: [{ ...whole, fault: { kind: "status", status: 202 } }] });
     expect(await push(to, fresh())).toBe("sent");
-    expect(kinds(to.requests).slice(-2)).toEqual(["POST mount app", "PUT upload"]);
-    expect(kinds(to.requests).filter((kind) => kind === "POST blob")).toHaveLength(1);
+    expect(kinds(to.requests)).toEqual(["POST blob", "POST mount app", "PUT upload"]);
+  });
+
+  test("pushBlob tries with another blob where the first trial told nothing", async () => {
+    const to = await seasoned(1, { faults: [{ ...whole, fault: { kind: "refuse" } }] });
+    const boom = new WaybillError("unavailable", "Cannot read source");
+    async function* failing(): Bytes {
+      throw boom;
+    }
+    await expect(push(to, fresh(), { body: failing })).rejects.toBe(boom);
+    await push(to, fresh());
+    to.forget();
+    await push(to, fresh());
+    expect(kinds(to.requests)).toEqual(["POST blob"]);
+  });
+
+  test("pushBlob does not go back to POSTs once one was declined, whatever comes of others", async () => {
+    let isFirst = true;
+    const tooLarge: FaultRule = {
+      ...whole,
+      when: () => !isFirst || ((isFirst = false), false),
+      fault: { kind: "status", status: 413 },
+    };
+    const to = await seasoned(5, { faults: [tooLarge] });
+    await Promise.all([push(to, fresh()), push(to, fresh())]);
+    to.forget();
+    await push(to, fresh());
+    expect(kinds(to.requests)).not.toContain("POST blob");
+  });
+
+  test("pushBlob sends little for nothing where some are there and some are not", async () => {
+    const send = createRegistry(createMemoryStorage());
+    const there = Array.from({ length: 60 }, fresh);
+    const before = client({ send });
+    for (const bytes of there) await push(before, bytes);
+    const to = client({ send });
+    let sent = 0;
+    for (const bytes of there) {
+      // Two that are not there to each that is.
+      await push(to, fresh());
+      await push(to, fresh());
+      if ((await push(to, bytes)) === "sent") sent++;
+    }
+    // The one that tries.
+    expect(sent).toBeLessThanOrEqual(1);
+    for (let at = 0; at < 300; at++) await push(to, fresh());
+    to.forget();
+    await push(to, fresh());
+    expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
   });
 
   test("pushBlob believes a 201 without the digest only after a HEAD", async () => {

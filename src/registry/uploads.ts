@@ -45,20 +45,27 @@ export function openUploads(access: Access): Uploads {
 /** Whether the next blob is likely to be absent, from how the last ones fared. */
 interface PresenceGuess {
   readonly isAbsent: boolean;
-  /** Whether the next blob need not be asked for: all of the last ones were absent. One of sixteen is, which keeps the guess honest. */
+  /**
+   * Whether the next blob need not be asked for, because the last ones were all absent: four of them, and twice as many after each
+   * that was there. One of sixteen is asked for all the same, which keeps the guess honest.
+   */
   skipsAsking(): boolean;
   saw(isPresent: boolean): void;
 }
 
 function presenceGuess(): PresenceGuess {
   let balance = 0;
+  let absentInARow = 0;
+  let enough = 4;
   let skipped = 0;
   return {
     get isAbsent() {
       return balance > 0;
     },
-    skipsAsking: () => balance === 4 && ++skipped % 16 > 0,
+    skipsAsking: () => absentInARow >= enough && ++skipped % 16 > 0,
     saw(isPresent) {
+      absentInARow = isPresent ? 0 : absentInARow + 1;
+      if (isPresent) enough *= 2;
       balance = isPresent ? Math.max(-4, balance - 1) : Math.min(4, balance + 1);
     },
   };
@@ -96,12 +103,12 @@ const worthResumingBytes = 256 * 1024;
  */
 function mayPost({ access, blob, options, guess, seen }: Job): boolean {
   const { quirks, chunkSizeBytes } = access;
-  if (quirks.singlePost === "declines" || chunkSizeBytes !== undefined) return false;
+  if (quirks.singlePost === "trying" || quirks.singlePost === "declines" || chunkSizeBytes !== undefined) return false;
   const mostBytes = Math.min(wholePieceBytes, quirks.maxChunkBytes ?? Number.POSITIVE_INFINITY);
   if (blob.size === 0 || blob.size > mostBytes) return false;
   if (options.distrustPresence || seen.has(blob.digest) || hasCandidates(access, options)) return false;
   if (quirks.singlePost === "takes") return guess.skipsAsking();
-  if (guess.isAbsent) quirks.singlePost = "declines";
+  if (guess.isAbsent) quirks.singlePost = "trying";
   return guess.isAbsent;
 }
 
@@ -208,13 +215,21 @@ async function open(run: Run): Promise<UploadAnswer> {
 /** Sends the blob without a session. */
 async function post(run: Run): Promise<UploadAnswer> {
   const { access, blob, signal, options, history } = run;
-  const body = await pieceOf(run.reader, 0, blob.size);
-  const { onProgress } = options;
-  const { answer, place } = await postBlob({ access, blob, signal, history, ...(onProgress && { onProgress }) }, body);
-  run.place = place;
-  if (answer.type === "proved") access.quirks.singlePost = "takes";
-  if (answer.type === "opened" || answer.type === "declined") access.quirks.singlePost = "declines";
-  return answer;
+  const { quirks } = access;
+  const isTrial = quirks.singlePost === "trying";
+  try {
+    const body = await pieceOf(run.reader, 0, blob.size);
+    const { onProgress } = options;
+    const session = { access, blob, signal, history, ...(onProgress && { onProgress }) };
+    const { answer, place } = await postBlob(session, body);
+    run.place = place;
+    if (answer.type === "opened" || answer.type === "declined") quirks.singlePost = "declines";
+    if (answer.type === "proved" && isTrial) quirks.singlePost = "takes";
+    return answer;
+  } finally {
+    // It has not told: another may try.
+    if (isTrial && quirks.singlePost === "trying") quirks.singlePost = "unknown";
+  }
 }
 
 async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>): Promise<UploadAnswer> {

@@ -1,5 +1,5 @@
 import type { Bytes } from "../content/store.ts";
-import { none, one } from "../http/body.ts";
+import { nothing, one } from "../http/body.ts";
 import { headersFrom } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/send.ts";
 
@@ -33,9 +33,11 @@ export function respond(request: HttpRequest, answer: Answer): HttpResponse {
         ? { "content-length": String(body.byteLength) }
         : {};
   const headers = headersFrom({ "x-content-type-options": "nosniff", ...length, ...answer.headers });
-  const stream =
-    request.method === "HEAD" || body === undefined ? none() : body instanceof Uint8Array ? one(body) : body;
-  return { status: answer.status, headers, url: request.url, ...closable(stream, request.signal) };
+  const about = { status: answer.status, headers, url: request.url };
+  if (request.method === "HEAD" || body === undefined)
+    return { ...about, body: nothing, [Symbol.asyncDispose]: async () => undefined };
+  const stream = body instanceof Uint8Array ? one(body) : body;
+  return { ...about, ...closable(stream, request.signal) };
 }
 
 function lengthWithout(answer: Answer): Record<string, string> {

@@ -57,10 +57,10 @@ async function* read(incoming: IncomingMessage): Bytes {
 
 /** The same for a body that may be held whole: what came of one that breaks off is handed out before the error. */
 async function* readWhole(incoming: IncomingMessage): Bytes {
+  if (incoming.readableEnded) return;
   const chunks: Buffer[] = [];
   const failure = await new Promise<unknown>((resolve) => {
-    const isOver = incoming.destroyed && !incoming.readableEnded;
-    if (isOver) resolve(incoming.errored ?? new Error("closed"));
+    if (incoming.destroyed) resolve(incoming.errored ?? new Error("closed"));
     incoming.on("data", (chunk: Buffer) => void chunks.push(chunk));
     incoming.once("end", () => resolve(undefined));
     incoming.once("error", resolve);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { isEmpty } from "../http/body.ts";
+import { nothing } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Refused } from "./gate.ts";
 
@@ -9,7 +9,7 @@ export async function writeResponse(outgoing: ServerResponse, response: HttpResp
   for (const name of response.headers.names())
     for (const value of response.headers.all(name)) headers.push(name, value);
   outgoing.writeHead(response.status, headers);
-  if (outgoing.req.method === "HEAD" || isEmpty(response)) return void outgoing.end();
+  if (response.body === nothing) return void outgoing.end();
   const flow = new Flow(outgoing);
   let written = 0;
   for await (const chunk of response.body) {
@@ -18,8 +18,13 @@ export async function writeResponse(outgoing: ServerResponse, response: HttpResp
     if (!outgoing.write(chunk)) await flow.ready();
   }
   // Nothing follows that would be what is missing: only the end of the connection tells.
-  if (written < Number(response.headers.get("content-length") ?? 0)) outgoing.socket?.destroySoon();
+  if (isShort(outgoing, response, written)) outgoing.socket?.destroySoon();
   else outgoing.end();
+}
+
+function isShort(outgoing: ServerResponse, { headers, status }: HttpResponse, written: number): boolean {
+  if (outgoing.req.method === "HEAD" || status === 204 || status === 304) return false;
+  return written < Number(headers.get("content-length") ?? 0);
 }
 
 /** Waits for room in the socket's buffer, or for the socket's end. */

@@ -34,10 +34,11 @@ async function* watched(body: Bytes, maxBytes: number, signal: AbortSignal | und
   let seen = 0;
   try {
     for await (const chunk of body) {
-      signal?.throwIfAborted();
       seen += chunk.byteLength;
       if (seen > maxBytes) break;
+      // What has come is kept, also where its sender has gone meanwhile.
       yield chunk;
+      signal?.throwIfAborted();
     }
   } catch (error) {
     throw new BrokenBody(error);

@@ -208,6 +208,31 @@ describe("serve", () => {
     }
   });
 
+  test.each([100_000, 1_000_000])("serve keeps what came of a body of %i bytes that breaks off", async (length) => {
+    const place = await client.openUpload("a");
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write(`PATCH ${place} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`);
+    await new Promise((resolve) => socket.write(Buffer.alloc(50_000), resolve));
+    const held = async () => (await client.ask("GET", place)).headers.get("range");
+    socket.destroy();
+    await expect.poll(held, { timeout: 5000 }).toBe("0-49999");
+  });
+
+  test("serve does as a registry says that cuts an answer without a body", async () => {
+    const cutting = faulty(createRegistry(createMemoryStorage()), [
+      { method: "POST", fault: { kind: "cut", afterBytes: 0 } },
+    ]);
+    const broken = await serve(cutting, { host: "127.0.0.1", port: 0, clock });
+    try {
+      const answer = fetch(`${broken.url}/v2/a/blobs/uploads/`, { method: "POST" });
+      await expect(answer).rejects.toThrow();
+      expect((await fetch(`${broken.url}/v2/a/blobs/uploads/`, { method: "POST" })).status).toBe(202);
+    } finally {
+      await broken.close();
+    }
+  });
+
   test("serve moves large blobs both ways without changing a byte", async () => {
     const bytes = Buffer.alloc(20_000_000, "0123456789abcdef");
     const digest = digestOf(bytes);

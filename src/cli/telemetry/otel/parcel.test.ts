@@ -47,10 +47,32 @@ test("jsonPacking joins parcels into one request with all spans, whatever they a
   expect(each).toHaveLength(2);
 });
 
-test("protobufPacking joins parcels into one message", () => {
-  const [first, second] = parcels(protobufPacking);
-  const joined = Buffer.from(protobufPacking.join([first!, second!]));
-  expect(joined).toEqual(Buffer.concat([first!.bytes, second!.bytes]));
-  // Field 1 of the request, length-delimited: a list of resources' spans.
-  expect([first!.bytes[0], second!.bytes[0]]).toEqual([0x0a, 0x0a]);
+/** Numbers and lengths of a message's fields, all of which have a length. */
+function fieldsOf(message: Uint8Array): readonly (readonly [field: number, bytes: number])[] {
+  const fields: [number, number][] = [];
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = message[at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < message.byteLength) {
+    const tag = varint();
+    expect(tag & 7).toBe(2);
+    const bytes = varint();
+    fields.push([tag >> 3, bytes]);
+    at += bytes;
+  }
+  expect(at).toBe(message.byteLength);
+  return fields;
+}
+
+test("protobufPacking joins parcels into one message, whose resources are those of all", () => {
+  const packed = parcels(protobufPacking);
+  const each = packed.flatMap(({ bytes }) => fieldsOf(bytes));
+  expect(each.map(([field]) => field)).toEqual([1, 1]);
+  expect(fieldsOf(protobufPacking.join(packed))).toEqual(each);
 });

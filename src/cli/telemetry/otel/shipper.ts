@@ -15,10 +15,12 @@ export interface ShipperOptions<Item, Packed> {
 
 /** Most items that are packed at once: few enough that they are gone before the memory of their youth is cleared. */
 const mostAtOnce = 32;
+/** The least part of a queue that goes when there is no room. */
+const leastParts = 8;
 
 /**
  * Sends items in batches, one at a time, in the background. Holds a bounded number of them, packed: when there is no room the
- * oldest go, for the newest tell more about what is going on. A batch that does not arrive is given up.
+ * oldest go, as they were packed, for the newest tell more about what is going on. A batch that does not arrive is given up.
  */
 export class Shipper<Item, Packed extends { readonly count: number }> {
   sent = 0;
@@ -37,16 +39,19 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
   #timer: NodeJS.Timeout | undefined;
   #shipping: Promise<void> | undefined;
   #isFinishing = false;
+  readonly #packSize: number;
 
   constructor(options: ShipperOptions<Item, Packed>) {
+    const { batchSize, queueSize } = options.batch;
     this.#options = options;
+    this.#packSize = Math.min(mostAtOnce, batchSize, Math.ceil(queueSize / leastParts));
   }
 
   add(item: Item): void {
     const { queueSize, batchSize, delayMs } = this.#options.batch;
     if (this.#held === queueSize) this.#drop(this.#takePacked()?.count ?? this.#loose.splice(0, 1).length);
     this.#loose.push(item);
-    if (this.#loose.length >= Math.min(mostAtOnce, batchSize)) this.#pack();
+    if (this.#loose.length >= this.#packSize) this.#pack();
     if (this.#held >= batchSize) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), delayMs);
   }
@@ -80,6 +85,7 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
     } catch (error) {
       this.#drop(items.length);
       this.#options.onProblem(`a batch could not be made: ${String(error)}`);
+      this.#options.onChange();
     }
   }
 
