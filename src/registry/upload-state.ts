@@ -1,7 +1,5 @@
-import { WaybillError } from "../errors.ts";
 import {
   uploadLimits,
-  type Goal,
   type Live,
   type UploadAnswer,
   type UploadEvent,
@@ -10,6 +8,23 @@ import {
   type UploadState,
   type UploadStep,
 } from "./upload-events.ts";
+import {
+  ask,
+  cancel,
+  confused,
+  giveUp,
+  leave,
+  open,
+  post,
+  reach,
+  recover,
+  restart,
+  send,
+  standingAt,
+  unusable,
+  verify,
+  withFacts,
+} from "./upload-steps.ts";
 
 /** The first state and its command. `chunkBytes` makes the upload go in pieces from the start. */
 export function beginUpload(sizeBytes: number, chunkBytes?: number, limits = uploadLimits): UploadStep {
@@ -18,11 +33,7 @@ export function beginUpload(sizeBytes: number, chunkBytes?: number, limits = upl
 
 /** The same for a blob that goes whole with the first request, which asks for no session. */
 export function postUpload(sizeBytes: number, chunkBytes?: number, limits = uploadLimits): UploadStep {
-  const epoch = 1;
-  return [
-    { at: "posting", epoch, facts: freshFacts(sizeBytes, chunkBytes, limits) },
-    { run: "post", epoch },
-  ];
+  return post({ epoch: 0, facts: freshFacts(sizeBytes, chunkBytes, limits) });
 }
 
 /** The first state of an upload whose session another run has left open: the server is asked where it stands. */
@@ -207,118 +218,4 @@ function afterVerify(state: Extract<UploadState, { at: "verifying" }>, event: Up
 /** A blob that is there although nothing of it was sent here was there before. */
 function arrivedBy({ wasSent, furthest }: UploadFacts): "sent" | "existed" {
   return wasSent || furthest > 0 ? "sent" : "existed";
-}
-
-function recover(state: Live, error: unknown): UploadStep {
-  const { facts } = state;
-  if (facts.failures >= facts.limits.maxFailures) return giveUp(state, error);
-  const isWorthResuming = facts.offset > 0 || facts.sizeBytes > facts.limits.resumeAboveBytes;
-  if (!facts.hasSession || !isWorthResuming) return restart(state, error);
-  return wait(withFacts(state, { failures: facts.failures + 1 }), "ask", error);
-}
-
-function restart(state: Live, error: unknown): UploadStep {
-  const { facts } = state;
-  if (facts.restarts >= facts.limits.maxRestarts) return giveUp(state, error);
-  return leave(withFacts(state, { restarts: facts.restarts + 1 }), { to: "reopen", error });
-}
-
-function giveUp(state: Live, error: unknown): UploadStep {
-  return leave(state, { to: "fail", error });
-}
-
-function cancel(state: Exclude<UploadState, { at: "committed" | "failed" }>, error: unknown): UploadStep {
-  if (state.at !== "releasing") return giveUp(state, error);
-  return state.goal.to === "reopen" ? [{ ...state, goal: { to: "fail", error } }, undefined] : [state, undefined];
-}
-
-function unusable(seen: string): WaybillError {
-  return new WaybillError("unavailable", `Cannot push blob: the registry ${seen}`);
-}
-
-/** An answer that does not belong to its question is a mistake of ours; the upload ends cleanly all the same. */
-function confused(state: Live, event: UploadAnswer): UploadStep {
-  return giveUp(state, new TypeError(`Unexpected upload event "${event.type}"`));
-}
-
-/** Goes on to `goal`, after giving up the open session. */
-function leave(state: Live, goal: Goal): UploadStep {
-  if (!state.facts.hasSession) return reach({ ...live(state), goal });
-  const epoch = state.epoch + 1;
-  return [
-    { at: "releasing", epoch, facts: state.facts, goal },
-    { run: "release", epoch },
-  ];
-}
-
-function reach(state: Live & { readonly goal: Goal }): UploadStep {
-  const { goal } = state;
-  if (goal.to === "commit") return [{ at: "committed", outcome: goal.outcome }, undefined];
-  if (goal.to === "fail") return [{ at: "failed", error: goal.error }, undefined];
-  return wait(withFacts(state, { hasSession: false, offset: 0 }), "open", goal.error);
-}
-
-function open(state: Live): UploadStep {
-  const epoch = state.epoch + 1;
-  return [
-    { at: "opening", epoch, facts: state.facts },
-    { run: "open", epoch },
-  ];
-}
-
-function ask(state: Live): UploadStep {
-  const epoch = state.epoch + 1;
-  return [
-    { at: "asking", epoch, facts: state.facts },
-    { run: "ask", epoch },
-  ];
-}
-
-function verify(state: Live, otherwise: "go-on" | "recover", error: unknown): UploadStep {
-  const epoch = state.epoch + 1;
-  return [
-    { at: "verifying", epoch, facts: state.facts, otherwise, error },
-    { run: "verify", epoch },
-  ];
-}
-
-function wait(state: Live, next: "open" | "ask", error: unknown): UploadStep {
-  const epoch = state.epoch + 1;
-  const { facts } = state;
-  const attempt = Math.max(1, facts.failures + facts.restarts);
-  return [
-    { at: "waiting", epoch, facts, next },
-    { run: "wait", epoch, attempt, error },
-  ];
-}
-
-/** The next piece; the last one goes with the closing request. */
-function send(state: Live): UploadStep {
-  const epoch = state.epoch + 1;
-  const { sizeBytes, offset, chunkBytes, leastBytes } = state.facts;
-  const most = chunkBytes === undefined ? Number.POSITIVE_INFINITY : Math.max(chunkBytes, leastBytes);
-  const length = Math.min(sizeBytes - offset, most);
-  const closing = offset + length === sizeBytes;
-  return [
-    { at: "sending", epoch, facts: state.facts, length, closing },
-    { run: "send", epoch, offset, length, closing },
-  ];
-}
-
-function live({ epoch, facts }: Live): Live {
-  return { epoch, facts };
-}
-
-/** The server holds `offset` bytes. Patience is renewed by bytes that it never held before. */
-function standingAt<T extends Live>(state: T, offset: number): T {
-  const { furthest, failures } = state.facts;
-  return withFacts(state, {
-    offset,
-    furthest: Math.max(furthest, offset),
-    failures: offset > furthest ? 0 : failures,
-  });
-}
-
-function withFacts<T extends Live>(state: T, facts: Partial<UploadFacts>): T {
-  return { ...state, facts: { ...state.facts, ...facts } };
 }

@@ -1,0 +1,121 @@
+// What an upload goes on to: each state with the command that it waits for.
+import { WaybillError } from "../errors.ts";
+import type { Goal, Live, UploadAnswer, UploadFacts, UploadState, UploadStep } from "./upload-events.ts";
+
+export function recover(state: Live, error: unknown): UploadStep {
+  const { facts } = state;
+  if (facts.failures >= facts.limits.maxFailures) return giveUp(state, error);
+  const isWorthResuming = facts.offset > 0 || facts.sizeBytes > facts.limits.resumeAboveBytes;
+  if (!facts.hasSession || !isWorthResuming) return restart(state, error);
+  return wait(withFacts(state, { failures: facts.failures + 1 }), "ask", error);
+}
+
+export function restart(state: Live, error: unknown): UploadStep {
+  const { facts } = state;
+  if (facts.restarts >= facts.limits.maxRestarts) return giveUp(state, error);
+  return leave(withFacts(state, { restarts: facts.restarts + 1 }), { to: "reopen", error });
+}
+
+export function giveUp(state: Live, error: unknown): UploadStep {
+  return leave(state, { to: "fail", error });
+}
+
+export function cancel(state: Exclude<UploadState, { at: "committed" | "failed" }>, error: unknown): UploadStep {
+  if (state.at !== "releasing") return giveUp(state, error);
+  return state.goal.to === "reopen" ? [{ ...state, goal: { to: "fail", error } }, undefined] : [state, undefined];
+}
+
+export function unusable(seen: string): WaybillError {
+  return new WaybillError("unavailable", `Cannot push blob: the registry ${seen}`);
+}
+
+/** An answer that does not belong to its question is a mistake of ours; the upload ends cleanly all the same. */
+export function confused(state: Live, event: UploadAnswer): UploadStep {
+  return giveUp(state, new TypeError(`Unexpected upload event "${event.type}"`));
+}
+
+/** Goes on to `goal`, after giving up the open session. */
+export function leave(state: Live, goal: Goal): UploadStep {
+  if (!state.facts.hasSession) return reach({ ...live(state), goal });
+  const epoch = state.epoch + 1;
+  return [
+    { at: "releasing", epoch, facts: state.facts, goal },
+    { run: "release", epoch },
+  ];
+}
+
+export function reach(state: Live & { readonly goal: Goal }): UploadStep {
+  const { goal } = state;
+  if (goal.to === "commit") return [{ at: "committed", outcome: goal.outcome }, undefined];
+  if (goal.to === "fail") return [{ at: "failed", error: goal.error }, undefined];
+  return wait(withFacts(state, { hasSession: false, offset: 0 }), "open", goal.error);
+}
+
+export function open(state: Live): UploadStep {
+  return next(state, "opening", "open");
+}
+
+export function post(state: Live): UploadStep {
+  return next(state, "posting", "post");
+}
+
+export function ask(state: Live): UploadStep {
+  return next(state, "asking", "ask");
+}
+
+function next(state: Live, at: "opening" | "posting" | "asking", run: "open" | "post" | "ask"): UploadStep {
+  const epoch = state.epoch + 1;
+  return [
+    { at, epoch, facts: state.facts },
+    { run, epoch },
+  ];
+}
+
+export function verify(state: Live, otherwise: "go-on" | "recover", error: unknown): UploadStep {
+  const epoch = state.epoch + 1;
+  return [
+    { at: "verifying", epoch, facts: state.facts, otherwise, error },
+    { run: "verify", epoch },
+  ];
+}
+
+function wait(state: Live, next: "open" | "ask", error: unknown): UploadStep {
+  const epoch = state.epoch + 1;
+  const { facts } = state;
+  const attempt = Math.max(1, facts.failures + facts.restarts);
+  return [
+    { at: "waiting", epoch, facts, next },
+    { run: "wait", epoch, attempt, error },
+  ];
+}
+
+/** The next piece; the last one goes with the closing request. */
+export function send(state: Live): UploadStep {
+  const epoch = state.epoch + 1;
+  const { sizeBytes, offset, chunkBytes, leastBytes } = state.facts;
+  const most = chunkBytes === undefined ? Number.POSITIVE_INFINITY : Math.max(chunkBytes, leastBytes);
+  const length = Math.min(sizeBytes - offset, most);
+  const closing = offset + length === sizeBytes;
+  return [
+    { at: "sending", epoch, facts: state.facts, length, closing },
+    { run: "send", epoch, offset, length, closing },
+  ];
+}
+
+function live({ epoch, facts }: Live): Live {
+  return { epoch, facts };
+}
+
+/** The server holds `offset` bytes. Patience is renewed by bytes that it never held before. */
+export function standingAt<T extends Live>(state: T, offset: number): T {
+  const { furthest, failures } = state.facts;
+  return withFacts(state, {
+    offset,
+    furthest: Math.max(furthest, offset),
+    failures: offset > furthest ? 0 : failures,
+  });
+}
+
+export function withFacts<T extends Live>(state: T, facts: Partial<UploadFacts>): T {
+  return { ...state, facts: { ...state.facts, ...facts } };
+}
