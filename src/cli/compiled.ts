@@ -31,7 +31,7 @@ interface Kept {
 /** What decides where compiled code is kept, and whether. */
 export type Surroundings = Pick<NodeJS.Process, "arch" | "env" | "platform" | "versions">;
 
-/** Versions of this program and of Node that are kept at most. */
+/** Files that are kept at most: of versions of this program and of Node, with telemetry and without. */
 const mostKept = 4;
 
 /**

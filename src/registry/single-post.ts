@@ -5,7 +5,7 @@ import type { HttpResponse, RequestBody } from "../http/send.ts";
 import { ask } from "./access.ts";
 import { heldBytes, singlePostPath, type UploadPlace } from "./upload-location.ts";
 import { opened } from "./upload-open.ts";
-import { cancelSession, provesDigest, refusal, type Session } from "./upload-requests.ts";
+import { cancelSession, carrying, provesDigest, refusal, type Session } from "./upload-requests.ts";
 import type { UploadAnswer } from "./upload-events.ts";
 
 /** What came of it; a `place` belongs to whoever gets it. */
@@ -22,17 +22,13 @@ export interface Posted {
  * Spec: distribution-spec v1.1.1, "Single POST".
  */
 export async function postBlob(session: Omit<Session, "place">, body: RequestBody | Uint8Array): Promise<Posted> {
-  const { access, blob, signal, onProgress, history } = session;
+  const { access, blob } = session;
   const response = await ask(access, {
     method: "POST",
     path: singlePostPath(blob.digest),
-    operation: "upload-body",
-    rights: "pull,push",
     headers: { "content-type": "application/octet-stream" },
     body,
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-    ...(history && { history }),
+    ...carrying(session),
   });
   const { status, headers } = response;
   if (status === 202) return openedInstead(session, response);

@@ -54,15 +54,13 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
   const response = await ask(access, {
     method: closing ? "PUT" : "PATCH",
     path: closing ? withDigest(place.url, blob.digest) : place.url,
-    operation: "upload-body",
     headers: {
       "content-type": "application/octet-stream",
       ...(!isWhole && { "content-range": `${offset}-${offset + length - 1}` }),
     },
     body,
     ...controls(session),
-    ...(session.onProgress && { onProgress: session.onProgress }),
-    ...(session.history && { history: session.history }),
+    ...carrying(session),
   });
   if (response.status < 200 || response.status >= 300) return { answer: await refusal(session, response), place };
   const { status, headers } = response;
@@ -72,6 +70,17 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
     return { answer: { type: status === 201 && provesDigest(headers, blob.digest) ? "proved" : "unproved" }, place };
   if (status === 201) return { answer: { type: "unproved" }, place: next };
   return { answer: { type: "accepted", held: heldBytes(headers.get("range")) }, place: next };
+}
+
+/** What every request that carries content of `session` says beside where it goes and what it carries. */
+export function carrying({ signal, onProgress, history }: Omit<Session, "place">) {
+  return {
+    operation: "upload-body" as const,
+    rights: "pull,push" as const,
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+    ...(history && { history }),
+  };
 }
 
 function controls({ place, signal }: Pick<Session, "place" | "signal">) {

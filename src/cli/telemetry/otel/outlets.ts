@@ -42,7 +42,7 @@ export async function openOutlets(
         const outlet =
           exporter.kind === "console"
             ? consoleOutlet(packedLines, line)
-            : await otlp(order, exporter, spanWire(exporter));
+            : await otlp(order, exporter, spanWire(exporter, packing));
         return { outlet, pack: packer(packing, toSdk) };
       }),
     ),
@@ -64,9 +64,9 @@ function packingOf(exporter: ExporterSettings): Packing {
   return exporter.encoding === "json" ? jsonPacking : protobufPacking;
 }
 
-function spanWire(exporter: OtlpSettings): Wire<readonly Parcel[]> {
+function spanWire(exporter: OtlpSettings, { join }: Packing): Wire<readonly Parcel[]> {
   const serializer = exporter.encoding === "json" ? JsonTraceSerializer : ProtobufTraceSerializer;
-  return { encode: packingOf(exporter).join, decode: (answer) => serializer.deserializeResponse(answer) };
+  return { encode: join, decode: (answer) => serializer.deserializeResponse(answer) };
 }
 
 function metricWire(exporter: OtlpSettings): Wire<ResourceMetrics> {

@@ -2,19 +2,14 @@ import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { expect, test } from "vitest";
 import type { Span } from "../../../telemetry/derive/span.ts";
+import { telemetrySettings } from "../../../telemetry/settings/settings.ts";
 import { jsonPacking, protobufPacking, type Packing, type Parcel } from "./parcel.ts";
 import { spanFactory } from "./spans.ts";
 
 const toSdk = spanFactory({
   identity: { traceId: "0af7651916cd43dd8448eb211c80319c", run: "run" },
   resource: resourceFromAttributes({ "service.name": "waybill" }),
-  limits: {
-    attributeCount: 128,
-    eventCount: 128,
-    linkCount: 128,
-    attributePerEventCount: 128,
-    attributePerLinkCount: 128,
-  },
+  limits: telemetrySettings({ OTEL_TRACES_EXPORTER: "otlp" }).settings!.limits,
   version: "1",
 });
 
