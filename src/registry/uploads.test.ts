@@ -308,6 +308,35 @@ describe("pushBlob in one request", () => {
     expect(kinds(to.requests)).not.toContain("POST blob");
   });
 
+  test("pushBlob sends most of many blobs in one request each, from the first round trip on", async () => {
+    const to = client();
+    const all = Array.from({ length: 40 }, fresh);
+    await Promise.all(all.map((bytes) => push(to, bytes)));
+    const sent = kinds(to.requests);
+    // Eight ask, and two of the thirty-one that follow the one that tries.
+    expect(sent.filter((kind) => kind === "POST mount app").length).toBeLessThanOrEqual(10);
+    expect(sent.filter((kind) => kind === "POST blob").length).toBeGreaterThanOrEqual(30);
+    for (const bytes of all) expect(await to.repository.exists(blobOf(bytes))).toBe(true);
+  });
+
+  test("pushBlob sends one of many blobs whole to a registry that declines, and opens uploads for the others", async () => {
+    const to = client({ server: { singlePost: false } });
+    const all = Array.from({ length: 40 }, fresh);
+    await Promise.all(all.map((bytes) => push(to, bytes)));
+    expect(kinds(to.requests).filter((kind) => kind === "POST blob")).toHaveLength(1);
+    for (const bytes of all) expect(await to.repository.exists(blobOf(bytes))).toBe(true);
+  });
+
+  test("pushBlob sends one of many blobs for nothing where all are there", async () => {
+    const send = createRegistry(createMemoryStorage());
+    const there = Array.from({ length: 40 }, fresh);
+    const before = client({ send });
+    for (const bytes of there) await push(before, bytes);
+    const to = client({ send });
+    const outcomes = await Promise.all(there.map((bytes) => push(to, bytes)));
+    expect(outcomes.filter((outcome) => outcome === "sent")).toHaveLength(1);
+  });
+
   test("pushBlob tries with one blob at a time", async () => {
     const to = await seasoned(1, { server: { singlePost: false } });
     await Promise.all([push(to, fresh()), push(to, fresh()), push(to, fresh())]);

@@ -8,6 +8,8 @@ import type { RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { inTask, locationOf, type Access } from "./access.ts";
+import { presenceGuess, type PresenceGuess } from "./presence-guess.ts";
+import { smallBlobs, type SmallBlobs, type Turn } from "./small-blobs.ts";
 import { sourceReader, type SourceReader } from "./source-reader.ts";
 import { placeOf, type UploadPlace } from "./upload-location.ts";
 import { postBlob } from "./single-post.ts";
@@ -26,47 +28,19 @@ export interface Uploads {
 export function openUploads(access: Access): Uploads {
   const flights = singleFlight<string, PushOutcome>();
   const guess = presenceGuess();
+  const small = smallBlobs(access, guess);
   const seen = new Set<Digest>();
   return {
     async push(blob, body, options = {}) {
       let outcome: PushOutcome = "existed";
       const key = options.distrustPresence ? `${blob.digest} again` : blob.digest;
       const fly = async (signal: AbortSignal) => {
-        outcome = await upload({ access: inTask(access, options), blob, body, options, guess, seen, signal });
+        outcome = await upload({ access: inTask(access, options), blob, body, options, guess, small, seen, signal });
         seen.add(blob.digest);
         return outcome;
       };
       await flights(key, fly, { ...(options.signal && { signal: options.signal }) });
       return outcome;
-    },
-  };
-}
-
-/** Whether the next blob is likely to be absent, from how the last ones fared. */
-interface PresenceGuess {
-  readonly isAbsent: boolean;
-  /**
-   * Whether the next blob need not be asked for, because the last ones were all absent: four of them, and twice as many after each
-   * that was there. One of sixteen is asked for all the same, which keeps the guess honest.
-   */
-  skipsAsking(): boolean;
-  saw(isPresent: boolean): void;
-}
-
-function presenceGuess(): PresenceGuess {
-  let balance = 0;
-  let absentInARow = 0;
-  let enough = 4;
-  let skipped = 0;
-  return {
-    get isAbsent() {
-      return balance > 0;
-    },
-    skipsAsking: () => absentInARow >= enough && ++skipped % 16 > 0,
-    saw(isPresent) {
-      absentInARow = isPresent ? 0 : absentInARow + 1;
-      if (isPresent) enough *= 2;
-      balance = isPresent ? Math.max(-4, balance - 1) : Math.min(4, balance + 1);
     },
   };
 }
@@ -77,6 +51,7 @@ interface Job {
   readonly body: Replayable;
   readonly options: PushBlobOptions;
   readonly guess: PresenceGuess;
+  readonly small: SmallBlobs;
   /** Blobs that are known to be there. */
   readonly seen: ReadonlySet<Digest>;
   readonly signal: AbortSignal;
@@ -85,6 +60,7 @@ interface Job {
 /** A job under way. */
 interface Run extends Job {
   readonly reader: SourceReader;
+  readonly turn: Turn | undefined;
   place: UploadPlace | undefined;
   /** Of the piece that is under way: what is sent because it did not get through follows it. */
   history: RequestHistory;
@@ -97,36 +73,32 @@ const wholePieceBytes = 256 * 1024;
 /** A smaller blob is sent again sooner than its session is asked where it stands. */
 const worthResumingBytes = 256 * 1024;
 
-/**
- * Whether to send the blob without asking whether it is there, in one request instead of two: where it is small and most likely
- * absent, and the registry takes that. One blob tries it; what becomes of it decides for those that follow.
- */
-function mayPost({ access, blob, options, guess, seen }: Job): boolean {
+/** Whether a blob may go whole with the request that else would open an upload. */
+function mayGoWhole({ access, blob, options, seen }: Job): boolean {
   const { quirks, chunkSizeBytes } = access;
-  if (quirks.singlePost === "trying" || quirks.singlePost === "declines" || chunkSizeBytes !== undefined) return false;
+  if (quirks.singlePost === "declines" || chunkSizeBytes !== undefined || options.resume !== undefined) return false;
   const mostBytes = Math.min(wholePieceBytes, quirks.maxChunkBytes ?? Number.POSITIVE_INFINITY);
   if (blob.size === 0 || blob.size > mostBytes) return false;
-  if (options.distrustPresence || seen.has(blob.digest) || hasCandidates(access, options)) return false;
-  if (quirks.singlePost === "takes") return guess.skipsAsking();
-  if (guess.isAbsent) quirks.singlePost = "trying";
-  return guess.isAbsent;
+  return !options.distrustPresence && !seen.has(blob.digest) && !hasCandidates(access, options);
 }
 
 /** Lets the state machine decide and does what it says, until it has come to an end. */
 async function upload(job: Job): Promise<PushOutcome> {
+  const turn = mayGoWhole(job) ? await job.small.turn(job.signal) : undefined;
   const reader = sourceReader(job.body, job.blob.size, job.signal);
   try {
-    return await uploadFrom(reader, job);
+    return await uploadFrom(reader, job, turn);
   } finally {
+    turn?.[Symbol.dispose]();
     await reader[Symbol.asyncDispose]();
   }
 }
 
-async function uploadFrom(reader: SourceReader, job: Job): Promise<PushOutcome> {
+async function uploadFrom(reader: SourceReader, job: Job, turn: Turn | undefined): Promise<PushOutcome> {
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
-  const run: Run = { reader, place, history: { sent: 0 }, told: options.resume, ...job };
-  const begin = place ? continueUpload : mayPost(job) ? postUpload : beginUpload;
+  const run: Run = { reader, place, turn, history: { sent: 0 }, told: options.resume, ...job };
+  const begin = place ? continueUpload : turn?.goesWhole ? postUpload : beginUpload;
   let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
     const { epoch } = command;
@@ -198,12 +170,13 @@ function delayBefore({ access }: Run, { attempt, error }: Extract<UploadCommand,
 
 /** Opens the session. Where blobs tend to be absent the source starts at the same time, which saves a trip. */
 async function open(run: Run): Promise<UploadAnswer> {
-  const { access, blob, options, signal, guess } = run;
+  const { access, blob, options, signal, guess, small } = run;
   const isEarly = guess.isAbsent && blob.size > 0;
   // Its failure comes out when the piece is read, so that a blob that is present needs no source.
   const ahead = isEarly ? run.reader.prime(0).catch(() => undefined) : undefined;
   const opening = await openUpload(access, blob, { ...options, signal });
   guess.saw(opening.is === "present");
+  small.look();
   run.place = opening.place;
   if (opening.is === "present") {
     return { type: "present", outcome: opening.outcome, holdsSession: opening.place !== undefined };
@@ -214,21 +187,19 @@ async function open(run: Run): Promise<UploadAnswer> {
 
 /** Sends the blob without a session. */
 async function post(run: Run): Promise<UploadAnswer> {
-  const { access, blob, signal, options, history } = run;
-  const { quirks } = access;
-  const isTrial = quirks.singlePost === "trying";
+  const { access, blob, signal, options, history, turn } = run;
+  let met: Parameters<Turn["tell"]>[0] = "nothing";
   try {
     const body = await pieceOf(run.reader, 0, blob.size);
     const { onProgress } = options;
     const session = { access, blob, signal, history, ...(onProgress && { onProgress }) };
     const { answer, place } = await postBlob(session, body);
     run.place = place;
-    if (answer.type === "opened" || answer.type === "declined") quirks.singlePost = "declines";
-    if (answer.type === "proved" && isTrial) quirks.singlePost = "takes";
+    if (answer.type === "opened" || answer.type === "declined") met = "declined";
+    if (answer.type === "proved") met = "taken";
     return answer;
   } finally {
-    // It has not told: another may try.
-    if (isTrial && quirks.singlePost === "trying") quirks.singlePost = "unknown";
+    turn?.tell(met);
   }
 }
 

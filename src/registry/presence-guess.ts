@@ -1,0 +1,35 @@
+/** Whether the next blob of a repository is likely to be absent, from how the last ones fared. */
+export interface PresenceGuess {
+  readonly isAbsent: boolean;
+  /** Enough blobs were asked for to say whether the next one need be. */
+  readonly isSettled: boolean;
+  /**
+   * Whether the next blob need not be asked for, because the last ones were all absent: four of them, and twice as many after each
+   * that was there. One of sixteen is asked for all the same, which keeps the guess honest.
+   */
+  skipsAsking(): boolean;
+  saw(isPresent: boolean): void;
+}
+
+const usuallyEnough = 4;
+
+export function presenceGuess(): PresenceGuess {
+  let balance = 0;
+  let absentInARow = 0;
+  let enough = usuallyEnough;
+  let skipped = 0;
+  return {
+    get isAbsent() {
+      return balance > 0;
+    },
+    get isSettled() {
+      return absentInARow >= enough || enough > usuallyEnough;
+    },
+    skipsAsking: () => absentInARow >= enough && ++skipped % 16 > 0,
+    saw(isPresent) {
+      absentInARow = isPresent ? 0 : absentInARow + 1;
+      if (isPresent) enough *= 2;
+      balance = isPresent ? Math.max(-4, balance - 1) : Math.min(4, balance + 1);
+    },
+  };
+}
