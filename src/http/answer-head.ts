@@ -29,8 +29,9 @@ export interface AnswerHead {
   readonly keepsAlive: boolean;
 }
 
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const field = /^([!#$%&'*+.^_`|~\w-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?(?:\r\n|$)/;
+/** Begins where the one before has ended. A value does not begin with a space, so that it has one way only to be read. */
+const field = /([!#$%&'*+.^_`|~\w-]+):[\t ]*((?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?)(?:\r\n|$)/y;
 const framingField = /^(?:content-length|transfer-encoding)$/i;
 
 /**
@@ -42,13 +43,13 @@ const framingField = /^(?:content-length|transfer-encoding)$/i;
  * @throws MalformedAnswer
  */
 export function parseHead(text: string, method: string): AnswerHead {
-  const lines = text.split("\r\n");
-  const found = statusLine.exec(lines[0] ?? "");
+  const found = statusLine.exec(text);
   const minor = found?.[1];
-  if (minor === undefined) throw new MalformedAnswer("NOT_HTTP", "its answer does not begin as HTTP/1.1 does");
-  const status = Number(found?.[2]);
+  if (!found || minor === undefined)
+    throw new MalformedAnswer("NOT_HTTP", "its answer does not begin as HTTP/1.1 does");
+  const status = Number(found[2]);
   const isBodiless = hasNoBody(method, status);
-  const headers = headersFrom(fieldsOf(lines));
+  const headers = headersFrom(fieldsOf(text, found[0].length));
   // Looked at also where there is no body: what it says must make sense.
   const framing = framingOf(headers, minor);
   return {
@@ -62,11 +63,12 @@ export function parseHead(text: string, method: string): AnswerHead {
 
 const empty: Framing = { by: "length", bytes: 0 };
 
-/** Names and values, one after the other. */
-function fieldsOf(lines: readonly string[]): readonly string[] {
+/** Names and values, one after the other, from `start` on. */
+function fieldsOf(text: string, start: number): readonly string[] {
   const fields: string[] = [];
-  for (let at = 1; at < lines.length; at += 1) {
-    const found = field.exec(lines[at] ?? "");
+  for (let at = start; at < text.length; at = field.lastIndex) {
+    field.lastIndex = at;
+    const found = field.exec(text);
     const name = found?.[1];
     const value = found?.[2];
     if (name === undefined || value === undefined) throw malformed("a header line that is none");

@@ -5,26 +5,52 @@ export function headersFrom(
   input: readonly string[] | Readonly<Record<string, string | readonly string[] | undefined>>,
 ): HttpHeaders {
   const pairs = isPairs(input) ? input : pairsOf(input);
-  const values = new Map<string, string | string[]>();
-  for (let at = 0; at + 1 < pairs.length; at += 2) {
-    const name = (pairs[at] ?? "").toLowerCase();
-    const value = pairs[at + 1] ?? "";
-    const before = values.get(name);
-    if (before === undefined) values.set(name, value);
-    else if (typeof before === "string") values.set(name, [before, value]);
-    else before.push(value);
+  const fields: string[] = [];
+  for (let at = 0; at + 1 < pairs.length; at += 2) fields.push(lowered(pairs[at] ?? ""), pairs[at + 1] ?? "");
+  return new Fields(fields);
+}
+
+/** Names and values, one after the other, names in lower case. An answer has some ten: they are found by looking at each. */
+class Fields implements HttpHeaders {
+  readonly #fields: readonly string[];
+
+  constructor(fields: readonly string[]) {
+    this.#fields = fields;
   }
-  return {
-    get(name) {
-      const value = values.get(name.toLowerCase());
-      return typeof value === "object" ? value.join(", ") : value;
-    },
-    all(name) {
-      const value = values.get(name.toLowerCase()) ?? [];
-      return typeof value === "string" ? [value] : value;
-    },
-    names: () => [...values.keys()],
-  };
+
+  get(name: string): string | undefined {
+    const wanted = name.toLowerCase();
+    const fields = this.#fields;
+    let found: string | undefined;
+    for (let at = 0; at < fields.length; at += 2) {
+      if (fields[at] !== wanted) continue;
+      const value = fields[at + 1] ?? "";
+      found = found === undefined ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
+
+  all(name: string): readonly string[] {
+    const wanted = name.toLowerCase();
+    return this.#fields.filter((_value, at) => at % 2 === 1 && this.#fields[at - 1] === wanted);
+  }
+
+  names(): readonly string[] {
+    return [...new Set(this.#fields.filter((_name, at) => at % 2 === 0))];
+  }
+}
+
+/** Spellings that have come, and the one string that stands for each: such are compared at a glance. */
+const spellings = new Map<string, string>();
+const mostSpellings = 100;
+const longestSpelling = 40;
+
+function lowered(name: string): string {
+  const known = spellings.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (spellings.size < mostSpellings && name.length <= longestSpelling) spellings.set(name, lower);
+  return lower;
 }
 
 function pairsOf(input: Readonly<Record<string, string | readonly string[] | undefined>>): readonly string[] {
