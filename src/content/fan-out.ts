@@ -137,22 +137,31 @@ function goOn({ blob, source }: Table, { at, fellBehind }: Reader, signal: Abort
 
 /** Nothing begins before the first `next()`, and nothing after the end. */
 function lazily(open: () => AsyncIterator<Uint8Array>): Bytes {
-  return {
-    [Symbol.asyncIterator]() {
-      let chunks: AsyncIterator<Uint8Array> | undefined;
-      let isOver = false;
-      return {
-        async next() {
-          if (isOver) return { done: true, value: undefined };
-          chunks ??= open();
-          return chunks.next();
-        },
-        async return() {
-          isOver = true;
-          await chunks?.return?.();
-          return { done: true, value: undefined };
-        },
-      };
-    },
-  };
+  return new LazyChunks(open);
+}
+
+class LazyChunks implements AsyncIterableIterator<Uint8Array> {
+  readonly #open: () => AsyncIterator<Uint8Array>;
+  #chunks: AsyncIterator<Uint8Array> | undefined;
+  #isOver = false;
+
+  constructor(open: () => AsyncIterator<Uint8Array>) {
+    this.#open = open;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#isOver) return { done: true, value: undefined };
+    this.#chunks ??= this.#open();
+    return this.#chunks.next();
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#isOver = true;
+    await this.#chunks?.return?.();
+    return { done: true, value: undefined };
+  }
 }

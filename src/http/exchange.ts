@@ -124,7 +124,8 @@ export class Exchange {
       describe: (error) => bodyError(this.#request, error),
     });
     this.#incoming = incoming;
-    this.#resolve({ kind: "response", response: this.#responseOf(head, incoming, early) });
+    const parts = { url: this.#request.url, body: incoming, isEarly: early, clock: this.#context.clock };
+    this.#resolve({ kind: "response", response: new Answer(head, parts) });
   }
 
   /** A piece of the answer's body is here. */
@@ -208,21 +209,40 @@ export class Exchange {
     this.#sentAt ??= now;
     return now - this.#sentAt >= this.#headersMs ? new DeadlineExpired("headers", this.#headersMs) : undefined;
   }
+}
 
-  #responseOf(head: ResponseHead, incoming: Incoming, early: boolean): HttpResponse {
-    const { clock } = this.#context;
-    return {
-      status: head.status,
-      headers: head.headers,
-      url: this.#request.url,
-      body: incoming,
-      protocol: head.protocol,
-      async [Symbol.asyncDispose]() {
-        if (early) await incoming.return();
-        else await incoming.dispose((callback) => clock.after(disposeMs, callback));
-      },
-    };
+/** The answer as callers see it. */
+class Answer implements HttpResponse {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  readonly url: string;
+  readonly body: Incoming;
+  readonly protocol: string;
+  readonly #clock: Clock;
+  /** It came while the request was still being sent: its body is worth no waiting. */
+  readonly #isEarly: boolean;
+
+  constructor(head: ResponseHead, { url, body, isEarly, clock }: AnswerParts) {
+    this.status = head.status;
+    this.headers = head.headers;
+    this.url = url;
+    this.body = body;
+    this.protocol = head.protocol;
+    this.#clock = clock;
+    this.#isEarly = isEarly;
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isEarly) await this.body.return();
+    else await this.body.dispose((callback) => this.#clock.after(disposeMs, callback));
+  }
+}
+
+interface AnswerParts {
+  readonly url: string;
+  readonly body: Incoming;
+  readonly isEarly: boolean;
+  readonly clock: Clock;
 }
 
 function bodyError(request: HttpRequest, error: Error): Error {

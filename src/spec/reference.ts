@@ -120,8 +120,18 @@ function invalid(text: string, why: string): WaybillError {
   return new WaybillError("invalid_reference", `Cannot read reference "${text.slice(0, 300)}": ${why}`);
 }
 
-/** `docker.io/library/alpine`, `oci-layout://path`: what `parseReference` reads back, without tag. */
+const written = new WeakMap<Location, string>();
+
+/** `docker.io/library/alpine`, `oci-layout://path`: what `parseReference` reads back, without tag. Each location is written once. */
 export function formatLocation(location: Location): string {
+  const before = written.get(location);
+  if (before !== undefined) return before;
+  const text = writeLocation(location);
+  written.set(location, text);
+  return text;
+}
+
+function writeLocation(location: Location): string {
   if (location.kind === "registry") return `${location.host}/${location.repository}`;
   return location.kind === "layout" ? layoutScheme + location.path : `memory://${location.name}`;
 }
@@ -134,7 +144,7 @@ export function formatReference(reference: Reference): string {
 }
 
 export function sameLocation(a: Location, b: Location): boolean {
-  return formatLocation(a) === formatLocation(b);
+  return a === b || formatLocation(a) === formatLocation(b);
 }
 
 /** What is fetched: the digest where there is one, else the tag. */
