@@ -4,7 +4,7 @@ import { WaybillError } from "./errors.ts";
 import { limitBandwidth } from "./http/bandwidth.ts";
 import { withoutEchoes } from "./http/echoes.ts";
 import { createNetwork, type Network, type SocketNetwork } from "./http/network.ts";
-import { eventLoopLoad } from "./http/own-load.ts";
+import type { OwnLoad } from "./async/own-load.ts";
 import type { Lookup } from "./http/resolve.ts";
 import { proxyFromEnv, proxyPasswords } from "./http/proxy.ts";
 import { followRedirects } from "./http/redirect.ts";
@@ -58,6 +58,8 @@ export interface StoresOptions {
   readonly http2?: "auto" | "on" | "off";
   /** Send blobs in chunks of this many bytes, always. */
   readonly chunkSizeBytes?: number;
+  /** How busy we are ourselves, from 0 to 1: answers that are late because of us teach nothing. Default not at all. */
+  readonly ownLoad?: OwnLoad;
   /** How often a request is sent at most; default 12. */
   readonly attempts?: number;
   /** Whether each HTTP attempt is reported, as an `http` event; costs a little for each. Default true. */
@@ -178,7 +180,7 @@ interface Parts {
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
   const { credentials, places, scopes, granted, tracing, limits } = parts;
-  const load = throttle({ ...options, limitOf: limits.limitOf, ownLoad: eventLoopLoad(options.clock) });
+  const load = throttle({ ...options, limitOf: limits.limitOf });
   return [
     ...(tracing.length > 0 ? [traceRequests()] : []),
     reportWarnings(options),

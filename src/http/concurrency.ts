@@ -1,3 +1,5 @@
+import { busyLoad } from "../async/own-load.ts";
+
 /** How many requests an origin gets at the same time, and what taught us. Immutable. */
 export interface Concurrency {
   readonly limit: number;
@@ -24,8 +26,6 @@ const most = 64;
 const windowLength = 32;
 /** Below this, a doubled latency is noise. */
 const noiseMs = 50;
-/** Busier than this, we are what answers wait for. */
-const busyLoad = 0.7;
 
 /** What an origin gets before anything is known about it. */
 export const initialConcurrency: Concurrency = { limit: 32, window: [], epoch: 0 };

@@ -2,7 +2,7 @@ import { hasCode, WaybillError } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
 import { isEmpty } from "./body.ts";
 import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
-import type { OwnLoad } from "./own-load.ts";
+import type { OwnLoad } from "../async/own-load.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { isPassingStatus } from "./retry-policy.ts";
 import { originOf, type HttpRequest, type HttpResponse, type Interceptor, type Origin } from "./send.ts";

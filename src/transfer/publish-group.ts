@@ -67,7 +67,7 @@ async function runGroup(group: Group): Promise<void> {
   const news = stepNews(plan, options);
   const perform = performOn(performing(group, reads, () => dog.touch()));
   const started = bounded(news.told(perform), options.clock, options.leastBytesPerSecond);
-  using dog = watch(queued(started, options.blobsInFlight), options.clock, options.signal);
+  using dog = watch(queued(started, options), options.clock, options.signal);
   const outcomes = await run(plan, {
     perform: news.watched(dog.perform),
     signal: dog.signal,

@@ -1,4 +1,5 @@
 import { openScope } from "../async/scope.ts";
+import type { OwnLoad } from "../async/own-load.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
@@ -45,6 +46,8 @@ export interface PublishOptions {
   readonly signal?: AbortSignal;
   /** Most blobs on their way to one target at a time; default 64. */
   readonly blobsInFlight?: number;
+  /** How busy we are ourselves, from 0 to 1: where we are what blobs wait for, half as many are under way. Default not at all. */
+  readonly ownLoad?: OwnLoad;
   /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
   readonly leastBytesPerSecond?: number;
   /** Takes the publish down as it goes, and knows what earlier runs of it have done. The caller disposes of it. */

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
+import { onAbort } from "../async/on-abort.ts";
 import { digestOf } from "../spec/digest.ts";
 import type { Perform } from "./run.ts";
 import type { StageStep } from "./step.ts";
-import { queued } from "./queued.ts";
+import { queued, type QueueOptions } from "./queued.ts";
 import { bounded } from "./watchdog.ts";
 
 const minute = 60_000;
@@ -22,7 +23,7 @@ function held() {
     new Promise((resolve, reject) => {
       begun.push(step.id);
       ends.set(step.id, () => resolve("sent"));
-      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      onAbort(signal, () => reject(signal.reason as Error));
     });
   return { begun, ends, perform };
 }
@@ -32,7 +33,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 describe("queued", () => {
   test("lets so many blobs begin at each target, and manifests at any time", async () => {
     const { begun, ends, perform } = held();
-    const started = queued(perform, 2);
+    const started = queued(perform, { blobsInFlight: 2 });
     for (const id of ["a", "b", "c"]) void started(stage(id, "left"), call);
     void started(stage("d", "right"), call);
     void started(stage("e", "left", "manifest"), call);
@@ -46,7 +47,7 @@ describe("queued", () => {
   test("does not count waiting for a turn as time that a step takes", async () => {
     const clock = fakeClock();
     const { begun, ends, perform } = held();
-    const started = queued(bounded(perform, clock), 1);
+    const started = queued(bounded(perform, clock), { blobsInFlight: 1 });
     void started(stage("a", "left"), call);
     const second = started(stage("b", "left"), call);
     await clock.advanceSlowly(14 * minute, minute);
@@ -55,5 +56,48 @@ describe("queued", () => {
     expect(begun).toEqual(["a", "b"]);
     ends.get("b")?.();
     expect(await second).toBe("sent");
+  });
+
+  /** Begins `count` blobs; `end` ends the first so many of those that have begun and are not over. */
+  function many(count: number, options: QueueOptions) {
+    const { begun, ends, perform } = held();
+    const started = queued(perform, options);
+    for (let at = 0; at < count; at++) void started(stage(`${at}`, "left"), call);
+    let ended = 0;
+    const end = async (ending: number) => {
+      for (const id of begun.slice(ended, ended + ending)) ends.get(id)?.();
+      ended += ending;
+      await turn();
+      return begun.length - ended;
+    };
+    return { inFlight: () => end(0), end };
+  }
+
+  test("lets thirty-two begin, and as many as there may be once we wait for the registry", async () => {
+    const { inFlight, end } = many(200, { blobsInFlight: 50 });
+    expect(await inFlight()).toBe(32);
+    expect(await end(1)).toBe(50);
+    expect(await end(50)).toBe(50);
+  });
+
+  test("lets no more begin while we are busy ourselves", async () => {
+    let load = 0.9;
+    const { inFlight, end } = many(200, { ownLoad: () => load });
+    expect(await inFlight()).toBe(32);
+    expect(await end(10)).toBe(32);
+    load = 0.5;
+    expect(await end(10)).toBe(64);
+  });
+
+  test("lets no more begin because of blobs that nobody waited behind", async () => {
+    const { begun, ends, perform } = held();
+    const started = queued(perform);
+    for (let at = 0; at < 32; at++) void started(stage(`${at}`, "left"), call);
+    await turn();
+    for (const id of begun) ends.get(id)?.();
+    await turn();
+    for (let at = 32; at < 90; at++) void started(stage(`${at}`, "left"), call);
+    await turn();
+    expect(begun.length - 32).toBe(32);
   });
 });

@@ -1,19 +1,34 @@
 import { createLanes, type Lanes } from "../async/lanes.ts";
+import { busyLoad, type OwnLoad } from "../async/own-load.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Perform } from "./run.ts";
 
-/** `perform`, with at most `blobsInFlight` blobs on their way to one target at a time; the others wait in the order in which they came. */
-export function queued(perform: Perform, blobsInFlight = 64): Perform {
+export interface QueueOptions {
+  /** Most blobs on their way to one target at a time; default 64. */
+  readonly blobsInFlight?: number;
+  /** How busy we are ourselves, from 0 to 1; default not at all. */
+  readonly ownLoad?: OwnLoad;
+}
+
+/** So many begin at once. They keep a registry busy that is near: more would only wait for us, in memory. */
+const firstInFlight = 32;
+
+/**
+ * `perform`, with a limited number of blobs on their way to one target at a time; the others wait in the order in which they came.
+ * Half as many where we are what they wait for ourselves.
+ */
+export function queued(perform: Perform, { blobsInFlight = 64, ownLoad = () => 0 }: QueueOptions = {}): Perform {
   const queues = new Map<string, Lanes>();
   return async (step, call) => {
     if (step.kind !== "stage" || step.role !== "blob") return perform(step, call);
     const name = formatLocation(step.at);
-    const queue = queues.get(name) ?? createLanes({ limit: blobsInFlight });
+    const queue = queues.get(name) ?? createLanes({ limit: Math.min(firstInFlight, blobsInFlight) });
     queues.set(name, queue);
     const release = await queue.acquire(call);
     try {
       return await perform(step, call);
     } finally {
+      if (queue.waiting > 0 && ownLoad() <= busyLoad) queue.limit = blobsInFlight;
       release();
     }
   };

@@ -1,5 +1,6 @@
 import { crowded } from "../async/scope.ts";
 import type { Clock, Random } from "../async/clock.ts";
+import { eventLoopLoad, type OwnLoad } from "../async/own-load.ts";
 import type { Store } from "../content/store.ts";
 import type { Location } from "../spec/reference.ts";
 import { openStores, type Stores, type StoresOptions } from "../stores.ts";
@@ -19,6 +20,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Takes publishes down so that they can be resumed and undone; default: nobody does. */
   readonly recorder?: Recorder;
+  /** How busy we are ourselves, from 0 to 1; default not at all. */
+  readonly ownLoad?: OwnLoad;
   /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
   readonly leastBytesPerSecond?: number;
 }
@@ -46,6 +49,7 @@ export async function openContext(
   const { clock, random } = options;
   const signal = crowded(options.signal);
   const report = guarded(options.report);
-  const stores = await openStores({ ...options, report });
-  return { ...stores, report, clock, random, signal, ...(options.recorder && { recorder: options.recorder }) };
+  const ownLoad = eventLoopLoad(clock);
+  const stores = await openStores({ ...options, report, ownLoad });
+  return { ...stores, report, clock, random, signal, ownLoad, ...(options.recorder && { recorder: options.recorder }) };
 }

@@ -1,8 +1,11 @@
 import { performance } from "node:perf_hooks";
-import type { Clock } from "../async/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** How much of the last moments this process was busy itself, from 0 to 1. */
 export type OwnLoad = () => number;
+
+/** Busier than this, we are what others wait for. */
+export const busyLoad = 0.7;
 
 const samplePeriodMs = 50;
 
