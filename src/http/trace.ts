@@ -162,7 +162,8 @@ export function withoutQuery(url: string, origin: Origin = originOf(url)): strin
   return origin + (path ?? new URL(url).pathname);
 }
 
-const idHeaders: ReadonlySet<string> = new Set([
+/** What registries call a request by in their own logs, the usual first. */
+const idHeaders = [
   "x-request-id",
   "x-amzn-requestid",
   "x-amz-request-id",
@@ -170,11 +171,11 @@ const idHeaders: ReadonlySet<string> = new Set([
   "x-github-request-id",
   "docker-distribution-request-id",
   "cf-ray",
-]);
+] as const;
 
 function factsOf({ status, headers, protocol }: HttpResponse): Ending {
   const facts: Ending = { status };
-  const named = headers.names().find((name) => idHeaders.has(name));
+  const named = idHeaders.find((name) => headers.get(name) !== undefined);
   if (named !== undefined) facts.requestId = headers.get(named)?.slice(0, 200) ?? "";
   if (protocol !== undefined) facts.protocol = protocol;
   return facts;
