@@ -30,7 +30,7 @@ export type {
   Replayable,
   Source,
   Store,
-  TaggedOptions,
+  KnownOptions,
   Target,
   TargetFacts,
 } from "./content/store.ts";

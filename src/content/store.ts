@@ -102,8 +102,8 @@ export interface TargetFacts {
   readonly pullQuota?: PullQuota;
 }
 
-export interface TaggedOptions extends CallOptions {
-  /** Throw where the store does not say whether there is such a tag, in place of taking it for absent. */
+export interface KnownOptions extends CallOptions {
+  /** Throw where the store does not say whether there is such a thing, in place of taking it for absent. */
   readonly mustKnow?: true;
 }
 
@@ -120,10 +120,10 @@ export interface Target {
    *   it; `unsupported`, `io_failed` and the like where nothing can be written.
    */
   probe?(options?: CallOptions): Promise<"allowed" | "unknown">;
-  /** Whether the blob or manifest is there. */
-  exists(target: Descriptor, options?: CallOptions): Promise<boolean>;
+  /** Whether the blob or manifest is there; false where the store does not say unless `mustKnow` is set. */
+  exists(target: Descriptor, options?: KnownOptions): Promise<boolean>;
   /** What a tag names now; `undefined` where it names nothing, and where the store does not say unless `mustKnow` is set. */
-  tagged(tag: string, options?: TaggedOptions): Promise<Descriptor | undefined>;
+  tagged(tag: string, options?: KnownOptions): Promise<Descriptor | undefined>;
   /**
    * Makes a blob be there: checks, mounts or sends it, with as few trips as the store allows. Retries and resumes on its
    * own; `body` is opened only when bytes must be sent. A thrown error leaves no half-written content visible.

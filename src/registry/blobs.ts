@@ -1,4 +1,4 @@
-import type { CallOptions, Content, FetchOptions } from "../content/store.ts";
+import type { CallOptions, Content, FetchOptions, KnownOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
 import type { HttpResponse, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -14,12 +14,12 @@ import { problemOf } from "./problem.ts";
  * Whether a blob is there with the right size. `undefined` where the registry does not say: some answer 403 for what does
  * not exist, some do not take HEAD.
  *
- * @throws WaybillError `auth_required`, `unavailable` and the like.
+ * @throws WaybillError `auth_required`, `unavailable` and the like; `auth_denied` where the caller must know and is not told.
  */
 export async function hasBlob(
   access: Access,
   blob: Pick<Descriptor, "digest" | "size">,
-  { signal }: CallOptions = {},
+  { signal, mustKnow }: KnownOptions = {},
 ): Promise<boolean | undefined> {
   const response = await ask(access, {
     method: "HEAD",
@@ -30,7 +30,8 @@ export async function hasBlob(
   });
   const { status, headers } = response;
   if (status === 404) return settled(response, false);
-  if (status === 403 || status === 405 || status === 501) return settled(response, undefined);
+  const isUnsaid = status === 405 || status === 501 || (status === 403 && mustKnow !== true);
+  if (isUnsaid) return settled(response, undefined);
   if (status !== 200) throw await problemOf(access, response, `Cannot find blob ${blob.digest} in`);
   if (essence(headers.get("content-type") ?? "") === "text/html") return settled(response, undefined);
   const size = codingOf(headers) ? undefined : sizeIn(headers);

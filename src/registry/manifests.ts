@@ -1,4 +1,4 @@
-import type { CallOptions, TaggedOptions } from "../content/store.ts";
+import type { CallOptions, KnownOptions } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
@@ -178,7 +178,7 @@ export function sizeIn(headers: HttpHeaders): number | undefined {
 export async function taggedManifest(
   access: Access,
   tag: string,
-  options: TaggedOptions = {},
+  options: KnownOptions = {},
 ): Promise<Descriptor | undefined> {
   try {
     return await resolveManifest(access, tag, options);
@@ -188,8 +188,8 @@ export async function taggedManifest(
   }
 }
 
-/** Whether a manifest is there, by its digest. */
-export async function hasManifest(access: Access, digest: Digest, options: CallOptions = {}): Promise<boolean> {
+/** Whether a manifest is there, by its digest. @throws WaybillError `auth_denied` where the caller must know and is not told */
+export async function hasManifest(access: Access, digest: Digest, options: KnownOptions = {}): Promise<boolean> {
   return (await taggedManifest(access, digest, options))?.digest === digest;
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import type { Target } from "../content/store.ts";
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { nameNow } from "./name-now.ts";
@@ -66,9 +66,13 @@ function wordFor(digest: Digest | "absent" | undefined): string {
   return digest === "absent" || digest === undefined ? "nothing" : digest;
 }
 
-/** @throws WaybillError `unavailable` where a tag that was acknowledged does not read back in time. */
+/**
+ * @throws WaybillError `unavailable` where a tag that was acknowledged does not read back in time; `auth_denied` where it may not be
+ *   read.
+ */
 export async function confirmTags(step: ConfirmStep, target: Target, call: Call): Promise<StepResult> {
-  const isThere = async (tag: string) => (await target.tagged(tag, call))?.digest === step.content.digest;
+  const known = { ...call, mustKnow: true } as const;
+  const isThere = async (tag: string) => (await target.tagged(tag, known))?.digest === step.content.digest;
   await Promise.all(
     step.tags.map((tag) =>
       shown(() => isThere(tag), `tag "${formatLocation(step.at)}:${tag}"`, { ...call, at: step.at }),
@@ -77,14 +81,20 @@ export async function confirmTags(step: ConfirmStep, target: Target, call: Call)
   return "present";
 }
 
-/** @throws WaybillError `unavailable` where content that was acknowledged does not show in time. */
+/**
+ * @throws WaybillError `unavailable` where content that was acknowledged does not show in time; `auth_denied` where it may not be read.
+ */
 export async function verifyPresence(step: VerifyStep, target: Target, call: Call): Promise<StepResult> {
-  await shown(() => target.exists(step.content, call), `${step.content.digest} at ${formatLocation(step.at)}`, {
+  const known = { ...call, mustKnow: true } as const;
+  await shown(() => target.exists(step.content, known), `${step.content.digest} at ${formatLocation(step.at)}`, {
     ...call,
     at: step.at,
   });
   return "present";
 }
+
+/** Some registries refuse to show what is not there: this long it may be that. */
+const deniedMs = 3000;
 
 /** Asks again with growing waits until it is there: some registries show their own writes late. */
 async function shown(
@@ -93,11 +103,31 @@ async function shown(
   { at, clock, signal }: Call & { readonly at: Location },
 ): Promise<void> {
   const patience = lagPatience(clock);
-  while (!(await isThere())) {
+  const startedAt = clock.now();
+  for (;;) {
+    const seen = await isThere().catch(denialOf);
+    if (seen === true) return;
+    if (seen !== false && clock.now() - startedAt >= deniedMs) throw unreadable(seen, what);
     if (await patience.wait(signal)) continue;
     const message = `Cannot see ${what}: it was acknowledged, but is not there after ${lagMs / 1000} s`;
     throw new WaybillError("unavailable", message, { ...placeOf(at), side: "target" });
   }
+}
+
+function denialOf(error: unknown): WaybillError {
+  if (hasCode(error, "auth_denied")) return error;
+  throw error;
+}
+
+function unreadable(denial: WaybillError, what: string): WaybillError {
+  const { status, registryCode, detail } = denial.context;
+  const words = [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
+  const advice =
+    "Use an account that may also read what it pushes, or --verify ack, which takes the registry's word for what it has";
+  const context = { ...denial.context, side: "target", advice } as const;
+  return new WaybillError("auth_denied", `Cannot see ${what}: it was acknowledged, but ${words}`, context, {
+    cause: denial,
+  });
 }
 
 function placeOf(at: Location): { registry?: string; repository?: string } {
