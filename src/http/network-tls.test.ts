@@ -240,6 +240,17 @@ describe("send over HTTP/2", () => {
     expect([response.protocol, seen, progress]).toEqual(["h2", 6_553_600, 6_553_600]);
   });
 
+  test("fails with unsupported and advice where HTTP/2 was asked for and the server knows HTTP/1.1 only", async () => {
+    await using server = await serving(createHttp((_request, response) => response.end("old")));
+    await using net = network({ http2: "on" });
+    const url = server.url.replace("https", "http");
+    await expect(net.send({ method: "GET", url })).rejects.toMatchObject({
+      code: "unsupported",
+      message: `Cannot speak HTTP/2 with "127.0.0.1:${server.port}": it answers in another protocol`,
+      context: { advice: expect.stringContaining("--http2 auto") },
+    });
+  });
+
   test("repeats at once when the server refuses a stream", async () => {
     await using server = await http2Server(secure(), (stream, number) => {
       if (number === 1) return stream.close(constants.NGHTTP2_REFUSED_STREAM);

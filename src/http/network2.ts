@@ -7,7 +7,7 @@ import type { Line } from "./dial.ts";
 import type { AttemptContext, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { headersFrom } from "./headers.ts";
-import type { AttemptOutcome } from "./outcome.ts";
+import { codeOf, type AttemptOutcome } from "./outcome.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { HttpRequest } from "./send.ts";
 
@@ -34,6 +34,8 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
     maxHeaderListPairs: 256,
   });
   let lastStreamId: number | undefined;
+  let isUnderstood = false;
+  session.once("remoteSettings", () => (isUnderstood = true));
   // Stays for good: each stream learns of the session's end by itself.
   session.on("error", () => undefined);
   const open = new Set<Marks>();
@@ -54,6 +56,7 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
         return await exchangeOver(session, request, head, {
           ...context,
           lastStreamId: () => lastStreamId,
+          read: (error) => (isUnderstood ? error : withoutHttp2(error)),
           holdProcess,
           open,
         });
@@ -66,8 +69,15 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
   };
 }
 
+/** Nothing that the other side said was HTTP/2: each of its connections begins with settings. Spec: RFC 9113, section 3.4. */
+function withoutHttp2(error: Error): Error {
+  return codeOf(error) === "ERR_HTTP2_ERROR" ? Object.assign(new Error(error.message), { code: "NOT_HTTP2" }) : error;
+}
+
 interface StreamContext extends AttemptContext {
   readonly lastStreamId: () => number | undefined;
+  /** What a stream's failure means. */
+  readonly read: (error: Error) => Error;
   readonly holdProcess: (stream: ClientHttp2Stream) => void;
   /** Of the streams that somebody wants to know of. */
   readonly open: Set<Marks>;
@@ -93,7 +103,7 @@ function exchangeOver(
   stream.on("end", () => {
     if (isWhole(stream)) exchange.receivedAll();
   });
-  stream.on("error", (error) => exchange.fail(error));
+  stream.on("error", (error) => exchange.fail(context.read(error)));
   stream.on("close", () => exchange.closed());
   stream.on("drain", () => exchange.outgoing?.drained());
   stream.on("finish", () => exchange.outgoing?.report());

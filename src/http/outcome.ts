@@ -49,6 +49,11 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
   if (code === "NOT_HTTP") {
     return new WaybillError("not_a_registry", `Cannot understand "${host}": its answer is not HTTP`, context, cause);
   }
+  if (code === "NOT_HTTP2") {
+    const advice = "Use --http2 auto, which asks for it where TLS can agree on it, or leave --http2 out";
+    const message = `Cannot speak HTTP/2 with "${host}": it answers in another protocol`;
+    return new WaybillError("unsupported", message, { ...context, advice }, cause);
+  }
   const way = error instanceof ProxyFailed ? ` through proxy "${error.proxy}"` : "";
   return new WaybillError("connection_failed", `Cannot reach "${host}"${way}: ${plainWords(error)}`, context, cause);
 }
