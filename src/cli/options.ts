@@ -90,8 +90,8 @@ export function addRegistryOptions(command: Command): Command {
   addValue(
     command,
     "--chunk-size <size>",
-    "Upload blobs in pieces of this size, such as 16MiB (default: whole)",
-    sized("--chunk-size"),
+    "Upload blobs in pieces of this size, such as 16MiB, 1KiB at least (default: whole)",
+    asChunkSize,
   );
   return addValue(
     command,
@@ -203,12 +203,13 @@ function oneOf<T extends string>(flag: string, choices: readonly T[]): (value: s
   };
 }
 
-function sized(flag: string): (value: string) => number {
-  return (value) => {
-    const size = sizeBytes(value);
-    if (!size) throw usage(flag, value, "a size such as 16MiB");
-    return size;
-  };
+/** The first byte's range, 0-0, is what some registries answer for none at all: pieces of one byte go nowhere. */
+const leastChunkBytes = 1024;
+
+function asChunkSize(value: string): number {
+  const size = sizeBytes(value);
+  if (size === undefined || size < leastChunkBytes) throw usage("--chunk-size", value, "1KiB or more, such as 16MiB");
+  return size;
 }
 
 function timed(flag: string): (value: string) => number {

@@ -114,4 +114,21 @@ describe("create", () => {
       `ERROR: invalid argument "docker.io=8" for "--limit" flag: expected ${form}: there is no part "docker.io=8"\n`,
     ]);
   });
+
+  test.each(["1", "1023", "0", "-5", "5X"])(
+    "create --chunk-size %s is refused, with what is possible",
+    async (size) => {
+      const { code, stderr } = await create(`--chunk-size=${size}`, "-t", `${registry.host}/none:4`);
+
+      expect([code, stderr]).toEqual([
+        2,
+        `ERROR: invalid argument "${size}" for "--chunk-size" flag: expected 1KiB or more, such as 16MiB
+`,
+      ]);
+    },
+  );
+
+  test("create --chunk-size takes its least", async () => {
+    expect(await create("--chunk-size", "1KiB", "-t", `${registry.host}/chunks:1`)).toMatchObject({ code: 0 });
+  });
 });
