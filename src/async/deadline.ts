@@ -36,6 +36,7 @@ export async function withDeadline<T>(
   }
 }
 
-function timeoutError(delayMs: number, what = "in time"): WaybillError {
+/** What a deadline is told by that has passed. */
+export function timeoutError(delayMs: number, what = "in time"): WaybillError {
   return new WaybillError("timeout", `Cannot finish ${what}: nothing came for ${delayMs / 1000} s`);
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../async/clock.ts";
-import { withDeadline } from "../async/deadline.ts";
+import { timeoutError, withDeadline } from "../async/deadline.ts";
+import { Controller, onAbort } from "../async/on-abort.ts";
 import { hasCode } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 
@@ -16,15 +17,30 @@ export interface AfterwardsOptions {
 
 /**
  * Does what must be done about the tags of one target although the run has failed or was cancelled: under a signal of its own,
- * within ten seconds, or less where the run was interrupted.
+ * within ten seconds, or less where the run was interrupted, or is meanwhile.
  *
  * @throws WaybillError `timeout`; else what `work` throws.
  */
-export function afterwards<T>(
+export async function afterwards<T>(
   { clock, signal: run }: AfterwardsOptions,
   at: Location,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const isInterrupted = run?.aborted === true && hasCode(run.reason, "cancelled");
-  return withDeadline(clock, isInterrupted ? interruptedMs : apartMs, work, { what: `tags of ${formatLocation(at)}` });
+  const what = `tags of ${formatLocation(at)}`;
+  if (isInterrupted(run)) return withDeadline(clock, interruptedMs, work, { what });
+  const hurried = new Controller();
+  let cancel: (() => void) | undefined;
+  const stay = onAbort(run, () => {
+    if (isInterrupted(run)) cancel = clock.after(interruptedMs, () => hurried.abort(timeoutError(interruptedMs, what)));
+  });
+  try {
+    return await withDeadline(clock, apartMs, work, { what, signal: hurried.signal });
+  } finally {
+    stay();
+    cancel?.();
+  }
+}
+
+function isInterrupted(run: AbortSignal | undefined): boolean {
+  return run?.aborted === true && hasCode(run.reason, "cancelled");
 }

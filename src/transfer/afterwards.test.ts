@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { WaybillError } from "../errors.ts";
+import { afterwards } from "./afterwards.ts";
+
+const at = { kind: "registry", host: "registry.example", repository: "app" } as const;
+const interruption = () => new WaybillError("cancelled", "Cannot go on: interrupted");
+
+/** Asks a registry that never answers; `spentMs` is how long that took. */
+function silence() {
+  const clock = fakeClock();
+  const run = new AbortController();
+  const startedAt = clock.now();
+  const state: { spentMs?: number; error?: unknown } = {};
+  const begin = () =>
+    void afterwards({ clock, signal: run.signal }, at, (signal) => unanswered(signal)).catch((error: unknown) => {
+      Object.assign(state, { spentMs: clock.now() - startedAt, error });
+    });
+  return { clock, run, state, begin };
+}
+
+function unanswered(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+}
+
+describe("afterwards", () => {
+  test("afterwards waits for ten seconds after a failure", async () => {
+    const { clock, run, state, begin } = silence();
+    run.abort(new WaybillError("unavailable", "Cannot push"));
+    begin();
+    await clock.advanceSlowly(20_000, 100);
+    expect(state).toMatchObject({ spentMs: 10_000, error: { code: "timeout" } });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("afterwards waits for less than half a second after an interruption", async () => {
+    const { clock, run, state, begin } = silence();
+    run.abort(interruption());
+    begin();
+    await clock.advanceSlowly(20_000, 100);
+    expect(state).toMatchObject({ spentMs: 400, error: { code: "timeout" } });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("afterwards waits no longer than that once an interruption comes", async () => {
+    const { clock, run, state, begin } = silence();
+    begin();
+    await clock.advanceSlowly(3000, 100);
+    run.abort(interruption());
+    await clock.advanceSlowly(20_000, 100);
+    expect(state).toMatchObject({ spentMs: 3400, error: { code: "timeout" } });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("afterwards goes on for its ten seconds when another target fails", async () => {
+    const { clock, run, state, begin } = silence();
+    begin();
+    await clock.advanceSlowly(3000, 100);
+    run.abort(new WaybillError("unavailable", "Cannot push"));
+    await clock.advanceSlowly(20_000, 100);
+    expect(state).toMatchObject({ spentMs: 10_000, error: { code: "timeout" } });
+  });
+
+  test("afterwards gives back what was done in time", async () => {
+    const clock = fakeClock();
+    const run = new AbortController();
+    expect(await afterwards({ clock, signal: run.signal }, at, async () => "done")).toBe("done");
+    run.abort(interruption());
+    expect(clock.pending).toBe(0);
+  });
+});
