@@ -178,6 +178,24 @@ describe("after a crash at any request", () => {
   );
 });
 
+test("the same command asks for each blob that the run before it may have sent, however small", async () => {
+  const whole = (urls: readonly string[]) => urls.filter((url) => url.includes("/blobs/uploads/?digest="));
+  const at = await makeCase();
+  const asked: string[][] = [[], []];
+  const first = await newProcess(at, { name: "dead", dieAt: 60, asked: ({ url }) => void asked[0]?.push(url) });
+  const working = publishWith(first.simulation, first.context);
+  working.catch(() => undefined);
+  expect(await first.simulation.settle(Promise.race([working, first.died]))).toBe("died");
+  expect(whole(asked[0] ?? []).length).toBeGreaterThan(0);
+
+  const { simulation, context } = await newProcess(at, { asked: ({ url }) => void asked[1]?.push(url) });
+  const result = await simulation.settle(publishWith(simulation, context));
+
+  expect(await wrongAfter(result, at, simulation)).toEqual([]);
+  expect(asked[1]?.filter((url) => url.includes("/blobs/uploads/?mount=")).length).toBeGreaterThan(0);
+  expect(whole(asked[1] ?? [])).toEqual([]);
+});
+
 test("resume leaves a tag alone that somebody else has moved since", async () => {
   const at = await makeCase();
   await dieIn(at, 25);

@@ -58,6 +58,8 @@ export interface PushBlobOptions extends CallOptions {
   readonly onProgress?: (bytes: number) => void;
   /** Send it even though the store says that it is there: a manifest that needs it was just refused for want of it. */
   readonly distrustPresence?: boolean;
+  /** An earlier run may have sent it: it is asked for first, however small it is and whatever became of others. */
+  readonly mayBeThere?: boolean;
   /** What `onSession` told of an upload that broke off: it goes on there, where the store still knows it. Only a hint. */
   readonly resume?: string;
   /**

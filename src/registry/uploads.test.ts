@@ -285,6 +285,7 @@ describe("pushBlob in one request", () => {
     ["large", large, {}],
     ["to be mounted", small, { mountFrom: [location("other")] }],
     ["to be sent whatever is there", small, { distrustPresence: true }],
+    ["perhaps there from an earlier run", small, { mayBeThere: true }],
   ])("pushBlob opens an upload for a blob that is %s", async (_name, bytes, options) => {
     const to = await seasoned(5);
     await push(to, bytes, options);

@@ -79,7 +79,7 @@ function mayGoWhole({ access, blob, options, seen }: Job): boolean {
   if (quirks.singlePost === "declines" || chunkSizeBytes !== undefined || options.resume !== undefined) return false;
   const mostBytes = Math.min(wholePieceBytes, quirks.maxChunkBytes ?? Number.POSITIVE_INFINITY);
   if (blob.size === 0 || blob.size > mostBytes) return false;
-  return !options.distrustPresence && !seen.has(blob.digest) && !hasCandidates(access, options);
+  return !options.distrustPresence && !options.mayBeThere && !seen.has(blob.digest) && !hasCandidates(access, options);
 }
 
 /** Lets the state machine decide and does what it says, until it has come to an end. */

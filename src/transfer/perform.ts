@@ -7,7 +7,7 @@ import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
 import { replayable } from "./body.ts";
 import { graceAfter } from "./grace.ts";
-import { blobName, type Recording } from "./recording.ts";
+import { blobName, isContinued, type Recording } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
 import { placesToRead } from "./plan-siblings.ts";
@@ -204,16 +204,16 @@ async function sendBlob(
   }
 }
 
-/** Where the upload goes on, and who is to know where it stands. */
+/** What earlier runs have left of the upload, and who is to know where it stands. */
 function sessionOf(
   blob: Digest,
   { location }: Store,
   { recording }: Settings,
-): Pick<PushBlobOptions, "resume" | "onSession"> {
+): Pick<PushBlobOptions, "mayBeThere" | "resume" | "onSession"> {
   if (!recording) return {};
   const resume = recording.earlier.sessions.get(blobName(location, blob));
   const onSession = (session: string | undefined) => recording.session?.(location, blob, session);
-  return { onSession, ...(resume !== undefined && { resume }) };
+  return { onSession, mayBeThere: isContinued(recording), ...(resume !== undefined && { resume }) };
 }
 
 /** `body`, with news of every opening that is not the first at the beginning: an attempt had failed, now or in an earlier run. */

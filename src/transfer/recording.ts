@@ -59,6 +59,11 @@ export interface Recorder {
 
 export const nothingEarlier: Earlier = { before: new Map(), written: new Set(), sessions: new Map() };
 
+/** Whether there was a run before this one. */
+export function isContinued({ earlier: { before, written, sessions } }: Pick<Recording, "earlier">): boolean {
+  return before.size + written.size + sessions.size > 0;
+}
+
 /** `docker.io/acme/app:1.4.2`. */
 export function tagName(at: Location | string, tag: string): string {
   return `${typeof at === "string" ? at : formatLocation(at)}:${tag}`;
