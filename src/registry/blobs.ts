@@ -14,7 +14,7 @@ import { problemOf } from "./problem.ts";
  * Whether a blob is there with the right size. `undefined` where the registry does not say: some answer 403 for what does
  * not exist, some do not take HEAD.
  *
- * @throws WaybillError `auth_required`, `unavailable` and the like; `auth_denied` where the caller must know and is not told.
+ * @throws WaybillError `auth_required`, `unavailable` and the like; `auth_denied`, `unsupported` where the caller must know and is not told.
  */
 export async function hasBlob(
   access: Access,
@@ -30,8 +30,7 @@ export async function hasBlob(
   });
   const { status, headers } = response;
   if (status === 404) return settled(response, false);
-  const isUnsaid = status === 405 || status === 501 || (status === 403 && mustKnow !== true);
-  if (isUnsaid) return settled(response, undefined);
+  if (mustKnow !== true && [403, 405, 501].includes(status)) return settled(response, undefined);
   if (status !== 200) throw await problemOf(access, response, `Cannot find blob ${blob.digest} in`);
   if (essence(headers.get("content-type") ?? "") === "text/html") return settled(response, undefined);
   const size = codingOf(headers) ? undefined : sizeIn(headers);

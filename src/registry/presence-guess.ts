@@ -1,12 +1,11 @@
 /** Whether the next blob of a repository is likely to be absent, from how the last ones fared. */
 export interface PresenceGuess {
   readonly isAbsent: boolean;
+  /** The last ones were all absent: four of them, and twice as many after each that was there. */
+  readonly isSure: boolean;
   /** Enough blobs were asked for to say whether the next one need be. */
   readonly isSettled: boolean;
-  /**
-   * Whether the next blob need not be asked for, because the last ones were all absent: four of them, and twice as many after each
-   * that was there. One of sixteen is asked for all the same, which keeps the guess honest.
-   */
+  /** Whether the next blob need not be asked for. One of sixteen is asked for all the same, which keeps the guess honest. */
   skipsAsking(): boolean;
   saw(isPresent: boolean): void;
 }
@@ -18,14 +17,18 @@ export function presenceGuess(): PresenceGuess {
   let absentInARow = 0;
   let enough = usuallyEnough;
   let skipped = 0;
+  const isSure = () => absentInARow >= enough;
   return {
     get isAbsent() {
       return balance > 0;
     },
-    get isSettled() {
-      return absentInARow >= enough || enough > usuallyEnough;
+    get isSure() {
+      return isSure();
     },
-    skipsAsking: () => absentInARow >= enough && ++skipped % 16 > 0,
+    get isSettled() {
+      return isSure() || enough > usuallyEnough;
+    },
+    skipsAsking: () => isSure() && ++skipped % 16 > 0,
     saw(isPresent) {
       absentInARow = isPresent ? 0 : absentInARow + 1;
       if (isPresent) enough *= 2;

@@ -10,6 +10,8 @@ export interface Quirks {
   selfMount: "unknown" | "honours" | "declines" | "refuses";
   /** Whether it takes a whole blob in the POST that would open an upload. `trying`: one is under way that will tell. */
   singlePost: "unknown" | "trying" | "takes" | "declines";
+  /** Called when that may have changed. */
+  readonly singlePostLookers: Set<() => void>;
   /** Most bytes that one request may carry, learned from 413. */
   maxChunkBytes: number | undefined;
   referrersApi: "unknown" | "present" | "absent";
@@ -30,6 +32,7 @@ export function unknownRegistry(): Quirks {
   return {
     selfMount: "unknown",
     singlePost: "unknown",
+    singlePostLookers: new Set(),
     maxChunkBytes: undefined,
     referrersApi: "unknown",
     multiTag: "unknown",

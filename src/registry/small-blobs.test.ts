@@ -11,13 +11,16 @@ function crowd(count: number) {
   const guess = presenceGuess();
   const small = smallBlobs({ clock, quirks }, guess);
   const turns: Turn[] = [];
+  const readAhead: number[] = [];
   const controllers = Array.from({ length: count }, () => new AbortController());
   const failures: unknown[] = [];
-  for (const { signal } of controllers) {
-    void small.turn(signal).then(
-      (turn) => turns.push(turn),
-      (error: unknown) => failures.push(error),
-    );
+  for (const [at, { signal }] of controllers.entries()) {
+    void small
+      .turn(signal, () => readAhead.push(at))
+      .then(
+        (turn) => turns.push(turn),
+        (error: unknown) => failures.push(error),
+      );
   }
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   return {
@@ -25,6 +28,8 @@ function crowd(count: number) {
     quirks,
     failures,
     controllers,
+    readAhead,
+    small,
     /** As letters: asked for, or whole. */
     ways: async () => {
       await settle();
@@ -128,6 +133,70 @@ describe("smallBlobs", () => {
     tell(8, "taken");
     saw(absent, absent, absent, absent);
     expect(await ways()).toBe(`${eightAhead}w`);
+  });
+
+  test("smallBlobs waits only once for a registry that is slow", async () => {
+    const { ways, clock, small, controllers } = crowd(12);
+    await ways();
+    clock.advance(1000);
+    await ways();
+    const signal = controllers[0]?.signal ?? new AbortController().signal;
+    const turn = await small.turn(signal, () => undefined);
+    expect(turn.goesWhole).toBe(false);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("smallBlobs has sources read of those that wait, once they are likely to be absent", async () => {
+    const { ways, saw, small, readAhead, controllers } = crowd(12);
+    await ways();
+    expect(readAhead).toEqual([]);
+    saw(absent);
+    expect(readAhead).toEqual([9, 10, 11]);
+    void small.turn(new AbortController().signal, () => readAhead.push(12)).catch(() => undefined);
+    controllers[9]?.abort("enough");
+    saw(absent);
+    expect(readAhead).toEqual([9, 10, 11, 12]);
+  });
+
+  test("smallBlobs has no source read of blobs that are there", async () => {
+    const { ways, saw, readAhead } = crowd(12);
+    await ways();
+    saw(present, absent, absent, absent);
+    expect(await ways()).toBe(`${eightAhead}waaa`);
+    expect(readAhead).toEqual([]);
+  });
+
+  test("smallBlobs asks for one of sixteen, but not of those that have waited", async () => {
+    const { ways, tell, saw, small } = crowd(41);
+    await ways();
+    tell(8, "taken");
+    saw(absent, absent, absent, absent);
+    expect(await ways()).toBe(`${eightAhead}w${"w".repeat(32)}`);
+    const later = await Promise.all(
+      Array.from({ length: 16 }, () => small.turn(new AbortController().signal, () => undefined)),
+    );
+    expect(later.filter(({ goesWhole }) => !goesWhole)).toHaveLength(1);
+  });
+
+  test("smallBlobs goes by what another repository of the registry has met", async () => {
+    const { ways, saw, clock, quirks } = crowd(12);
+    await ways();
+    saw(absent, absent, absent, absent);
+    expect(await ways()).toBe(`${eightAhead}w`);
+    const other = smallBlobs({ clock, quirks }, presenceGuess());
+    const turn = await other.turn(new AbortController().signal, () => undefined);
+    turn.tell("taken");
+    expect(await ways()).toBe(`${eightAhead}wwww`);
+  });
+
+  test("smallBlobs takes in nobody who has given up before, and lets nobody leave twice", async () => {
+    const { ways, small, clock, leave } = crowd(12);
+    await ways();
+    await expect(small.turn(AbortSignal.abort("enough"), () => undefined)).rejects.toBe("enough");
+    leave(0);
+    leave(0);
+    expect(await ways()).toBe(`${eightAhead}wa`);
+    expect(clock.pending).toBe(1);
   });
 
   test("smallBlobs does not go back to whole blobs once they were declined", async () => {

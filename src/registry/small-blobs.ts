@@ -7,11 +7,12 @@ import type { Quirks } from "./quirks.ts";
 export interface SmallBlobs {
   /**
    * The next one's turn. While nothing is known a few go ahead, one of them whole, and the others wait for up to a second for what
-   * those meet: they then save a request each. The caller disposes of the turn when the blob has gone.
+   * those meet: they then save a request each. `meanwhile` is called, once at most, where it waits and is likely to be absent: its
+   * source may be read by then. The caller disposes of the turn when the blob has gone.
    *
    * @throws the signal's reason when it aborts first.
    */
-  turn(signal: AbortSignal): Promise<Turn>;
+  turn(signal: AbortSignal, meanwhile: () => void): Promise<Turn>;
   /** The guess has changed. */
   look(): void;
 }
@@ -29,14 +30,18 @@ const longestWaitMs = 1000;
 
 export function smallBlobs({ clock, quirks }: { clock: Clock; quirks: Quirks }, guess: PresenceGuess): SmallBlobs {
   const waiting = createQueue<Turn>(rest);
+  const idle = new Set<() => void>();
   let ahead = 0;
   let isLate = false;
   let stopTimer: (() => void) | undefined;
+  // What another repository of the registry meets holds for this one too.
+  quirks.singlePostLookers.add(look);
 
-  function next(): Turn | undefined {
+  /** `hasWaited`: what it would be asked for, to keep the guess honest, has just been told by others. */
+  function next(hasWaited: boolean): Turn | undefined {
     const { singlePost } = quirks;
     if (singlePost === "declines") return turn(false);
-    if (singlePost === "takes" && guess.isSettled) return turn(guess.skipsAsking());
+    if (singlePost === "takes" && guess.isSettled) return turn(hasWaited ? guess.isSure : guess.skipsAsking());
     const isFull = ahead >= mostAhead;
     if (singlePost === "unknown" && (guess.isAbsent || (isFull && !guess.isSettled))) return tryOut();
     // They are there: nothing that others meet would spare this one being asked for.
@@ -51,7 +56,11 @@ export function smallBlobs({ clock, quirks }: { clock: Clock; quirks: Quirks }, 
 
   function goAhead(): Turn {
     ahead += 1;
-    return turn(false, () => void (ahead -= 1));
+    let isAhead = true;
+    return turn(false, () => {
+      if (isAhead) ahead -= 1;
+      isAhead = false;
+    });
   }
 
   function turn(goesWhole: boolean, leave: () => void = () => undefined): Turn {
@@ -60,7 +69,7 @@ export function smallBlobs({ clock, quirks }: { clock: Clock; quirks: Quirks }, 
       tell(met) {
         if (met === "declined") quirks.singlePost = "declines";
         else if (quirks.singlePost === "trying") quirks.singlePost = met === "taken" ? "takes" : "unknown";
-        look();
+        for (const lookAgain of quirks.singlePostLookers) lookAgain();
       },
       [Symbol.dispose]() {
         leave();
@@ -71,30 +80,46 @@ export function smallBlobs({ clock, quirks }: { clock: Clock; quirks: Quirks }, 
 
   function look(): void {
     while (waiting.size > 0) {
-      const first = next();
-      if (!first) return;
+      const first = next(true);
+      if (!first) break;
       waiting.admit(first);
+    }
+    if (guess.isAbsent) {
+      for (const use of idle) use();
+      idle.clear();
     }
     rest();
   }
 
-  /** No timer outlives those who wait. */
+  /** Nothing is kept for nobody. */
   function rest(): void {
     if (waiting.size > 0) return;
+    idle.clear();
     stopTimer?.();
     stopTimer = undefined;
   }
 
+  function startTimer(): () => void {
+    return clock.after(longestWaitMs, () => {
+      isLate = true;
+      look();
+    });
+  }
+
   return {
     look,
-    async turn(signal) {
-      const now = next();
+    async turn(signal, meanwhile) {
+      signal.throwIfAborted();
+      const now = next(false);
       if (now) return now;
-      stopTimer ??= clock.after(longestWaitMs, () => {
-        isLate = true;
-        look();
-      });
-      return waiting.wait({ signal });
+      stopTimer ??= startTimer();
+      if (guess.isAbsent) meanwhile();
+      else idle.add(meanwhile);
+      try {
+        return await waiting.wait({ signal });
+      } finally {
+        idle.delete(meanwhile);
+      }
     },
   };
 }

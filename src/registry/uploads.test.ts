@@ -338,6 +338,32 @@ describe("pushBlob in one request", () => {
     expect(outcomes.filter((outcome) => outcome === "sent")).toHaveLength(1);
   });
 
+  test("pushBlob lets those that wait go when those ahead have failed", async () => {
+    const to = client({ faults: [{ method: "POST", times: 9, fault: { kind: "status", status: 403 } }] });
+    const all = Array.from({ length: 30 }, fresh);
+    const outcomes = await Promise.allSettled(all.map((bytes) => push(to, bytes)));
+    expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThanOrEqual(21);
+  });
+
+  test("pushBlob lets nobody wait who gives up", async () => {
+    const registry = createRegistry(createMemoryStorage());
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const to = client({ send: (request) => opened.then(() => registry(request)) });
+    used.add(to);
+    const begin = (options: PushBlobOptions = {}) => {
+      const bytes = fresh();
+      return to.repository.pushBlob(blobOf(bytes), bodyOf(bytes), options);
+    };
+    const ahead = Array.from({ length: 9 }, () => begin());
+    const controller = new AbortController();
+    const waiting = begin({ signal: controller.signal });
+    controller.abort("enough");
+    await expect(waiting).rejects.toBe("enough");
+    open();
+    await to.settle(Promise.all(ahead));
+  });
+
   test("pushBlob tries with one blob at a time", async () => {
     const to = await seasoned(1, { server: { singlePost: false } });
     await Promise.all([push(to, fresh()), push(to, fresh()), push(to, fresh())]);

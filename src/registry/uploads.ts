@@ -84,14 +84,20 @@ function mayGoWhole({ access, blob, options, seen }: Job): boolean {
 
 /** Lets the state machine decide and does what it says, until it has come to an end. */
 async function upload(job: Job): Promise<PushOutcome> {
-  const turn = mayGoWhole(job) ? await job.small.turn(job.signal) : undefined;
   const reader = sourceReader(job.body, job.blob.size, job.signal);
+  let turn: Turn | undefined;
   try {
+    if (mayGoWhole(job)) turn = await job.small.turn(job.signal, () => void readAhead(reader));
     return await uploadFrom(reader, job, turn);
   } finally {
     turn?.[Symbol.dispose]();
     await reader[Symbol.asyncDispose]();
   }
+}
+
+/** Starts the source. Its failure comes out when the piece is read, so that a blob that is present needs no source. */
+function readAhead(reader: SourceReader): Promise<void> {
+  return reader.prime(0).catch(() => undefined);
 }
 
 async function uploadFrom(reader: SourceReader, job: Job, turn: Turn | undefined): Promise<PushOutcome> {
@@ -172,8 +178,7 @@ function delayBefore({ access }: Run, { attempt, error }: Extract<UploadCommand,
 async function open(run: Run): Promise<UploadAnswer> {
   const { access, blob, options, signal, guess, small } = run;
   const isEarly = guess.isAbsent && blob.size > 0;
-  // Its failure comes out when the piece is read, so that a blob that is present needs no source.
-  const ahead = isEarly ? run.reader.prime(0).catch(() => undefined) : undefined;
+  const ahead = isEarly ? readAhead(run.reader) : undefined;
   const opening = await openUpload(access, blob, { ...options, signal });
   guess.saw(opening.is === "present");
   small.look();
