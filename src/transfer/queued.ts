@@ -10,25 +10,27 @@ export interface QueueOptions {
   readonly ownLoad?: OwnLoad;
 }
 
-/** So many begin at once. They keep a registry busy that is near: more would only wait for us, in memory. */
-const firstInFlight = 32;
+/** So many at a time keep a registry busy that is near: more would only wait for us, in memory. */
+const whileBusy = 32;
 
 /**
  * `perform`, with a limited number of blobs on their way to one target at a time; the others wait in the order in which they came.
- * Half as many where we are what they wait for ourselves.
+ * Half as many as usual where we are what they wait for ourselves.
  */
 export function queued(perform: Perform, { blobsInFlight = 64, ownLoad = () => 0 }: QueueOptions = {}): Perform {
   const queues = new Map<string, Lanes>();
+  const limitNow = () => (ownLoad() > busyLoad ? Math.min(whileBusy, blobsInFlight) : blobsInFlight);
   return async (step, call) => {
     if (step.kind !== "stage" || step.role !== "blob") return perform(step, call);
     const name = formatLocation(step.at);
-    const queue = queues.get(name) ?? createLanes({ limit: Math.min(firstInFlight, blobsInFlight) });
+    const queue = queues.get(name) ?? createLanes({ limit: limitNow() });
     queues.set(name, queue);
     const release = await queue.acquire(call);
     try {
       return await perform(step, call);
     } finally {
-      if (queue.waiting > 0 && ownLoad() <= busyLoad) queue.limit = blobsInFlight;
+      const limit = limitNow();
+      if (limit !== queue.limit) queue.limit = limit;
       release();
     }
   };

@@ -49,7 +49,7 @@ export async function openContext(
   const { clock, random } = options;
   const signal = crowded(options.signal);
   const report = guarded(options.report);
-  const ownLoad = eventLoopLoad(clock);
+  const { ownLoad = eventLoopLoad(clock) } = options;
   const stores = await openStores({ ...options, report, ownLoad });
   return { ...stores, report, clock, random, signal, ownLoad, ...(options.recorder && { recorder: options.recorder }) };
 }
