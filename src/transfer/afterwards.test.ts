@@ -19,8 +19,10 @@ function silence() {
   return { clock, run, state, begin };
 }
 
+/** As the wire does: it says that it was cancelled, whatever for. */
 function unanswered(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  const cancelled = new WaybillError("cancelled", "Cannot finish HEAD: it was cancelled");
+  return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(cancelled)));
 }
 
 describe("afterwards", () => {
@@ -59,6 +61,39 @@ describe("afterwards", () => {
     run.abort(new WaybillError("unavailable", "Cannot push"));
     await clock.advanceSlowly(20_000, 100);
     expect(state).toMatchObject({ spentMs: 10_000, error: { code: "timeout" } });
+  });
+
+  test("afterwards takes no more than 1.2 s for all that is to be done after an interruption", async () => {
+    const clock = fakeClock();
+    const run = new AbortController();
+    run.abort(interruption());
+    const startedAt = clock.now();
+    const spent: number[] = [];
+    const all = async () => {
+      for (let count = 0; count < 6; count++) {
+        await afterwards({ clock, signal: run.signal }, at, unanswered).catch(() => undefined);
+        spent.push(clock.now() - startedAt);
+      }
+    };
+    void all();
+    await clock.advanceSlowly(3000, 10);
+    expect(spent.slice(0, 3)).toEqual([400, 800, 1200]);
+    expect(spent.at(-1)).toBeLessThan(1300);
+  });
+
+  test("afterwards keeps no timer for what is done soon after the interruption", async () => {
+    const clock = fakeClock();
+    const run = new AbortController();
+    let finish: () => void = () => undefined;
+    const working = afterwards(
+      { clock, signal: run.signal },
+      at,
+      () => new Promise<void>((resolve) => (finish = resolve)),
+    );
+    run.abort(interruption());
+    finish();
+    await working;
+    expect(clock.pending).toBe(0);
   });
 
   test("afterwards gives back what was done in time", async () => {

@@ -1,13 +1,17 @@
 import type { Clock } from "../async/clock.ts";
 import { timeoutError, withDeadline } from "../async/deadline.ts";
 import { Controller, onAbort } from "../async/on-abort.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode, type WaybillError } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 
 /** How long the run may take to find out, or to put right, after it has failed. */
 const apartMs = 10_000;
 /** The same after somebody has interrupted it: the process ends two seconds later, and has something to say before. */
 const interruptedMs = 400;
+/** And all of it together. */
+const allInterruptedMs = 1200;
+/** When a run was first seen to be interrupted. */
+const interruptedSince = new WeakMap<AbortSignal, number>();
 
 export interface AfterwardsOptions {
   readonly clock: Clock;
@@ -16,8 +20,8 @@ export interface AfterwardsOptions {
 }
 
 /**
- * Does what must be done about the tags of one target although the run has failed or was cancelled: under a signal of its own,
- * within ten seconds, or less where the run was interrupted, or is meanwhile.
+ * Does what must be done about the tags of one target although the run has failed or was cancelled: under a signal of its own, within
+ * ten seconds. Where the run was interrupted, or is meanwhile, within 0.4 s from then on, and 1.2 s for all that there is to do.
  *
  * @throws WaybillError `timeout`; else what `work` throws.
  */
@@ -27,20 +31,36 @@ export async function afterwards<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const what = `tags of ${formatLocation(at)}`;
-  if (isInterrupted(run)) return withDeadline(clock, interruptedMs, work, { what });
+  if (run && isInterrupted(run)) return withDeadline(clock, hastyMs(clock, run), work, { what });
   const hurried = new Controller();
+  let expired: WaybillError | undefined;
   let cancel: (() => void) | undefined;
   const stay = onAbort(run, () => {
-    if (isInterrupted(run)) cancel = clock.after(interruptedMs, () => hurried.abort(timeoutError(interruptedMs, what)));
+    if (!run || !isInterrupted(run)) return;
+    const leftMs = hastyMs(clock, run);
+    cancel = clock.after(leftMs, () => {
+      expired = timeoutError(leftMs, what);
+      hurried.abort(expired);
+    });
   });
   try {
     return await withDeadline(clock, apartMs, work, { what, signal: hurried.signal });
+  } catch (error) {
+    throw expired ?? error;
   } finally {
     stay();
     cancel?.();
   }
 }
 
-function isInterrupted(run: AbortSignal | undefined): boolean {
-  return run?.aborted === true && hasCode(run.reason, "cancelled");
+/** How long something may take that is done, or goes on, after the interruption. */
+function hastyMs(clock: Clock, run: AbortSignal): number {
+  const now = clock.now();
+  const since = interruptedSince.get(run) ?? now;
+  interruptedSince.set(run, since);
+  return Math.max(0, Math.min(interruptedMs, since + allInterruptedMs - now));
+}
+
+function isInterrupted(run: AbortSignal): boolean {
+  return run.aborted && hasCode(run.reason, "cancelled");
 }
