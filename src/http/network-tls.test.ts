@@ -4,6 +4,7 @@ import type { Http2SecureServer, Http2Server, ServerHttp2Stream } from "node:htt
 import { createSecureServer, createServer as createHttp2, constants } from "node:http2";
 import { createServer as createHttps } from "node:https";
 import { connect } from "node:net";
+import { createServer as createTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { listening, rawResponse, socketServer } from "../../test/support/socket-server.ts";
 import { systemClock } from "../async/clock.ts";
@@ -249,6 +250,16 @@ describe("send over HTTP/2", () => {
       message: `Cannot speak HTTP/2 with "127.0.0.1:${server.port}": it answers in another protocol`,
       context: { advice: expect.stringContaining("--http2 auto") },
     });
+  });
+
+  test("fails with connection_failed where HTTP/2 was agreed on and something else comes, which may pass", async () => {
+    const balancer = createTls({ cert, key, ALPNProtocols: ["h2"] }, (socket) => {
+      socket.on("error", () => undefined);
+      socket.end("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    });
+    await using server = await serving(balancer);
+    await using net = network({ http2: "auto" });
+    await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({ code: "connection_failed" });
   });
 
   test("repeats at once when the server refuses a stream", async () => {

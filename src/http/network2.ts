@@ -34,7 +34,8 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
     maxHeaderListPairs: 256,
   });
   let lastStreamId: number | undefined;
-  let isUnderstood = false;
+  // Where TLS has agreed on it, it is not for want of HTTP/2 that something else comes.
+  let isUnderstood = line.alpn === "h2";
   session.once("remoteSettings", () => (isUnderstood = true));
   // Stays for good: each stream learns of the session's end by itself.
   session.on("error", () => undefined);
