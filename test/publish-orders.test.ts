@@ -105,7 +105,8 @@ async function targetNamed(name: string): Promise<MemoryStore> {
   return store;
 }
 
-const refusal = () => new WaybillError("auth_denied", "Cannot go on: 403");
+/** Final at once: a 403 for what was just written may pass, and is asked about again. */
+const refusal = () => new WaybillError("rejected", "Cannot go on: 400");
 const lostAnswer = () => new WaybillError("connection_failed", "Cannot go on: no answer", { sent: "all" });
 
 /** `store`, whose calls from the barrier on take turns, and of which one may fail. */

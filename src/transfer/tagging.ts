@@ -103,11 +103,12 @@ async function shown(
   { at, clock, signal }: Call & { readonly at: Location },
 ): Promise<void> {
   const patience = lagPatience(clock);
-  const startedAt = clock.now();
+  let deniedSince: number | undefined;
   for (;;) {
     const seen = await isThere().catch(denialOf);
     if (seen === true) return;
-    if (seen !== false && clock.now() - startedAt >= deniedMs) throw unreadable(seen, what);
+    deniedSince = seen === false ? undefined : (deniedSince ?? clock.now());
+    if (seen !== false && clock.now() - (deniedSince ?? 0) >= deniedMs) throw unreadable(seen, what);
     if (await patience.wait(signal)) continue;
     const message = `Cannot see ${what}: it was acknowledged, but is not there after ${lagMs / 1000} s`;
     throw new WaybillError("unavailable", message, { ...placeOf(at), side: "target" });
