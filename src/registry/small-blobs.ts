@@ -84,11 +84,10 @@ export function smallBlobs({ clock, quirks }: { clock: Clock; quirks: Quirks }, 
       if (!first) break;
       waiting.admit(first);
     }
-    if (guess.isAbsent) {
-      for (const use of idle) use();
-      idle.clear();
-    }
     rest();
+    if (!guess.isAbsent) return;
+    for (const use of idle) use();
+    idle.clear();
   }
 
   /** Nothing is kept for nobody. */
