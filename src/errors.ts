@@ -80,6 +80,11 @@ export interface ErrorContext {
   readonly advice?: string;
 }
 
+/** What the other side answered, in its own words: `403 DENIED "requested access is denied"`. */
+export function answerWords({ status, registryCode, detail }: ErrorContext): string {
+  return [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
+}
+
 /** The only error that Waybill throws on purpose. Programmer mistakes are `TypeError` and `RangeError`. */
 export class WaybillError extends Error {
   override readonly name = "WaybillError";

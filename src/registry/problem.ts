@@ -1,4 +1,4 @@
-import { WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
+import { answerWords, WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
 import { collect } from "../http/body.ts";
 import { isPassingStatus } from "../http/retry-policy.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
@@ -88,9 +88,6 @@ export function errorFrom(
   const code = codeOf(problem);
   const [registryCode] = codes;
   const advice = adviceFor(code, access.host, problem);
-  const answered = [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
-  // buildx's words, which scripts search for.
-  const seen = code === "not_found" ? `${answered}: not found` : answered;
   const context: ErrorContext = {
     ...contextOf(access),
     status,
@@ -100,6 +97,9 @@ export function errorFrom(
     ...(options.retryAfterMs !== undefined && { retryAfterMs: options.retryAfterMs }),
     ...(advice && { advice }),
   };
+  const answered = answerWords(context);
+  // buildx's words, which scripts search for.
+  const seen = code === "not_found" ? `${answered}: not found` : answered;
   return new WaybillError(code, `${options.doing} "${nameOfRepository(access)}": ${seen}`, context);
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import type { Target } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { answerWords, hasCode, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { nameNow } from "./name-now.ts";
@@ -107,8 +107,11 @@ async function shown(
   for (;;) {
     const seen = await isThere().catch(denialOf);
     if (seen === true) return;
-    deniedSince = seen === false ? undefined : (deniedSince ?? clock.now());
-    if (seen !== false && clock.now() - (deniedSince ?? 0) >= deniedMs) throw unreadable(seen, what);
+    if (seen === false) deniedSince = undefined;
+    else {
+      deniedSince ??= clock.now();
+      if (clock.now() - deniedSince >= deniedMs) throw unreadable(seen, what);
+    }
     if (await patience.wait(signal)) continue;
     const message = `Cannot see ${what}: it was acknowledged, but is not there after ${lagMs / 1000} s`;
     throw new WaybillError("unavailable", message, { ...placeOf(at), side: "target" });
@@ -121,14 +124,11 @@ function denialOf(error: unknown): WaybillError {
 }
 
 function unreadable(denial: WaybillError, what: string): WaybillError {
-  const { status, registryCode, detail } = denial.context;
-  const words = [status, registryCode, detail && JSON.stringify(detail)].filter(Boolean).join(" ");
   const advice =
     "Use an account that may also read what it pushes, or --verify ack, which takes the registry's word for what it has";
   const context = { ...denial.context, side: "target", advice } as const;
-  return new WaybillError("auth_denied", `Cannot see ${what}: it was acknowledged, but ${words}`, context, {
-    cause: denial,
-  });
+  const message = `Cannot see ${what}: it was acknowledged, but ${answerWords(denial.context)}`;
+  return new WaybillError("auth_denied", message, context, { cause: denial });
 }
 
 function placeOf(at: Location): { registry?: string; repository?: string } {
