@@ -25,3 +25,23 @@ test("withDeadline passes on the caller's reason when the caller aborts first", 
   controller.abort(new Error("stop"));
   await expect(run).rejects.toThrow("stop");
 });
+
+test.each([
+  [1000, 1000, "1 s"],
+  [9000, 5000, "5 s"],
+])("withDeadline lets the work shorten its time, and never lengthen it: to %i ms", async (toMs, endsAtMs, told) => {
+  const clock = fakeClock();
+  const run = withDeadline(clock, 5000, (signal, shorten) => {
+    shorten(toMs);
+    return sleep(clock, 60_000, signal);
+  });
+  const ended = run.then(
+    () => "in time",
+    (error: unknown) => error,
+  );
+  clock.advance(endsAtMs - 1);
+  expect(clock.pending).toBe(2);
+  clock.advance(1);
+  expect(await ended).toMatchObject({ code: "timeout", message: expect.stringContaining(told) });
+  expect(clock.pending).toBe(0);
+});

@@ -1,7 +1,7 @@
 import type { Clock } from "../async/clock.ts";
-import { timeoutError, withDeadline } from "../async/deadline.ts";
-import { Controller, onAbort } from "../async/on-abort.ts";
-import { hasCode, type WaybillError } from "../errors.ts";
+import { withDeadline } from "../async/deadline.ts";
+import { onAbort } from "../async/on-abort.ts";
+import { hasCode } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 
 /** How long the run may take to find out, or to put right, after it has failed. */
@@ -25,32 +25,21 @@ export interface AfterwardsOptions {
  *
  * @throws WaybillError `timeout`; else what `work` throws.
  */
-export async function afterwards<T>(
+export function afterwards<T>(
   { clock, signal: run }: AfterwardsOptions,
   at: Location,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const what = `tags of ${formatLocation(at)}`;
-  if (run && isInterrupted(run)) return withDeadline(clock, hastyMs(clock, run), work, { what });
-  const hurried = new Controller();
-  let expired: WaybillError | undefined;
-  let cancel: (() => void) | undefined;
-  const stay = onAbort(run, () => {
-    if (!run || !isInterrupted(run)) return;
-    const leftMs = hastyMs(clock, run);
-    cancel = clock.after(leftMs, () => {
-      expired = timeoutError(leftMs, what);
-      hurried.abort(expired);
-    });
-  });
-  try {
-    return await withDeadline(clock, apartMs, work, { what, signal: hurried.signal });
-  } catch (error) {
-    throw expired ?? error;
-  } finally {
-    stay();
-    cancel?.();
-  }
+  const hasty = () => (run && isInterrupted(run) ? hastyMs(clock, run) : undefined);
+  const hurried = async (signal: AbortSignal, shorten: (delayMs: number) => void) => {
+    const stay = onAbort(run, () => shorten(hasty() ?? apartMs));
+    try {
+      return await work(signal);
+    } finally {
+      stay();
+    }
+  };
+  return withDeadline(clock, hasty() ?? apartMs, hurried, { what: `tags of ${formatLocation(at)}` });
 }
 
 /** How long something may take that is done, or goes on, after the interruption. */
