@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Interceptor } from "../src/http/send.ts";
-import { exitCodeOf } from "../src/cli/exit-code.ts";
-import { outcomeError } from "../src/cli/outcome.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
-import { lacking, makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
+import { lacking, publishUnder, targets, untouched, untruths } from "./support/publish-case.ts";
 import { respond } from "./support/responses.ts";
-import { simulate, type Simulation } from "./support/simulation.ts";
+import { type Simulation } from "./support/simulation.ts";
 
 /** How late a registry shows what, to who asks and to manifests that name it. */
 interface Lag {
@@ -47,18 +45,8 @@ function lacks(digests: readonly string[]) {
 }
 
 async function publishTo(lag: Lag, request: Partial<CreateRequest> = {}) {
-  const at = await makeCase();
-  const simulation = await simulate({ storages: at.storages, registries, faults: lagging(lag) });
-  const startedAt = simulation.clock.now();
-  const result = await simulation.settle(publishIn(simulation, request));
-  const error = outcomeError(result);
-  return {
-    at,
-    result,
-    exitCode: error === undefined ? 0 : exitCodeOf(error),
-    tookMs: simulation.clock.now() - startedAt,
-    asked: (line: string) => simulation.trace.filter((text) => text.includes(line)),
-  };
+  const published = await publishUnder(lagging(lag), request);
+  return { ...published, asked: (line: string) => published.simulation.trace.filter((text) => text.includes(line)) };
 }
 
 /** Uploads that were closed with a blob's bytes, by host and digest. */

@@ -1,11 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { exitCodeOf } from "../src/cli/exit-code.ts";
-import { outcomeError } from "../src/cli/outcome.ts";
 import type { HttpRequest } from "../src/http/send.ts";
 import { faulty, type FaultRule } from "../src/server/faults.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
-import { makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
-import { simulate } from "./support/simulation.ts";
+import { publishUnder, targets, untouched, untruths } from "./support/publish-case.ts";
 import { answer } from "./support/three-registries.ts";
 
 const [, second] = targets;
@@ -27,23 +24,8 @@ function unreadable(part: "manifests" | "blobs", mostRefusals = Infinity): Fault
   };
 }
 
-async function publishTo(rules: readonly FaultRule[], request: Partial<CreateRequest>) {
-  const at = await makeCase();
-  const simulation = await simulate({
-    storages: at.storages,
-    registries,
-    faults: () => (next) => faulty(next, rules),
-  });
-  const startedAt = simulation.clock.now();
-  const result = await simulation.settle(publishIn(simulation, request));
-  const error = outcomeError(result);
-  return {
-    at,
-    result,
-    error,
-    exitCode: error === undefined ? 0 : exitCodeOf(error),
-    tookMs: simulation.clock.now() - startedAt,
-  };
+function publishTo(rules: readonly FaultRule[], request: Partial<CreateRequest>) {
+  return publishUnder(() => (next) => faulty(next, rules), request);
 }
 
 describe("a registry that does not show what this account has pushed", () => {

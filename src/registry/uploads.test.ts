@@ -328,12 +328,17 @@ describe("pushBlob in one request", () => {
     for (const bytes of all) expect(await to.repository.exists(blobOf(bytes))).toBe(true);
   });
 
-  test("pushBlob sends one of many blobs for nothing where all are there", async () => {
+  /** A client of a registry that has `count` blobs, and what they are; it has not asked for any. */
+  async function filled(count: number) {
     const send = createRegistry(createMemoryStorage());
-    const there = Array.from({ length: 40 }, fresh);
+    const there = Array.from({ length: count }, fresh);
     const before = client({ send });
     for (const bytes of there) await push(before, bytes);
-    const to = client({ send });
+    return { to: client({ send }), there };
+  }
+
+  test("pushBlob sends one of many blobs for nothing where all are there", async () => {
+    const { to, there } = await filled(40);
     const outcomes = await Promise.all(there.map((bytes) => push(to, bytes)));
     expect(outcomes.filter((outcome) => outcome === "sent")).toHaveLength(1);
   });
@@ -441,11 +446,7 @@ describe("pushBlob in one request", () => {
   });
 
   test("pushBlob sends little for nothing where some are there and some are not", async () => {
-    const send = createRegistry(createMemoryStorage());
-    const there = Array.from({ length: 60 }, fresh);
-    const before = client({ send });
-    for (const bytes of there) await push(before, bytes);
-    const to = client({ send });
+    const { to, there } = await filled(60);
     let sent = 0;
     for (const bytes of there) {
       // Two that are not there to each that is.

@@ -26,21 +26,15 @@ function unanswered(signal: AbortSignal): Promise<never> {
 }
 
 describe("afterwards", () => {
-  test("afterwards waits for ten seconds after a failure", async () => {
+  test.each([
+    ["ten seconds after a failure", new WaybillError("unavailable", "Cannot push"), 10_000],
+    ["less than half a second after an interruption", interruption(), 400],
+  ])("afterwards waits for %s", async (_what, reason, spentMs) => {
     const { clock, run, state, begin } = silence();
-    run.abort(new WaybillError("unavailable", "Cannot push"));
+    run.abort(reason);
     begin();
     await clock.advanceSlowly(20_000, 100);
-    expect(state).toMatchObject({ spentMs: 10_000, error: { code: "timeout" } });
-    expect(clock.pending).toBe(0);
-  });
-
-  test("afterwards waits for less than half a second after an interruption", async () => {
-    const { clock, run, state, begin } = silence();
-    run.abort(interruption());
-    begin();
-    await clock.advanceSlowly(20_000, 100);
-    expect(state).toMatchObject({ spentMs: 400, error: { code: "timeout" } });
+    expect(state).toMatchObject({ spentMs, error: { code: "timeout" } });
     expect(clock.pending).toBe(0);
   });
 

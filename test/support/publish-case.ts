@@ -1,3 +1,5 @@
+import { exitCodeOf } from "../../src/cli/exit-code.ts";
+import { outcomeError } from "../../src/cli/outcome.ts";
 import type { Store } from "../../src/content/store.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStorage } from "../../src/server/memory-storage.ts";
@@ -9,7 +11,7 @@ import { create, type CreateRequest, type CreateResult } from "../../src/verbs/c
 import { missingBelow } from "./closures.ts";
 import { fakeClock } from "./fake-clock.ts";
 import { bytesOf, pushImage, pushIndex } from "./images.ts";
-import type { Simulation } from "./simulation.ts";
+import { simulate, type Simulation, type SimulationOptions } from "./simulation.ts";
 
 export const hosts = { source: "a.example", first: "b.example", second: "c.example" } as const;
 export const targets = [
@@ -90,6 +92,17 @@ export async function makeCase(): Promise<PublishCase> {
 
 export function publishIn({ context }: Simulation, options: Partial<CreateRequest> = {}): Promise<CreateResult> {
   return create({ ...request, ...options }, context);
+}
+
+/** Publishes under `faults`, with the exit code that the command would end with and the time that it would take. */
+export async function publishUnder(faults: SimulationOptions["faults"], request: Partial<CreateRequest> = {}) {
+  const at = await makeCase();
+  const simulation = await simulate({ storages: at.storages, registries, ...(faults && { faults }) });
+  const startedAt = simulation.clock.now();
+  const result = await simulation.settle(publishIn(simulation, request));
+  const error = outcomeError(result);
+  const exitCode = error === undefined ? 0 : exitCodeOf(error);
+  return { at, simulation, result, error, exitCode, tookMs: simulation.clock.now() - startedAt };
 }
 
 /** What a target lacks of a complete publish: tags, content below them, the signature and its entry in the list. */
