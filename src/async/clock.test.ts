@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
-import { followingWall, preciseNow, systemClock } from "./clock.ts";
+import { followingWall, finestOf, systemClock } from "./clock.ts";
 
 test("followingWall gives the fine steps of one clock and the date of the other", () => {
   const times = { ticks: 5.25, wall: 1000 };
@@ -25,7 +25,7 @@ test("followingWall goes where the wall clock is set", () => {
   expect(now()).toBe(500.5);
 });
 
-test("preciseNow is the clock's own time where it knows nothing finer", () => {
-  expect(preciseNow(fakeClock(7))).toBe(7);
-  expect(Math.abs(preciseNow(systemClock()) - Date.now())).toBeLessThan(25);
+test("finestOf is the clock's own time where it knows nothing finer", () => {
+  expect(finestOf(fakeClock(7))()).toBe(7);
+  expect(Math.abs(finestOf(systemClock())() - Date.now())).toBeLessThan(25);
 });

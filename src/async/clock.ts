@@ -32,19 +32,16 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
-/** The time with fractions of a millisecond, where the clock has them. */
-export function preciseNow(clock: Clock): number {
-  return clock.precise?.() ?? clock.now();
+/** Reads the time with fractions of a millisecond, where the clock has them. */
+export function finestOf(clock: Clock): () => number {
+  return clock.precise?.bind(clock) ?? (() => clock.now());
 }
 
 /** The machine's own clock. Timers do not keep the process alive on their own when `unref` is set. */
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
-    precise: followingWall(
-      () => performance.now(),
-      () => Date.now(),
-    ),
+    precise: followingWall(performance.now.bind(performance), Date.now),
     after(delayMs, callback) {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);

@@ -41,6 +41,11 @@ export function isEmpty({ status, headers }: HttpResponse): boolean {
   return status === 204 || status === 304 || headers.get("content-length") === "0";
 }
 
+/** Whether nothing can follow the head of the answer. */
+export function isBodiless({ method }: HttpRequest, response: HttpResponse): boolean {
+  return method === "HEAD" || isEmpty(response);
+}
+
 export async function* one(bytes: Uint8Array): Bytes {
   if (bytes.byteLength > 0) yield bytes;
 }

@@ -32,11 +32,17 @@ class Fields implements HttpHeaders {
 
   all(name: string): readonly string[] {
     const wanted = name.toLowerCase();
-    return this.#fields.filter((_value, at) => at % 2 === 1 && this.#fields[at - 1] === wanted);
+    const fields = this.#fields;
+    const values: string[] = [];
+    for (let at = 0; at < fields.length; at += 2) if (fields[at] === wanted) values.push(fields[at + 1] ?? "");
+    return values;
   }
 
   names(): readonly string[] {
-    return [...new Set(this.#fields.filter((_name, at) => at % 2 === 0))];
+    const fields = this.#fields;
+    const names = new Set<string>();
+    for (let at = 0; at < fields.length; at += 2) names.add(fields[at] ?? "");
+    return [...names];
   }
 }
 

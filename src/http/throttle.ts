@@ -1,6 +1,6 @@
 import { hasCode, WaybillError } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
-import { isEmpty } from "./body.ts";
+import { isBodiless } from "./body.ts";
 import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
 import type { OwnLoad } from "../async/own-load.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -115,10 +115,10 @@ function unavailable(request: HttpRequest, status: number): WaybillError {
 
 /** Places are kept until the body has ended, where there can be one; a blob's slot only until its headers are here. */
 function leaving({ leaveLane, leaveSeat }: Pass, request: HttpRequest, response: HttpResponse): HttpResponse {
-  const isBodiless = request.method === "HEAD" || isEmpty(response);
-  if (isBodiless) leaveSeat?.();
-  if (isBodiless || request.operation === "blob") leaveLane();
-  if (isBodiless || (request.operation === "blob" && !leaveSeat)) return response;
+  const isOver = isBodiless(request, response);
+  if (isOver) leaveSeat?.();
+  if (isOver || request.operation === "blob") leaveLane();
+  if (isOver || (request.operation === "blob" && !leaveSeat)) return response;
   return afterBody(response, () => {
     leaveLane();
     leaveSeat?.();

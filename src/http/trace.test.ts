@@ -3,6 +3,7 @@ import { fakeClock } from "../../test/support/fake-clock.ts";
 import { WaybillError } from "../errors.ts";
 import type { AttemptEvent } from "../telemetry/attempt.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
+import type { MarkName } from "../telemetry/marks.ts";
 import { one, readBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import type { HttpRequest, HttpResponse, Send } from "./send.ts";
@@ -93,6 +94,32 @@ describe("traceAttempts", () => {
     for (let round = 0; round < 2; round += 1) await response[Symbol.asyncDispose]();
     expect(attempts()).toMatchObject([{ status: 200, receivedBytes: 0 }]);
     expect(attempts()[0]).not.toHaveProperty("error");
+  });
+
+  test("ends with its head where there is no body and its end was seen, and not before", async () => {
+    const seen = (marks: readonly MarkName[], method: HttpRequest["method"], headers = {}) => {
+      const { send, attempts } = traced(async (request) => {
+        for (const name of marks) request.marks?.add(name);
+        return answer(headers);
+      });
+      return send({ method, url }).then(() => attempts().length);
+    };
+    const marks: readonly MarkName[] = ["first-byte", "last-byte"];
+    expect(await seen(marks, "HEAD", { "content-length": "5" })).toBe(1);
+    expect(await seen(marks, "POST", { "content-length": "0" })).toBe(1);
+    expect(await seen(marks, "GET", { "content-length": "5" })).toBe(0);
+    expect(await seen(["first-byte"], "HEAD")).toBe(0);
+  });
+
+  test("names the request as the registry does, by the usual one of several names", async () => {
+    const named = async (headers: Record<string, string>) => {
+      const { send, attempts } = traced(async () => answer(headers));
+      await readBody(await send({ method: "GET", url }), 100);
+      return attempts()[0]?.requestId;
+    };
+    expect(await named({ "cf-ray": "ray", "X-Amz-Request-Id": "amz", "x-request-id-2": "no" })).toBe("amz");
+    expect(await named({ "CF-Ray": "r".repeat(300) })).toBe("r".repeat(200));
+    expect(await named({ etag: "none" })).toBeUndefined();
   });
 
   test("says which attempt of the same request came before, and how often the request was sent", async () => {

@@ -1,9 +1,10 @@
-import { preciseNow, type Clock } from "../async/clock.ts";
+import { finestOf, type Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import type { AttemptEvent } from "../telemetry/attempt.ts";
 import type { Report } from "../telemetry/events.ts";
 import { Marks, type MarksOptions } from "../telemetry/marks.ts";
 import { afterBody } from "./after-body.ts";
+import { isBodiless } from "./body.ts";
 import {
   originOf,
   type HttpRequest,
@@ -40,7 +41,7 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
       // Whoever listens has a bug; the request has none.
     }
   };
-  const now = () => preciseNow(clock);
+  const now = finestOf(clock);
   const onDrop = (why: string) => quietly({ type: "telemetry-drop", what: `${why} mark`, count: 1, at: now() });
   const wire: Observed = { report: quietly, headersFor, noting: { now, onDrop }, inFlight: new Map(), count: 0 };
   return (next) => async (request) => {
@@ -105,9 +106,13 @@ class Attempt {
     };
   }
 
-  /** The response, whose end will be the attempt's. */
+  /** The response, whose end will be the attempt's. Without a body it may have been seen already. */
   answered(response: HttpResponse): HttpResponse {
     const ending = factsOf(response);
+    if (this.#marks.has("last-byte") && isBodiless(this.request, response)) {
+      this.end(ending);
+      return response;
+    }
     return afterBody(response, (end) => {
       if ("error" in end) ending.error = codeOf(end.error);
       this.end(ending, end.bytes);
@@ -163,7 +168,7 @@ export function withoutQuery(url: string, origin: Origin = originOf(url)): strin
 }
 
 /** What registries call a request by in their own logs, the usual first. */
-const idHeaders = [
+const idHeaders: readonly string[] = [
   "x-request-id",
   "x-amzn-requestid",
   "x-amz-request-id",
@@ -171,12 +176,13 @@ const idHeaders = [
   "x-github-request-id",
   "docker-distribution-request-id",
   "cf-ray",
-] as const;
+];
 
 function factsOf({ status, headers, protocol }: HttpResponse): Ending {
   const facts: Ending = { status };
-  const named = idHeaders.find((name) => headers.get(name) !== undefined);
-  if (named !== undefined) facts.requestId = headers.get(named)?.slice(0, 200) ?? "";
+  const present = headers.names().filter((name) => idHeaders.includes(name));
+  const usual = present.length > 1 ? idHeaders.find((name) => present.includes(name)) : present[0];
+  if (usual !== undefined) facts.requestId = headers.get(usual)?.slice(0, 200) ?? "";
   if (protocol !== undefined) facts.protocol = protocol;
   return facts;
 }

@@ -64,6 +64,10 @@ export class Marks {
     this.#marks.push({ name, at: this.#options.now() });
   }
 
+  has(name: MarkName): boolean {
+    return this.#marks.some((mark) => mark.name === name);
+  }
+
   /** Ends the list. @returns what was seen, in the order in which it was. */
   close(): readonly Mark[] {
     this.#closed = true;

@@ -1,4 +1,4 @@
-import { preciseNow, type Clock } from "../async/clock.ts";
+import { finestOf, type Clock } from "../async/clock.ts";
 import type { Bytes, Replayable, Source } from "../content/store.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Location } from "../spec/reference.ts";
@@ -19,7 +19,7 @@ export function readTask(
   { open, clock, report = silent }: ReadTaskOptions,
 ): Replayable {
   const { digest, mediaType, size: sizeBytes } = blob;
-  const teller = { report, now: () => preciseNow(clock) };
+  const teller = { report, now: finestOf(clock) };
   let times = 0;
   return (offset, signal) => {
     const id = `read ${digest}${++times > 1 ? ` ${times}` : ""}`;

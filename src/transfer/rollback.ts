@@ -1,4 +1,4 @@
-import { preciseNow, type Clock } from "../async/clock.ts";
+import { finestOf, type Clock } from "../async/clock.ts";
 import { storeForTask } from "../content/for-task.ts";
 import type { CallOptions, Store } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -54,7 +54,7 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
     }
     return undone;
   };
-  return asTask(task, { report, now: () => preciseNow(clock) }, undoAll);
+  return asTask(task, { report, now: finestOf(clock) }, undoAll);
 }
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {

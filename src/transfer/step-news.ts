@@ -1,4 +1,4 @@
-import { preciseNow, type Clock } from "../async/clock.ts";
+import { finestOf, type Clock } from "../async/clock.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Phase, Report } from "../telemetry/events.ts";
 import { followPhases } from "./phases.ts";
@@ -24,7 +24,7 @@ export function stepNews(plan: Plan, { report, clock }: { readonly report: Repor
   const tellPhase = (at: Location, standing: { readonly phase: Phase; readonly waitingFor?: number }) =>
     report({ type: "phase", target: formatLocation(at), ...standing, at: clock.now() });
   const phases = followPhases(plan, tellPhase);
-  const tasks = stepTasks(plan, { report, now: () => preciseNow(clock) });
+  const tasks = stepTasks(plan, { report, now: finestOf(clock) });
   phases.begin();
 
   function tellUnnecessary(step: Step, outcome: StepOutcome): void {

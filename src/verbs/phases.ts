@@ -1,5 +1,5 @@
 import type { Scope } from "../async/scope.ts";
-import { preciseNow, type Clock } from "../async/clock.ts";
+import { finestOf, type Clock } from "../async/clock.ts";
 import { sourceForTask, storeForTask } from "../content/for-task.ts";
 import type { CallOptions, Source, Store } from "../content/store.ts";
 import { gather, type Gathered, type GatherOptions, type GatherRequest } from "../image/gather.ts";
@@ -103,5 +103,5 @@ function opening(open: (location: Location) => Promise<Source>, task: string): t
 }
 
 function tellerOf({ report, clock }: Told): TaskTeller {
-  return { report, now: () => preciseNow(clock) };
+  return { report, now: finestOf(clock) };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { preciseNow, type Clock } from "../../async/clock.ts";
+import { finestOf, type Clock } from "../../async/clock.ts";
 import type { Report, WaybillEvent } from "../../telemetry/events.ts";
 import { degradation, healthy, type TelemetryHealth } from "../../telemetry/health.ts";
 import { isSampled } from "../../telemetry/settings/sampler.ts";
@@ -58,10 +58,7 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
   const report: Report = (event) => {
     if (link && wanted.has(event.type)) link.add(event);
   };
-  const endCommand = beginTask(
-    { id: commandTask, phase: "command", name: command },
-    { report, now: () => preciseNow(clock) },
-  );
+  const endCommand = beginTask({ id: commandTask, phase: "command", name: command }, { report, now: finestOf(clock) });
   return {
     report,
     isOn: link !== undefined,
