@@ -3,14 +3,14 @@ import type { Store } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
-import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
+import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { afterwards } from "./afterwards.ts";
 import { isFound, preflightResult, type Looked, type PreflightResult } from "./look.ts";
 import type { PlannedTarget } from "./plan.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
-import type { Plan, TargetStep } from "./step.ts";
+import type { TargetStep } from "./step.ts";
 
 /**
  * What a tag came to. `moved` is said, too, where nobody knows what it named. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
@@ -94,18 +94,18 @@ export class Ledger {
   }
 
   /**
-   * `isHeldBack`: the plan leaves it out because another target cannot be published to. `written`: tags that an earlier run
-   * of the same publish has written.
+   * `steps`: what the plan holds for it. `isHeldBack`: nothing, because another target cannot be published to. `written`: tags
+   * that an earlier run of the same publish has written.
    */
   begin(
-    plan: Plan,
+    steps: readonly TargetStep[],
     { isHeldBack, written }: { readonly isHeldBack: boolean; readonly written: readonly string[] },
   ): void {
     this.#isHeldBack = isHeldBack;
     const { report, clock } = this.#options;
     const name = formatLocation(this.at);
-    this.#open = plan.steps.filter((step) => step.kind !== "barrier" && sameLocation(step.at, this.at)).length;
-    const planned = plannedAt(this.at, plan);
+    this.#open = steps.length;
+    const planned = plannedBy(steps);
     report({ type: "work-started", id: name, name: `pushing ${name}`, target: name, planned, at: clock.now() });
     for (const tag of written) this.#tellTagged(tag, undefined);
     if (this.#open === 0) this.#end();
@@ -245,10 +245,8 @@ export class Ledger {
   }
 }
 
-function plannedAt(at: Location, plan: Plan): { readonly blobs: number; readonly bytes: number } {
-  const sizes = plan.steps.flatMap((step) =>
-    step.kind === "stage" && step.role === "blob" && sameLocation(step.at, at) ? [step.content.size] : [],
-  );
+function plannedBy(steps: readonly TargetStep[]): { readonly blobs: number; readonly bytes: number } {
+  const sizes = steps.flatMap((step) => (step.kind === "stage" && step.role === "blob" ? [step.content.size] : []));
   return { blobs: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 

@@ -1,5 +1,5 @@
 import type { Digest } from "../spec/digest.ts";
-import { sameLocation, type Location } from "../spec/reference.ts";
+import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure } from "./closure.ts";
 import { Ledger, type TargetResult } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
@@ -14,7 +14,7 @@ import { run, type RunOptions, type StepOutcome } from "./run.ts";
 import { inSeries } from "./serial.ts";
 import { sharedReads, type SharedReads } from "./shared-reads.ts";
 import { stepNews, type StepNews } from "./step-news.ts";
-import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
+import type { ConfirmStep, Plan, Step, TagStep, TargetStep } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
 
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
@@ -53,19 +53,34 @@ function begin(closure: Closure, looked: readonly Looked[], options: GroupOption
   const judged = looked.map((entry) => withinLimits(policy.noClobber ? unclobbered(entry, root) : entry, closure));
   const isHeldBack = policy.onError === "abort" && !judged.every(isFound);
   const plan = isHeldBack ? { steps: [] } : planFor(closure, judged, policy);
+  const own = stepsByTarget(plan);
   const ledgers = judged.map((entry) => {
     const ledger = new Ledger(sinceFirstRun(entry, root, options), root, options);
-    ledger.begin(plan, { isHeldBack, written: writtenEarlier(entry, root, options) });
+    const steps = own.get(formatLocation(entry.target.at)) ?? [];
+    ledger.begin(steps, { isHeldBack, written: writtenEarlier(entry, root, options) });
     return ledger;
   });
   return { closure, looked: judged, plan, ledgers, options };
 }
 
+function stepsByTarget({ steps }: Plan): ReadonlyMap<string, readonly TargetStep[]> {
+  const own = new Map<string, TargetStep[]>();
+  for (const step of steps) {
+    if (step.kind === "barrier") continue;
+    const name = formatLocation(step.at);
+    const before = own.get(name);
+    if (before) before.push(step);
+    else own.set(name, [step]);
+  }
+  return own;
+}
+
 async function runGroup(group: Group): Promise<void> {
   const { plan, ledgers, options } = group;
+  const ledgerAt = ledgerFinder(ledgers);
   await using reads = sharedReads(plan, options);
   const news = stepNews(plan, options);
-  const perform = performOn(performing(group, reads, () => dog.touch()));
+  const perform = performOn(performing(group, { reads, ledgerAt, onSign: () => dog.touch() }));
   const started = bounded(news.told(perform), options.clock, options.leastBytesPerSecond);
   using dog = watch(queued(started, options), options.clock, options.signal);
   const outcomes = await run(plan, {
@@ -76,17 +91,20 @@ async function runGroup(group: Group): Promise<void> {
       news.settled(step, outcome);
       if (step.kind === "barrier") return;
       reads.settled(step);
-      ledgerAt(ledgers, step.at)?.settle(step, outcome);
+      ledgerAt(step.at)?.settle(step, outcome);
     },
   });
   await rollBackAfter(group, outcomes, news);
 }
 
-function performing(
-  { closure, looked, ledgers, options }: Group,
-  reads: SharedReads,
-  onSign: () => void,
-): PerformOptions {
+interface Performing {
+  readonly reads: SharedReads;
+  readonly ledgerAt: LedgerAt;
+  /** Something has left. */
+  readonly onSign: () => void;
+}
+
+function performing({ closure, looked, options }: Group, { reads, ledgerAt, onSign }: Performing): PerformOptions {
   const { recording } = options;
   return {
     ...options,
@@ -94,23 +112,26 @@ function performing(
     reads,
     lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
     onLearned(at, before) {
-      const ledger = ledgerAt(ledgers, at);
+      const ledger = ledgerAt(at);
       ledger?.learn(firstBefore(at, before, { root: closure.root, options }));
       if (ledger) recording?.looked?.(at, ledger.before);
     },
     onTagged(at, tag) {
-      ledgerAt(ledgers, at)?.tagged(tag);
+      ledgerAt(at)?.tagged(tag);
       recording?.tagged(at, tag);
     },
     onSent(at, bytes) {
       onSign();
-      ledgerAt(ledgers, at)?.sent(bytes);
+      ledgerAt(at)?.sent(bytes);
     },
   };
 }
 
-function ledgerAt(ledgers: readonly Ledger[], at: Location): Ledger | undefined {
-  return ledgers.find((ledger) => sameLocation(ledger.at, at));
+type LedgerAt = (at: Location) => Ledger | undefined;
+
+function ledgerFinder(ledgers: readonly Ledger[]): LedgerAt {
+  const byName = new Map(ledgers.map((ledger) => [formatLocation(ledger.at), ledger]));
+  return (at) => byName.get(formatLocation(at));
 }
 
 /** The entry with what its tags named before the first run of this publish. */

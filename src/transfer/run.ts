@@ -70,17 +70,18 @@ async function settle(step: Step, running: Promise<StepOutcome>, options: RunOpt
   return outcome;
 }
 
-function waitFor(
+async function waitFor(
   step: Step,
   running: ReadonlyMap<string, Promise<StepOutcome>>,
 ): Promise<ReadonlyMap<string, StepOutcome>> {
-  const ids = [...step.after, ...orderOf(step), ...(step.kind === "stage" ? (step.unless ?? []) : [])];
-  const waits = ids.map(async (id): Promise<[string, StepOutcome]> => {
+  const outcomes = new Map<string, StepOutcome>();
+  for (const id of [...step.after, ...orderOf(step), ...(step.kind === "stage" ? (step.unless ?? []) : [])]) {
+    // What is not listed before it is not running yet.
     const outcome = running.get(id);
     if (!outcome) throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
-    return [id, await outcome];
-  });
-  return Promise.all(waits).then((entries) => new Map(entries));
+    outcomes.set(id, await outcome);
+  }
+  return outcomes;
 }
 
 function orderOf(step: Step): readonly string[] {

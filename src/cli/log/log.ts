@@ -52,6 +52,7 @@ export function openLog(options: LogOptions): Log {
   const events = new EventRecords();
   const line = format === "json" ? jsonLine(options) : textLine(options);
   const wants = (level: LogLevel) => isAtLeast(level, least);
+  const wanted = new Set(Object.entries(highestLevels).flatMap(([type, highest]) => (wants(highest) ? [type] : [])));
   const of: Log["of"] = (record) => (wants(record.level) ? line({ at: now(), ...record }) : undefined);
   return {
     format,
@@ -59,8 +60,7 @@ export function openLog(options: LogOptions): Log {
     isDefault: format === "text" && asked.level === undefined,
     wants,
     ofEvent(event) {
-      const highest = highestLevels[event.type];
-      const record = highest && wants(highest) ? events.of(event) : undefined;
+      const record = wanted.has(event.type) ? events.of(event) : undefined;
       return record && of(record);
     },
     of,
