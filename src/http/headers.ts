@@ -40,9 +40,12 @@ class Fields implements HttpHeaders {
 
   names(): readonly string[] {
     const fields = this.#fields;
-    const names = new Set<string>();
-    for (let at = 0; at < fields.length; at += 2) names.add(fields[at] ?? "");
-    return [...names];
+    const names: string[] = [];
+    for (let at = 0; at < fields.length; at += 2) {
+      const name = fields[at] ?? "";
+      if (!names.includes(name)) names.push(name);
+    }
+    return names;
   }
 }
 

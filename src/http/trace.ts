@@ -7,6 +7,7 @@ import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
 import {
   originOf,
+  type HttpHeaders,
   type HttpRequest,
   type HttpResponse,
   type Interceptor,
@@ -109,7 +110,7 @@ class Attempt {
   /** The response, whose end will be the attempt's. Without a body it may have been seen already. */
   answered(response: HttpResponse): HttpResponse {
     const ending = factsOf(response);
-    if (this.#marks.has("last-byte") && isBodiless(this.request, response)) {
+    if (this.#marks.last === "last-byte" && isBodiless(this.request, response)) {
       this.end(ending);
       return response;
     }
@@ -168,7 +169,7 @@ export function withoutQuery(url: string, origin: Origin = originOf(url)): strin
 }
 
 /** What registries call a request by in their own logs, the usual first. */
-const idHeaders: readonly string[] = [
+const idHeaders: ReadonlySet<string> = new Set([
   "x-request-id",
   "x-amzn-requestid",
   "x-amz-request-id",
@@ -176,15 +177,20 @@ const idHeaders: readonly string[] = [
   "x-github-request-id",
   "docker-distribution-request-id",
   "cf-ray",
-];
+]);
 
 function factsOf({ status, headers, protocol }: HttpResponse): Ending {
   const facts: Ending = { status };
-  const present = headers.names().filter((name) => idHeaders.includes(name));
-  const usual = present.length > 1 ? idHeaders.find((name) => present.includes(name)) : present[0];
-  if (usual !== undefined) facts.requestId = headers.get(usual)?.slice(0, 200) ?? "";
+  const requestId = requestIdOf(headers);
+  if (requestId !== undefined) facts.requestId = requestId;
   if (protocol !== undefined) facts.protocol = protocol;
   return facts;
+}
+
+function requestIdOf(headers: HttpHeaders): string | undefined {
+  const named = headers.names().filter((name) => idHeaders.has(name));
+  const usual = named.length > 1 ? [...idHeaders].find((name) => named.includes(name)) : named[0];
+  return usual === undefined ? undefined : headers.get(usual)?.slice(0, 200);
 }
 
 function codeOf(error: unknown): string {

@@ -64,8 +64,9 @@ export class Marks {
     this.#marks.push({ name, at: this.#options.now() });
   }
 
-  has(name: MarkName): boolean {
-    return this.#marks.some((mark) => mark.name === name);
+  /** What was seen last. */
+  get last(): MarkName | undefined {
+    return this.#marks.at(-1)?.name;
   }
 
   /** Ends the list. @returns what was seen, in the order in which it was. */

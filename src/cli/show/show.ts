@@ -106,8 +106,9 @@ class GuardedShow implements Show {
   }
 
   readonly report: Report = (event) => {
-    this.#attempt(() => this.#renderer.event(event));
-    this.#print(this.#lineOf(event));
+    if (this.#renderer.isQuiet !== true) this.#attempt(() => this.#renderer.event(event));
+    const line = this.#lineOf(event);
+    if (line !== undefined) this.#print(line);
   };
 
   tell(result: CreateResult, told: Omit<SummaryOptions, "columns" | "color"> = {}): void {
@@ -144,13 +145,13 @@ class GuardedShow implements Show {
     const { log } = this.#options;
     if (summary === "never") return undefined;
     const line = log.ofEvent(event);
+    if (line === undefined) return undefined;
     if (this.#isLive && log.format === "text" && tells?.has(event.type)) return undefined;
     const isUrgent = event.type === "warning" && event.isUrgent === true;
     return isQuiet && log.isDefault && !isUrgent ? undefined : line;
   }
 
-  #print(text: string | undefined): void {
-    if (text === undefined) return;
+  #print(text: string): void {
     const { above } = this.#renderer;
     if (this.#isLive && above) this.#attempt(() => above(text));
     else tellQuietly(this.#options.output, text);
