@@ -56,7 +56,7 @@ export interface StoresOptions {
   readonly lookup?: Lookup;
   /** Default `off`. */
   readonly http2?: "auto" | "on" | "off";
-  /** Send blobs in chunks of this many bytes, always. */
+  /** Send blobs in chunks of this many bytes, always. At least 2. */
   readonly chunkSizeBytes?: number;
   /** How busy we are ourselves, from 0 to 1: answers that are late because of us teach nothing. Default not at all. */
   readonly ownLoad?: OwnLoad;
@@ -106,6 +106,7 @@ export interface Stores extends AsyncDisposable {
  * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
+  requireChunkSize(options);
   const { environment = nodeCredentialEnvironment(options.env) } = options;
   const builder = await builderSettings(environment, options.builder);
   const credentials = credentialChain(environment, options);
@@ -152,6 +153,15 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     [Symbol.asyncDispose]: () => network.close(),
   };
 }
+
+/** Where one byte stands is told as `0-0`, which is what some registries answer for none at all: such pieces go nowhere. */
+function requireChunkSize({ chunkSizeBytes = leastChunkBytes }: StoresOptions): void {
+  if (Number.isSafeInteger(chunkSizeBytes) && chunkSizeBytes >= leastChunkBytes) return;
+  const message = `Cannot send chunks of ${chunkSizeBytes} bytes: chunkSizeBytes is a whole number from ${leastChunkBytes} on`;
+  throw new WaybillError("invalid_argument", message);
+}
+
+const leastChunkBytes = 2;
 
 function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNetwork {
   const { environment = nodeCredentialEnvironment(options.env) } = options;

@@ -37,7 +37,7 @@ export async function drain(response: HttpResponse, maxBytes = 64 * 1024): Promi
 }
 
 /** Whether the answer cannot have a body, as far as its head tells. */
-export function isEmpty({ status, headers }: HttpResponse): boolean {
+function isEmpty({ status, headers }: HttpResponse): boolean {
   return status === 204 || status === 304 || headers.get("content-length") === "0";
 }
 

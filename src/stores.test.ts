@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { fakeClock } from "../test/support/fake-clock.ts";
+import { openStores } from "./stores.ts";
+
+const opened = (chunkSizeBytes: number) =>
+  openStores({ env: {}, clock: fakeClock(), random: () => 0.5, report: () => undefined, chunkSizeBytes });
+
+test.each([1, 0, -5, 2.5, Number.NaN, Number.POSITIVE_INFINITY])("chunks of %d bytes are refused", async (bytes) => {
+  await expect(opened(bytes)).rejects.toMatchObject({
+    code: "invalid_argument",
+    message: `Cannot send chunks of ${bytes} bytes: chunkSizeBytes is a whole number from 2 on`,
+  });
+});
+
+test("chunks of two bytes are not", async () => {
+  await using stores = await opened(2);
+  expect(stores.endpoints).toBeDefined();
+});
