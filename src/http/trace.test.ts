@@ -111,6 +111,18 @@ describe("traceAttempts", () => {
     expect(await seen(["first-byte"], "HEAD")).toBe(0);
   });
 
+  test("lasts to its last byte, not to whoever hears of it", async () => {
+    const clock = fakeClock(1000);
+    const { send, attempts } = traced(async (request) => {
+      clock.advance(20);
+      request.marks?.add("last-byte");
+      clock.advance(5);
+      return answer();
+    }, clock);
+    await send({ method: "HEAD", url });
+    expect(attempts()).toMatchObject([{ durationMs: 20, marks: [{ name: "last-byte", at: 1020 }] }]);
+  });
+
   test("names the request as the registry does, by the usual one of several names", async () => {
     const named = async (headers: Record<string, string>) => {
       const { send, attempts } = traced(async () => answer(headers));

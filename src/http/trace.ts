@@ -110,8 +110,9 @@ class Attempt {
   /** The response, whose end will be the attempt's. Without a body it may have been seen already. */
   answered(response: HttpResponse): HttpResponse {
     const ending = factsOf(response);
-    if (this.#marks.last === "last-byte" && isBodiless(this.request, response)) {
-      this.end(ending);
+    const { last } = this.#marks;
+    if (last?.name === "last-byte" && isBodiless(this.request, response)) {
+      this.end(ending, 0, last.at);
       return response;
     }
     return afterBody(response, (end) => {
@@ -120,8 +121,8 @@ class Attempt {
     });
   }
 
-  end(ending: Ending, receivedBytes = 0): void {
-    const { noting, report, inFlight } = this.#wire;
+  end(ending: Ending, receivedBytes = 0, endedAt = this.#wire.noting.now()): void {
+    const { report, inFlight } = this.#wire;
     const { method, url, task, registry, operation, authorization, attempt = 1 } = this.request;
     inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
     const event: Mutable<AttemptEvent> = {
@@ -133,7 +134,7 @@ class Attempt {
       method,
       url: withoutQuery(url, this.#origin),
       attempt,
-      durationMs: noting.now() - this.#startedAt,
+      durationMs: endedAt - this.#startedAt,
       sentBytes: this.#sentBytes,
       receivedBytes,
       marks: this.#marks.close(),

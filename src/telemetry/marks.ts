@@ -65,8 +65,8 @@ export class Marks {
   }
 
   /** What was seen last. */
-  get last(): MarkName | undefined {
-    return this.#marks.at(-1)?.name;
+  get last(): Mark | undefined {
+    return this.#marks.at(-1);
   }
 
   /** Ends the list. @returns what was seen, in the order in which it was. */
