@@ -121,4 +121,9 @@ describe("run", () => {
       run({ steps: [stage("a", left, ["b"]), stage("b", left)] }, { perform: async () => "sent" }),
     ).rejects.toThrow(TypeError);
   });
+
+  test.each(["b", "c"])("refuses it also where the step waits for another first: for a, then %s", async (id) => {
+    const steps = [stage("a", left), stage("b", left, ["a", id]), stage("c", left)];
+    await expect(run({ steps }, { perform: async () => "sent" })).rejects.toThrow(`waits for "${id}"`);
+  });
 });

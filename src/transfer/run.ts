@@ -74,13 +74,15 @@ async function waitFor(
   step: Step,
   running: ReadonlyMap<string, Promise<StepOutcome>>,
 ): Promise<ReadonlyMap<string, StepOutcome>> {
-  const outcomes = new Map<string, StepOutcome>();
-  for (const id of [...step.after, ...orderOf(step), ...(step.kind === "stage" ? (step.unless ?? []) : [])]) {
-    // What is not listed before it is not running yet.
+  const ids = [...step.after, ...orderOf(step), ...(step.kind === "stage" ? (step.unless ?? []) : [])];
+  // All are looked up before the first is waited for: what is not listed before the step is not running yet.
+  const before = ids.map((id) => {
     const outcome = running.get(id);
     if (!outcome) throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
-    outcomes.set(id, await outcome);
-  }
+    return { id, outcome };
+  });
+  const outcomes = new Map<string, StepOutcome>();
+  for (const { id, outcome } of before) outcomes.set(id, await outcome);
   return outcomes;
 }
 
