@@ -1,3 +1,4 @@
+import { grouped } from "../async/grouped.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure } from "./closure.ts";
@@ -14,7 +15,7 @@ import { run, type RunOptions, type StepOutcome } from "./run.ts";
 import { inSeries } from "./serial.ts";
 import { sharedReads, type SharedReads } from "./shared-reads.ts";
 import { stepNews, type StepNews } from "./step-news.ts";
-import type { ConfirmStep, Plan, Step, TagStep, TargetStep } from "./step.ts";
+import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
 import { bounded, watch } from "./watchdog.ts";
 
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
@@ -29,6 +30,7 @@ interface Group {
   readonly looked: readonly Looked[];
   readonly plan: Plan;
   readonly ledgers: readonly Ledger[];
+  readonly ledgerAt: (at: Location) => Ledger | undefined;
   readonly options: GroupOptions;
 }
 
@@ -53,34 +55,26 @@ function begin(closure: Closure, looked: readonly Looked[], options: GroupOption
   const judged = looked.map((entry) => withinLimits(policy.noClobber ? unclobbered(entry, root) : entry, closure));
   const isHeldBack = policy.onError === "abort" && !judged.every(isFound);
   const plan = isHeldBack ? { steps: [] } : planFor(closure, judged, policy);
-  const own = stepsByTarget(plan);
+  const own = grouped(
+    plan.steps.filter((step) => step.kind !== "barrier"),
+    ({ at }) => formatLocation(at),
+  );
   const ledgers = judged.map((entry) => {
     const ledger = new Ledger(sinceFirstRun(entry, root, options), root, options);
     const steps = own.get(formatLocation(entry.target.at)) ?? [];
     ledger.begin(steps, { isHeldBack, written: writtenEarlier(entry, root, options) });
     return ledger;
   });
-  return { closure, looked: judged, plan, ledgers, options };
-}
-
-function stepsByTarget({ steps }: Plan): ReadonlyMap<string, readonly TargetStep[]> {
-  const own = new Map<string, TargetStep[]>();
-  for (const step of steps) {
-    if (step.kind === "barrier") continue;
-    const name = formatLocation(step.at);
-    const before = own.get(name);
-    if (before) before.push(step);
-    else own.set(name, [step]);
-  }
-  return own;
+  const byName = new Map(ledgers.map((ledger) => [formatLocation(ledger.at), ledger]));
+  const ledgerAt = (at: Location) => byName.get(formatLocation(at));
+  return { closure, looked: judged, plan, ledgers, ledgerAt, options };
 }
 
 async function runGroup(group: Group): Promise<void> {
-  const { plan, ledgers, options } = group;
-  const ledgerAt = ledgerFinder(ledgers);
+  const { plan, ledgerAt, options } = group;
   await using reads = sharedReads(plan, options);
   const news = stepNews(plan, options);
-  const perform = performOn(performing(group, { reads, ledgerAt, onSign: () => dog.touch() }));
+  const perform = performOn(performing(group, reads, () => dog.touch()));
   const started = bounded(news.told(perform), options.clock, options.leastBytesPerSecond);
   using dog = watch(queued(started, options), options.clock, options.signal);
   const outcomes = await run(plan, {
@@ -97,14 +91,11 @@ async function runGroup(group: Group): Promise<void> {
   await rollBackAfter(group, outcomes, news);
 }
 
-interface Performing {
-  readonly reads: SharedReads;
-  readonly ledgerAt: LedgerAt;
-  /** Something has left. */
-  readonly onSign: () => void;
-}
-
-function performing({ closure, looked, options }: Group, { reads, ledgerAt, onSign }: Performing): PerformOptions {
+function performing(
+  { closure, looked, ledgerAt, options }: Group,
+  reads: SharedReads,
+  onSign: () => void,
+): PerformOptions {
   const { recording } = options;
   return {
     ...options,
@@ -125,13 +116,6 @@ function performing({ closure, looked, options }: Group, { reads, ledgerAt, onSi
       ledgerAt(at)?.sent(bytes);
     },
   };
-}
-
-type LedgerAt = (at: Location) => Ledger | undefined;
-
-function ledgerFinder(ledgers: readonly Ledger[]): LedgerAt {
-  const byName = new Map(ledgers.map((ledger) => [formatLocation(ledger.at), ledger]));
-  return (at) => byName.get(formatLocation(at));
 }
 
 /** The entry with what its tags named before the first run of this publish. */

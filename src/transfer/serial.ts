@@ -1,3 +1,4 @@
+import { grouped } from "../async/grouped.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Plan, Step } from "./step.ts";
 
@@ -31,12 +32,6 @@ function betweenBarriers(steps: readonly Step[]): readonly (readonly Step[])[] {
 
 /** The same steps, those of one target together. A step waits for earlier ones of its own target and for barriers, for nothing else. */
 function byTarget(part: readonly Step[]): readonly Step[] {
-  const groups = new Map<string, Step[]>();
-  for (const step of part) {
-    const name = step.kind === "barrier" ? step.id : formatLocation(step.at);
-    const group = groups.get(name) ?? [];
-    groups.set(name, group);
-    group.push(step);
-  }
+  const groups = grouped(part, (step) => (step.kind === "barrier" ? step.id : formatLocation(step.at)));
   return [...groups.values()].flat();
 }

@@ -1,3 +1,4 @@
+import { grouped } from "../../async/grouped.ts";
 import type { AttemptEvent } from "../../telemetry/attempt.ts";
 import { placeOfTarget } from "../../telemetry/derive/place.ts";
 import type { TaskEnd } from "../../telemetry/task.ts";
@@ -141,16 +142,6 @@ function registryLanes(
 
 function placeOf({ registry, url }: AttemptEvent): string {
   return registry ?? (URL.canParse(url) ? new URL(url).host : "elsewhere");
-}
-
-function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
 }
 
 interface Known {
