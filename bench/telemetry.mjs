@@ -41,13 +41,22 @@ async function withPublish({ delayMs }, measure) {
   await Promise.all([from.close(), to.close()]);
 }
 
-/** Whoever comes second finds a warmer machine: they take turns. The first round warms up. */
+/** The first round warms up. */
 async function offAndOn(publish, watched) {
+  const pairs = await inTurns(publish, "off-and-on", { rounds: rounds + 1, one: {}, other: watched });
+  return pairs.slice(1).map(({ one, other }) => ({ off: one, on: other }));
+}
+
+/** Publishes in two surroundings. Whoever comes second finds a warmer machine: they take turns. */
+async function inTurns(publish, name, { rounds: count, one, other }) {
   const pairs = [];
-  for (let round = 0; round <= rounds; round++) {
-    const order = round % 2 === 0 ? [{}, watched] : [watched, {}];
-    const [first, second] = [await publish(`a-${round}`, order[0]), await publish(`b-${round}`, order[1])];
-    if (round > 0) pairs.push(round % 2 === 0 ? { off: first, on: second } : { off: second, on: first });
+  for (let round = 0; round < count; round++) {
+    const order = round % 2 === 0 ? [one, other] : [other, one];
+    const [first, second] = [
+      await publish(`${name}-${round}-a`, order[0]),
+      await publish(`${name}-${round}-b`, order[1]),
+    ];
+    pairs.push(round % 2 === 0 ? { one: first, other: second } : { one: second, other: first });
   }
   return pairs;
 }
@@ -70,14 +79,8 @@ async function badCollectorFigures(publish, good) {
   const bad = Object.entries(kinds).map(([kind, server]) => [kind, `http://127.0.0.1:${server.address().port}`]);
   await new Promise((resolve) => refused.close(resolve));
   for (const [kind, url] of bad) {
-    const pairs = [];
-    for (let round = 0; round < badRounds; round++) {
-      const order =
-        round % 2 === 0 ? [good, { OTEL_EXPORTER_OTLP_ENDPOINT: url }] : [{ OTEL_EXPORTER_OTLP_ENDPOINT: url }, good];
-      const name = `${kind.replaceAll(" ", "-")}-${round}`;
-      const [first, second] = [await publish(`${name}-a`, order[0]), await publish(`${name}-b`, order[1])];
-      pairs.push(round % 2 === 0 ? { one: first, other: second } : { one: second, other: first });
-    }
+    const surroundings = { rounds: badRounds, one: good, other: { OTEL_EXPORTER_OTLP_ENDPOINT: url } };
+    const pairs = await inTurns(publish, kind.replaceAll(" ", "-"), surroundings);
     const time = median(pairs.map(({ one, other }) => other.resultS / one.resultS));
     const memory = median(pairs.map(({ one, other }) => other.peakMb - one.peakMb));
     const after = Math.max(...pairs.map(({ other }) => other.endS - other.resultS));
