@@ -155,13 +155,13 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
 }
 
 /** Where one byte stands is told as `0-0`, which is what some registries answer for none at all: such pieces go nowhere. */
+const leastChunkBytes = 2;
+
 function requireChunkSize({ chunkSizeBytes = leastChunkBytes }: StoresOptions): void {
   if (Number.isSafeInteger(chunkSizeBytes) && chunkSizeBytes >= leastChunkBytes) return;
   const message = `Cannot send chunks of ${chunkSizeBytes} bytes: chunkSizeBytes is a whole number from ${leastChunkBytes} on`;
   throw new WaybillError("invalid_argument", message);
 }
-
-const leastChunkBytes = 2;
 
 function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNetwork {
   const { environment = nodeCredentialEnvironment(options.env) } = options;

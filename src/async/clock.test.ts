@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
-import { followingWall, finestOf, systemClock } from "./clock.ts";
+import { finestOf, followingWall, systemClock } from "./clock.ts";
 
 test("followingWall gives the fine steps of one clock and the date of the other", () => {
   const times = { ticks: 5.25, wall: 1000 };

@@ -83,13 +83,9 @@ export function flagsFor(run: "short" | "usual", { v8 }: Pick<NodeJS.ProcessVers
   return known.map(({ flag, usual, ours }) => `--${flag}=${run === "short" ? ours : usual}`);
 }
 
-function tell(run: "short" | "usual"): void {
+/** A short one is for when everything is loaded, since Node keeps its own code for the usual flags. */
+export function expectRun(run: "short" | "usual"): void {
   for (const flag of flagsFor(run, process.versions)) setFlagsFromString(flag);
-}
-
-/** For when everything is loaded, since Node keeps its own code for the usual flags. */
-export function expectShortRun(): void {
-  tell("short");
 }
 
 /** Node's own variables can say where it is kept, and that it is not. */
@@ -150,7 +146,7 @@ function quietly(work: () => void): boolean {
 /** What `keptCode` reads. */
 function bytesOf({ script, isWhole }: { readonly script: Script; readonly isWhole: boolean }): Buffer {
   // What was compiled under other flags would be refused.
-  tell("usual");
+  expectRun("usual");
   const code = script.createCachedData();
   const head = Buffer.alloc(headBytes);
   head.writeUInt32LE(crc32(code));

@@ -2,7 +2,7 @@
 // The entry point. What docker and scripts ask often is answered here, before anything else is loaded.
 import { join } from "node:path";
 import process from "node:process";
-import { loadCompiled, expectShortRun } from "./compiled.ts";
+import { expectRun, loadCompiled } from "./compiled.ts";
 import type { start as Start } from "./start.ts";
 import { invocationOf, pluginMetadata } from "./plugin.ts";
 import { version } from "./version.ts";
@@ -20,5 +20,5 @@ if (invocation.wants === "metadata") {
   const { exports, keep } = loadCompiled(join(import.meta.dirname, "start.js"), build);
   const { start } = exports as { readonly start: typeof Start };
   void start(invocation, version, keep);
-  setImmediate(expectShortRun);
+  setImmediate(expectRun, "short");
 }

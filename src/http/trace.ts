@@ -170,7 +170,7 @@ export function withoutQuery(url: string, origin: Origin = originOf(url)): strin
 }
 
 /** What registries call a request by in their own logs, the usual first. */
-const idHeaders: ReadonlySet<string> = new Set([
+const idHeaders = [
   "x-request-id",
   "x-amzn-requestid",
   "x-amz-request-id",
@@ -178,7 +178,7 @@ const idHeaders: ReadonlySet<string> = new Set([
   "x-github-request-id",
   "docker-distribution-request-id",
   "cf-ray",
-]);
+];
 
 function factsOf({ status, headers, protocol }: HttpResponse): Ending {
   const facts: Ending = { status };
@@ -189,8 +189,8 @@ function factsOf({ status, headers, protocol }: HttpResponse): Ending {
 }
 
 function requestIdOf(headers: HttpHeaders): string | undefined {
-  const named = headers.names().filter((name) => idHeaders.has(name));
-  const usual = named.length > 1 ? [...idHeaders].find((name) => named.includes(name)) : named[0];
+  const names = headers.names();
+  const usual = idHeaders.find((name) => names.includes(name));
   return usual === undefined ? undefined : headers.get(usual)?.slice(0, 200);
 }
 

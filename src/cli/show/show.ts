@@ -145,7 +145,6 @@ class GuardedShow implements Show {
     const { log } = this.#options;
     if (summary === "never") return undefined;
     const line = log.ofEvent(event);
-    if (line === undefined) return undefined;
     if (this.#isLive && log.format === "text" && tells?.has(event.type)) return undefined;
     const isUrgent = event.type === "warning" && event.isUrgent === true;
     return isQuiet && log.isDefault && !isUrgent ? undefined : line;
