@@ -51,16 +51,19 @@ export function stepLanes(state: LanesState, event: LanesEvent): readonly [Lanes
   return [next, admissions];
 }
 
-function changed(state: LanesState, event: LanesEvent): LanesState {
+// Written out, here and below: V8 makes objects with computed keys slowly, and those of a spread with a value in its place,
+// and these are made several times for each request.
+
+function changed({ limit, reserved, active, waiting }: LanesState, event: LanesEvent): LanesState {
   switch (event.type) {
     case "asked":
-      return { ...state, waiting: waitingMore(state.waiting, event.as, 1) };
+      return { limit, reserved, active, waiting: waitingMore(waiting, event.as, 1) };
     case "gave-up":
-      return { ...state, waiting: waitingMore(state.waiting, event.as, -1) };
+      return { limit, reserved, active, waiting: waitingMore(waiting, event.as, -1) };
     case "left":
-      return { ...state, active: activeMore(state.active, event.lane, -1) };
+      return { limit, reserved, active: activeMore(active, event.lane, -1), waiting };
     default:
-      return { ...state, limit: Math.max(1, event.limit) };
+      return { limit: Math.max(1, event.limit), reserved, active, waiting };
   }
 }
 
@@ -71,11 +74,9 @@ function nextOne({ limit, reserved, active, waiting }: LanesState): Admission | 
   return waiting.ordinary > 0 && hasRoom ? { as: "ordinary", lane: "ordinary" } : undefined;
 }
 
-function admitted(state: LanesState, { as, lane }: Admission): LanesState {
-  return { ...state, active: activeMore(state.active, lane, 1), waiting: waitingMore(state.waiting, as, -1) };
+function admitted({ limit, reserved, active, waiting }: LanesState, { as, lane }: Admission): LanesState {
+  return { limit, reserved, active: activeMore(active, lane, 1), waiting: waitingMore(waiting, as, -1) };
 }
-
-// Written out: objects with computed keys are made slowly, and these are made several times for each request.
 
 function activeMore({ ordinary, reserved }: LanesState["active"], lane: Lane, by: number): LanesState["active"] {
   return lane === "ordinary"

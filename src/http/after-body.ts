@@ -1,3 +1,4 @@
+import type { Bytes } from "../content/store.ts";
 import { answerLike } from "./body.ts";
 import type { HttpResponse } from "./send.ts";
 
@@ -14,49 +15,62 @@ export interface BodyEnd {
  * disposed of.
  */
 export function afterBody(response: HttpResponse, then: (end: BodyEnd) => void): HttpResponse {
-  let called = false;
-  const finish: Finish = (end) => {
-    if (called) return;
-    called = true;
-    then(end);
-  };
-  const seen = { bytes: 0 };
-  const body = {
-    [Symbol.asyncIterator]: () => tell(response.body[Symbol.asyncIterator](), seen, finish),
-  };
+  const body = new EndingBody(response.body, then);
   return answerLike(response, {
     body,
     async dispose() {
       try {
         await response[Symbol.asyncDispose]();
       } finally {
-        finish(seen);
+        body.finish();
       }
     },
   });
 }
 
-type Finish = (end: BodyEnd) => void;
+/** The same chunks, without a promise of its own for each. */
+class EndingBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #body: Bytes;
+  #chunks: AsyncIterator<Uint8Array> | undefined;
+  #then: ((end: BodyEnd) => void) | undefined;
+  #seenBytes = 0;
 
-/** The same iterator, without a promise of its own for each chunk. */
-function tell(chunks: AsyncIterator<Uint8Array>, seen: { bytes: number }, finish: Finish): AsyncIterator<Uint8Array> {
-  const failed = (error: unknown) => {
-    finish({ ...seen, error });
-    throw error;
-  };
-  const passed = (result: IteratorResult<Uint8Array>) => {
-    if (result.done) finish(seen);
-    else seen.bytes += result.value.byteLength;
+  constructor(body: Bytes, then: (end: BodyEnd) => void) {
+    this.#body = body;
+    this.#then = then;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    this.#chunks ??= this.#body[Symbol.asyncIterator]();
+    return this.#chunks.next().then(this.#passed, this.#failed);
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return (await this.#chunks?.return?.(value)) ?? { done: true, value: undefined };
+    } finally {
+      this.finish();
+    }
+  }
+
+  finish(end?: Pick<BodyEnd, "error">): void {
+    const then = this.#then;
+    this.#then = undefined;
+    then?.({ bytes: this.#seenBytes, ...end });
+  }
+
+  readonly #passed = (result: IteratorResult<Uint8Array>) => {
+    if (result.done) this.finish();
+    else this.#seenBytes += result.value.byteLength;
     return result;
   };
-  return {
-    next: () => chunks.next().then(passed, failed),
-    async return(value?: unknown) {
-      try {
-        return (await chunks.return?.(value)) ?? { done: true, value: undefined };
-      } finally {
-        finish(seen);
-      }
-    },
+
+  readonly #failed = (error: unknown) => {
+    this.finish({ error });
+    throw error;
   };
 }

@@ -29,9 +29,9 @@ export interface AnswerHead {
   readonly keepsAlive: boolean;
 }
 
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?(?:\r\n|$)/;
-/** Begins where the one before has ended. A value does not begin with a space, so that it has one way only to be read. */
-const field = /([!#$%&'*+.^_`|~\w-]+):[\t ]*((?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?)(?:\r\n|$)/y;
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?(?=\r\n|$)/;
+/** From one line's end to the next. A value does not begin with a space, so that it has one way only to be read. */
+const fieldLines = /^(?:\r\n[!#$%&'*+.^_`|~\w-]+:[\t ]*(?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?)*$/;
 const framingField = /^(?:content-length|transfer-encoding)$/i;
 
 /**
@@ -63,15 +63,18 @@ export function parseHead(text: string, method: string): AnswerHead {
 
 const empty: Framing = { by: "length", bytes: 0 };
 
-/** Names and values, one after the other, from `start` on. */
+/** Names and values, one after the other, from `start` on, where the line before them ends. */
 function fieldsOf(text: string, start: number): readonly string[] {
+  const lines = text.slice(start);
+  if (!fieldLines.test(lines)) throw malformed("a header line that is none");
   const fields: string[] = [];
-  for (let at = start; at < text.length; at = field.lastIndex) {
-    field.lastIndex = at;
-    const found = field.exec(text);
-    const name = found?.[1];
-    const value = found?.[2];
-    if (name === undefined || value === undefined) throw malformed("a header line that is none");
+  for (let at = 0, end = 0; at < lines.length; at = end) {
+    const colon = lines.indexOf(":", at);
+    end = endOfLine(lines, colon);
+    const name = lines.slice(at + 2, colon);
+    let from = colon + 1;
+    while (isBlank(lines.charCodeAt(from))) from += 1;
+    const value = lines.slice(from, end);
     // With a tab behind them, Node's parser takes neither a length nor `chunked` for what it is.
     if (value.includes("\t") && framingField.test(name)) throw malformed(`a tab in its ${name}`);
     fields.push(name, trimmedEnd(value));
@@ -79,11 +82,21 @@ function fieldsOf(text: string, start: number): readonly string[] {
   return fields;
 }
 
+function endOfLine(lines: string, from: number): number {
+  const end = lines.indexOf("\r\n", from);
+  return end < 0 ? lines.length : end;
+}
+
 /** In steps from the end: a pattern would look at every run of spaces anew. */
 function trimmedEnd(value: string): string {
   let end = value.length;
-  while (end > 0 && (value[end - 1] === " " || value[end - 1] === "\t")) end -= 1;
+  while (isBlank(value.charCodeAt(end - 1))) end -= 1;
   return value.slice(0, end);
+}
+
+/** A space or a tab. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 function hasNoBody(method: string, status: number): boolean {

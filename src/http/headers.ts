@@ -5,49 +5,46 @@ export function headersFrom(
   input: readonly string[] | Readonly<Record<string, string | readonly string[] | undefined>>,
 ): HttpHeaders {
   const pairs = isPairs(input) ? input : pairsOf(input);
-  const fields: string[] = [];
-  for (let at = 0; at + 1 < pairs.length; at += 2) fields.push(lowered(pairs[at] ?? ""), pairs[at + 1] ?? "");
-  return new Fields(fields);
+  const fields: Fields = new Map();
+  for (let at = 0; at + 1 < pairs.length; at += 2) add(fields, lowered(pairs[at] ?? ""), pairs[at + 1] ?? "");
+  return new MappedHeaders(fields);
 }
 
-/** Names and values, one after the other, names in lower case. An answer has some ten: they are found by looking at each. */
-class Fields implements HttpHeaders {
-  readonly #fields: readonly string[];
+/** By name in lower case, in the order in which the names came. Few come more than once. */
+type Fields = Map<string, string | string[]>;
 
-  constructor(fields: readonly string[]) {
+function add(fields: Fields, name: string, value: string): void {
+  const before = fields.get(name);
+  if (before === undefined) fields.set(name, value);
+  else if (typeof before === "string") fields.set(name, [before, value]);
+  else before.push(value);
+}
+
+/** Each answer is asked for some ten. */
+class MappedHeaders implements HttpHeaders {
+  readonly #fields: Fields;
+
+  constructor(fields: Fields) {
     this.#fields = fields;
   }
 
   get(name: string): string | undefined {
-    const wanted = name.toLowerCase();
-    const fields = this.#fields;
-    let found: string | undefined;
-    for (let at = 0; at < fields.length; at += 2) {
-      if (fields[at] !== wanted) continue;
-      const value = fields[at + 1] ?? "";
-      found = found === undefined ? value : `${found}, ${value}`;
-    }
-    return found;
+    const found = this.#fields.get(lowered(name));
+    return typeof found === "object" ? found.join(", ") : found;
   }
 
   all(name: string): readonly string[] {
-    const wanted = name.toLowerCase();
-    const fields = this.#fields;
-    const values: string[] = [];
-    for (let at = 0; at < fields.length; at += 2) if (fields[at] === wanted) values.push(fields[at + 1] ?? "");
-    return values;
+    const found = this.#fields.get(lowered(name));
+    if (found === undefined) return none;
+    return typeof found === "string" ? [found] : found;
   }
 
   names(): readonly string[] {
-    const fields = this.#fields;
-    const names: string[] = [];
-    for (let at = 0; at < fields.length; at += 2) {
-      const name = fields[at] ?? "";
-      if (!names.includes(name)) names.push(name);
-    }
-    return names;
+    return [...this.#fields.keys()];
   }
 }
+
+const none: readonly string[] = [];
 
 /** Spellings that have come, and the one string that stands for each: such are compared at a glance. */
 const spellings = new Map<string, string>();

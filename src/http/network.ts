@@ -20,7 +20,7 @@ import { headersOf, targetOf, type RequestHead } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
 import { systemLookup } from "./resolve.ts";
 import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
-import { hostOf, originOf } from "./send.ts";
+import { originOf } from "./send.ts";
 import { createSessions } from "./sessions.ts";
 
 export type { TlsSettings } from "./dial.ts";
@@ -173,9 +173,8 @@ async function withoutProxyRefusal(outcome: AttemptOutcome, proxy: URL): Promise
   return { kind: "refused", error: proxyRefusal(proxy, 407) };
 }
 
-function headOf(url: string, own: Headers, proxy: URL | undefined): RequestHead {
+function headOf(url: string, headers: Headers, proxy: URL | undefined): RequestHead {
   const origin = originOf(url);
-  const headers = { host: hostOf(origin), ...own, connection: "keep-alive" };
   const target = targetOf(url);
   if (!proxy || isOverTls(origin)) return { target, headers };
   return { target: origin + target, headers: { ...headers, ...proxyAuthorization(proxy) } };

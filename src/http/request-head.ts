@@ -1,6 +1,6 @@
 import { sizeOfBody } from "./body.ts";
 import type { HttpRequest } from "./send.ts";
-import { originOf } from "./send.ts";
+import { hostOf, originOf } from "./send.ts";
 
 /** The request as it goes on the wire. */
 export interface RequestHead {
@@ -25,7 +25,8 @@ const forbidden: ReadonlySet<string> = new Set(["authorization", "cookie", "prox
  * @throws TypeError when a credential would leave its origin, is given as a plain header, or a value could break out of its line.
  */
 export function headersOf(request: HttpRequest, userAgent: string): Record<string, string> {
-  const headers: Record<string, string> = { "user-agent": userAgent, "accept-encoding": "identity" };
+  const host = hostOf(originOf(request.url));
+  const headers: Record<string, string> = { host, "user-agent": userAgent, "accept-encoding": "identity" };
   const given = request.headers ?? {};
   for (const asGiven in given) {
     const name = asGiven.toLowerCase();
@@ -36,6 +37,7 @@ export function headersOf(request: HttpRequest, userAgent: string): Record<strin
   if (size !== undefined) headers["content-length"] = String(size);
   headers["accept-encoding"] = "identity";
   if (request.authorization) headers["authorization"] = authorizationOf(request);
+  headers["connection"] = "keep-alive";
   assertOneLineEach(headers);
   return headers;
 }

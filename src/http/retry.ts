@@ -38,7 +38,7 @@ export function retry(options: RetryOptions): Interceptor {
   const purses = createPurses(options);
   return (next) => async (request) => {
     for (let attempt = 1; ; attempt += 1) {
-      const result = await tryOnce(next, { ...request, attempt });
+      const result = await tryOnce(next, attempt === request.attempt ? request : { ...request, attempt });
       if (!isRepeatable(request, result)) {
         if ("response" in result) purses.earn(request, result);
         return unwrap(result);

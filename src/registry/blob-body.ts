@@ -32,7 +32,7 @@ export interface BlobBodyOptions {
  * @throws WaybillError `digest_mismatch`, `size_mismatch`; the last error where the connection cannot be mended.
  */
 export function blobBody(blob: Descriptor, options: BlobBodyOptions): Bytes {
-  return { [Symbol.asyncIterator]: () => new BlobBody(blob, options) };
+  return new BlobBody(blob, options);
 }
 
 /** How far a body has been read. */
@@ -43,7 +43,7 @@ interface Progress {
 }
 
 /** Written out rather than as generators, whose every step costs several promises. */
-class BlobBody implements AsyncIterator<Uint8Array, undefined> {
+class BlobBody implements AsyncIterableIterator<Uint8Array, undefined> {
   readonly #blob: Descriptor;
   readonly #options: BlobBodyOptions;
   readonly #progress: Progress;
@@ -59,6 +59,10 @@ class BlobBody implements AsyncIterator<Uint8Array, undefined> {
     this.#options = options;
     this.#progress = { at: options.offset, hash: options.offset === 0 ? hashFor(blob.digest) : undefined };
     this.#response = options.first;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {

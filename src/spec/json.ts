@@ -37,20 +37,30 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 function depthOf(bytes: Uint8Array, giveUpAbove: number): number {
+  const { length } = bytes;
   let depth = 0;
   let deepest = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at++) {
+  for (let at = 0; at < length && deepest <= giveUpAbove; at++) {
     const byte = bytes[at];
-    if (inString) {
-      if (byte === backslash) at++;
-      else if (byte === quote) inString = false;
-    } else if (byte === quote) inString = true;
+    if (byte === quote) at = endOfString(bytes, at + 1);
     else if (byte === 0x7b || byte === 0x5b) deepest = Math.max(deepest, ++depth);
     else if (byte === 0x7d || byte === 0x5d) depth--;
-    if (deepest > giveUpAbove) break;
   }
   return deepest;
+}
+
+/** Where the quote is that ends the string whose first byte is at `start`: most of a document is in strings, which need not be looked at byte by byte. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let end = bytes.indexOf(quote, start);
+  while (end >= 0 && isEscaped(bytes, end)) end = bytes.indexOf(quote, end + 1);
+  return end < 0 ? bytes.length : end;
+}
+
+/** Whether an odd number of backslashes stands before it. */
+function isEscaped(bytes: Uint8Array, at: number): boolean {
+  let before = at - 1;
+  while (bytes[before] === backslash) before -= 1;
+  return (at - before) % 2 === 0;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Bytes, Content, FetchOptions, Replayable, Source } from "../content/store.ts";
+import type { Content, FetchOptions, Replayable, Source } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Location } from "../spec/reference.ts";
@@ -6,7 +6,10 @@ import type { Location } from "../spec/reference.ts";
 /** A blob that every attempt reads anew from the first of `from` that has it. Opened at the first `next()`. */
 export function replayable(blob: Descriptor, from: readonly Location[], { open, task }: ReplayableOptions): Replayable {
   const call = task === undefined ? {} : { task };
-  return (offset, signal) => lazily(() => fetchFrom(blob, from, { open, offset, ...call, ...(signal && { signal }) }));
+  return (offset, signal) => {
+    const options = { open, offset, ...call, ...(signal && { signal }) };
+    return new LazyBody(() => fetchFrom(blob, from, options));
+  };
 }
 
 export interface ReplayableOptions {
@@ -34,32 +37,38 @@ async function fetchFrom(blob: Descriptor, from: readonly Location[], { open, ..
 }
 
 /** A body whose content is opened by its first reader and disposed of when the reader stops. Hands chunks on untouched. */
-function lazily(open: () => Promise<Content>): Bytes {
-  return {
-    [Symbol.asyncIterator]() {
-      let content: Content | undefined;
-      let chunks: AsyncIterator<Uint8Array> | undefined;
-      const close = async () => {
-        const opened = content;
-        content = undefined;
-        await opened?.[Symbol.asyncDispose]();
-      };
-      return {
-        async next() {
-          if (!chunks) {
-            content = await open();
-            chunks = content.body[Symbol.asyncIterator]();
-          }
-          const result = await chunks.next();
-          if (result.done) await close();
-          return result;
-        },
-        async return() {
-          await chunks?.return?.();
-          await close();
-          return { done: true, value: undefined };
-        },
-      };
-    },
-  };
+class LazyBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #open: () => Promise<Content>;
+  #content: Content | undefined;
+  #chunks: AsyncIterator<Uint8Array> | undefined;
+
+  constructor(open: () => Promise<Content>) {
+    this.#open = open;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (!this.#chunks) {
+      this.#content = await this.#open();
+      this.#chunks = this.#content.body[Symbol.asyncIterator]();
+    }
+    const result = await this.#chunks.next();
+    if (result.done) await this.#close();
+    return result;
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await this.#chunks?.return?.();
+    await this.#close();
+    return { done: true, value: undefined };
+  }
+
+  async #close(): Promise<void> {
+    const content = this.#content;
+    this.#content = undefined;
+    await content?.[Symbol.asyncDispose]();
+  }
 }

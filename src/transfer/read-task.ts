@@ -24,34 +24,42 @@ export function readTask(
   return (offset, signal) => {
     const id = `read ${digest}${++times > 1 ? ` ${times}` : ""}`;
     const task: Task = { id, phase: "read", part: "blob", digest, mediaType, sizeBytes };
-    return told(replayable(blob, from, { open, task: id })(offset, signal), () => beginTask(task, teller));
+    return new ToldBody(replayable(blob, from, { open, task: id })(offset, signal), () => beginTask(task, teller));
   };
 }
 
-/** `body`, begun with its first chunk and ended with whatever ends it. */
-function told(body: Bytes, begin: () => ReturnType<typeof beginTask>): Bytes {
-  return {
-    [Symbol.asyncIterator]() {
-      const chunks = body[Symbol.asyncIterator]();
-      let end: ReturnType<typeof beginTask> | undefined;
-      return {
-        async next() {
-          end ??= begin();
-          try {
-            const result = await chunks.next();
-            if (result.done) end({});
-            return result;
-          } catch (error) {
-            end({ failure: error });
-            throw error;
-          }
-        },
-        async return() {
-          await chunks.return?.();
-          end?.({ outcome: "given-up" });
-          return { done: true, value: undefined };
-        },
-      };
-    },
-  };
+type EndTask = ReturnType<typeof beginTask>;
+
+/** A body whose task begins with its first chunk and ends with whatever ends it. */
+class ToldBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #begin: () => EndTask;
+  #end: EndTask | undefined;
+
+  constructor(body: Bytes, begin: () => EndTask) {
+    this.#chunks = body[Symbol.asyncIterator]();
+    this.#begin = begin;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    this.#end ??= this.#begin();
+    try {
+      const result = await this.#chunks.next();
+      if (result.done) this.#end({});
+      return result;
+    } catch (error) {
+      this.#end({ failure: error });
+      throw error;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await this.#chunks.return?.();
+    this.#end?.({ outcome: "given-up" });
+    return { done: true, value: undefined };
+  }
 }
