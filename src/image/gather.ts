@@ -41,6 +41,8 @@ export interface GatherOptions extends CallOptions {
   readonly open: (location: Location) => Promise<Source>;
   /** Does the assembling, which needs no network; default: just that. */
   readonly assembling?: <T>(work: () => T) => T;
+  /** Told what the root lists, while its attestations are still being looked for: those may be added to it. */
+  readonly onSelected?: (root: Root) => void;
 }
 
 /** What the targets shall hold, and where it can be read. */
@@ -75,17 +77,13 @@ interface Understood {
  */
 export async function gather(request: GatherRequest, options: GatherOptions): Promise<Gathered> {
   const understood = understand(request);
-  const { assembling = (work) => work() } = options;
   return together(options.signal, async (signal) => {
     const reads = sharedReads({ ...options, signal });
-    const [parts] = await Promise.all([
-      Promise.all(understood.sources.map((source) => readPart(source, reads))),
-      isRescueSure(request) ? Promise.all(understood.sources.map((source) => lookAhead(source, reads))) : undefined,
+    const { sources, annotations, targets } = understood;
+    const [{ parts, selected }] = await Promise.all([
+      select(understood, request, { ...options, reads }),
+      isRescueSure(request) ? Promise.all(sources.map((source) => lookAhead(source, reads))) : undefined,
     ]);
-    const { annotations, targets, platforms } = understood;
-    const selected = assembling(() =>
-      selectPlatforms(assemble(parts, { annotations, preferIndex: request.preferIndex }), platforms),
-    );
     const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
     const root = withRescued(selected, referrers);
     checkTargets(targets, root.descriptor.digest);
@@ -94,6 +92,18 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     const unmatched = unmatchedPlatforms(annotations, children);
     return { root: toPush(root), origins: root.origins, targets, unmatched, manifests };
   });
+}
+
+/** Reads the sources, and makes of them the root as it is without what may be rescued. */
+async function select(
+  { sources, annotations, platforms }: Understood,
+  { preferIndex }: GatherRequest,
+  { reads, assembling = (work) => work(), onSelected }: GatherOptions & { readonly reads: SharedReads },
+) {
+  const parts = await Promise.all(sources.map((source) => readPart(source, reads)));
+  const selected = assembling(() => selectPlatforms(assemble(parts, { annotations, preferIndex }), platforms));
+  onSelected?.(selected);
+  return { parts, selected };
 }
 
 function understand(request: GatherRequest): Understood {

@@ -3,7 +3,7 @@ import { WaybillError, hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { artifactTypeOf, childrenOf, type Manifest } from "../spec/manifest.ts";
-import { isForeignLayerType, isManifestType } from "../spec/media-type.ts";
+import { isForeignLayerType, isIndexType, isManifestType } from "../spec/media-type.ts";
 import type { Location } from "../spec/reference.ts";
 import type { ReferrersPolicy } from "./referrers.ts";
 
@@ -34,6 +34,8 @@ export interface ClosureOptions {
   /** Opens a place to read from. Manifests and referrers are expected to be remembered behind it. */
   readonly open: (location: Location) => Promise<Source>;
   readonly referrers: ReferrersPolicy;
+  /** Every target has the root with all that is below it: images are not read then, only what refers to them is looked for. Default false. */
+  readonly isComplete?: boolean;
   /** Manifests that are here already and need no request. */
   readonly known?: ReadonlyMap<Digest, Manifest>;
   readonly signal?: AbortSignal;
@@ -115,12 +117,17 @@ class Walker {
     const from = this.#origins.get(child.digest) ?? parent.from;
     const isManifest = parent.document.kind === "index" || isManifestType(child.mediaType);
     if (!isManifest) return this.#add({ role: "blob", content: child, from });
+    if (this.#options.isComplete && !isIndexType(child.mediaType)) {
+      // It may be listed as a referrer too: it is there.
+      this.#referrersSeen.add(child.digest);
+      return this.#visitReferrers({ descriptor: child, from, depth: parent.depth + 1 });
+    }
     this.#reserve(child);
     const manifest = this.#options.known?.get(child.digest) ?? (await this.#read(child, from));
     if (!this.#nodes.has(child.digest)) await this.visit({ ...manifest, from, depth: parent.depth + 1 });
   }
 
-  async #visitReferrers(subject: Visit): Promise<void> {
+  async #visitReferrers(subject: Pick<Visit, "descriptor" | "from" | "depth">): Promise<void> {
     if (!this.#options.referrers.lookUp || subject.from.length === 0) return;
     const lists = subject.from.map((location) => this.#listReferrers(location, subject.descriptor.digest));
     await joinAll(

@@ -1,5 +1,6 @@
 import { openScope } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
+import type { Root } from "../image/assemble.ts";
 import type { SourceFile } from "../image/gather.ts";
 import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -10,6 +11,7 @@ import { answersFor } from "../transfer/late.ts";
 import type { PublishTarget } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
+import { beginAhead, type Ahead } from "./ahead.ts";
 import type { Context } from "./context.ts";
 import { beginLooking, resolve } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
@@ -77,10 +79,15 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   // Leaving early, because a source cannot be read, ends what is still being asked of targets.
   await using looks = openScope({ signal: context.signal });
   const lookings = beginLooking(request.dryRun ? [] : targets, looks, { ...context, expect });
-  const gathered = await resolve({ ...request, rescue: referrers.lookUp }, { ...context, open });
+  const policy = policyOf(request, expect.size > 0);
+  let ahead: Ahead | undefined;
+  const onSelected = (selected: Root) => {
+    if (!request.dryRun)
+      ahead = beginAhead(selected, { lookings, policy, referrers, openSource: open, scope: looks }, context);
+  };
+  const gathered = await resolve({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
-  const policy = policyOf(request, expect.size > 0);
   const looked = await answersFor(policy, lookings, context);
   const { root, origins, manifests } = gathered;
   const published = await publishRoot(
@@ -91,6 +98,7 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
       policy,
       open,
       known: manifests,
+      ...(ahead && { ahead }),
     },
     context,
   );

@@ -73,18 +73,25 @@ function preflightTask(at: Location, part?: "permission") {
 
 /** `gather`, told as the task of reading the sources, with a task in it for making the root. */
 export function resolve(request: GatherRequest, options: GatherOptions & Told): Promise<Gathered> {
-  const id = "resolve";
   const teller = tellerOf(options);
   const assembling = <T>(work: () => T): T => {
-    const end = beginTask({ id: "assemble", parent: id, phase: "assemble" }, teller);
+    const end = beginTask({ id: "assemble", parent: resolveTask, phase: "assemble" }, teller);
     try {
       return work();
     } finally {
       end({});
     }
   };
-  const open = opening(options.open, id);
-  return asTask({ id, phase: "resolve" }, teller, () => gather(request, { ...options, open, assembling }), digestOf);
+  const open = openToResolve(options.open);
+  const task = { id: resolveTask, phase: "resolve" } as const;
+  return asTask(task, teller, () => gather(request, { ...options, open, assembling }), digestOf);
+}
+
+const resolveTask = "resolve";
+
+/** `open`, for what is read while the root is being made; it may go on a little longer. */
+export function openToResolve(open: (location: Location) => Promise<Source>): typeof open {
+  return opening(open, resolveTask);
 }
 
 function digestOf({ root }: Gathered): { readonly digest: string } {

@@ -11,6 +11,7 @@ import { publicationOf } from "../transfer/publication.ts";
 import { publish, type PublishPolicy } from "../transfer/publish.ts";
 import type { Recording } from "../transfer/recording.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
+import type { Ahead } from "./ahead.ts";
 import type { Context } from "./context.ts";
 import { plan, preflight } from "./phases.ts";
 
@@ -25,6 +26,8 @@ export interface RootToPublish {
   readonly open: (location: Location) => Promise<Source>;
   /** Manifests that are here already. */
   readonly known?: ReadonlyMap<Digest, Manifest>;
+  /** What has been asked already, where that was for the same root. */
+  readonly ahead?: Ahead;
 }
 
 export interface Published {
@@ -55,9 +58,10 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
 
 /** The targets, also asked whether they may be written to where one that refuses ends them all. */
 async function probed(request: RootToPublish, context: Context): Promise<readonly (Looked | Late)[]> {
-  const { root, looked, policy } = request;
+  const { root, looked, policy, ahead } = request;
   if (isRefused(request) || policy.onError !== "abort" || !readsChildren(request)) return looked;
-  return preflight(looked, root.manifest.descriptor.digest, context);
+  const { digest } = root.manifest.descriptor;
+  return ahead?.root === digest ? ahead.permissions : preflight(looked, digest, context);
 }
 
 function recordingOf(
@@ -69,8 +73,11 @@ function recordingOf(
   return recorder[how](publicationOf(root, looked, { referrers, policy }));
 }
 
-function closureAt({ root, referrers, open, known }: RootToPublish, context: Context) {
-  return plan(root, { ...context, open, referrers: parseReferrersPolicy(referrers), ...(known && { known }) });
+function closureAt({ root, looked, referrers, open, known }: RootToPublish, context: Context) {
+  const { digest } = root.manifest.descriptor;
+  const isComplete = looked.every((entry) => isRight(entry, digest));
+  const policy = parseReferrersPolicy(referrers);
+  return plan(root, { ...context, open, referrers: policy, isComplete, ...(known && { known }) });
 }
 
 function nothingBelow(root: Digest) {

@@ -1,0 +1,63 @@
+import type { Scope } from "../async/scope.ts";
+import type { Source } from "../content/store.ts";
+import type { Root } from "../image/assemble.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+import { closureOf } from "../transfer/closure.ts";
+import type { Looking } from "../transfer/late.ts";
+import { isFound, type Looked } from "../transfer/look.ts";
+import { isUpToDate } from "../transfer/plan.ts";
+import type { PublishPolicy } from "../transfer/publish.ts";
+import type { ReferrersPolicy } from "../transfer/referrers.ts";
+import type { Context } from "./context.ts";
+import { openToResolve, preflight } from "./phases.ts";
+
+/** What is asked on behalf of a root while it is still being found out whether attestations will be added to it. */
+export interface Ahead {
+  readonly root: Digest;
+  /** As `preflight` answers for it. Never rejects. */
+  readonly permissions: Promise<Awaited<ReturnType<typeof preflight>>>;
+}
+
+export interface AheadOptions {
+  readonly lookings: readonly Looking[];
+  readonly policy: Pick<PublishPolicy, "onError">;
+  readonly referrers: ReferrersPolicy;
+  /** Opens a place to read from; what was read is remembered behind it. */
+  readonly openSource: (location: Location) => Promise<Source>;
+  /** Leaving it ends what is still being asked. */
+  readonly scope: Scope;
+}
+
+/**
+ * Asks what will be asked anyway once all targets have been looked at and none refuses: what `root` lists and what refers to that, and
+ * whether it may be written.
+ */
+export function beginAhead(root: Root, options: AheadOptions, context: Context): Ahead {
+  const { lookings, policy, referrers, scope } = options;
+  const { digest } = root.descriptor;
+  const all = Promise.all(lookings.map(({ looking }) => looking));
+  if (referrers.lookUp) void scope.spawn(async (signal) => readAll(root, await all, { ...options, signal }));
+  const ask = async (signal: AbortSignal) => {
+    const looked = await all;
+    return policy.onError === "abort" && looked.every(isFound)
+      ? preflight(looked, digest, { ...context, signal })
+      : looked;
+  };
+  return { root: digest, permissions: scope.spawn(ask) };
+}
+
+/** Never rejects: who needs it asks again. */
+async function readAll(
+  root: Root,
+  looked: readonly Looked[],
+  { openSource, referrers, signal }: AheadOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  const found = looked.filter(isFound);
+  if (found.length < looked.length) return;
+  const { digest } = root.descriptor;
+  const isComplete = found.every(({ target, before }) => isUpToDate({ ...target, before }, digest));
+  const read = { manifest: root, from: root.origins.get(digest) ?? [], origins: root.origins };
+  const open = openToResolve(openSource);
+  await closureOf(read, { open, referrers, isComplete, signal }).catch(() => undefined);
+}
