@@ -36,8 +36,9 @@ describe("traceAttempts", () => {
     const { send, events } = traced(slow, clock);
 
     const response = await send({
-      method: "GET",
+      method: "PUT",
       url,
+      body: new Uint8Array(7),
       attempt: 3,
       task: "t",
       registry: "r.example",
@@ -53,7 +54,7 @@ describe("traceAttempts", () => {
         id: "a1",
         task: "t",
         resend: 0,
-        method: "GET",
+        method: "PUT",
         url: "https://r.example/v2/",
         registry: "r.example",
         operation: "ping",

@@ -44,7 +44,7 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
   };
   const now = finestOf(clock);
   const onDrop = (why: string) => quietly({ type: "telemetry-drop", what: `${why} mark`, count: 1, at: now() });
-  const wire: Observed = { report: quietly, headersFor, noting: { now, onDrop }, inFlight: new Map(), count: 0 };
+  const wire: Observed = { report: quietly, headersFor, noting: { now, onDrop }, loads: new Map(), count: 0 };
   return (next) => async (request) => {
     const attempt = new Attempt(request, wire);
     try {
@@ -60,8 +60,21 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
 /** What all attempts share. */
 interface Observed extends Pick<TraceOptions, "report" | "headersFor"> {
   readonly noting: MarksOptions;
-  readonly inFlight: Map<Origin, number>;
+  readonly loads: Map<Origin, Load>;
   count: number;
+}
+
+/** What is under way to an origin. */
+interface Load {
+  inFlight: number;
+}
+
+function loadOf({ loads }: Observed, origin: Origin): Load {
+  const known = loads.get(origin);
+  if (known) return known;
+  const load = { inFlight: 0 };
+  loads.set(origin, load);
+  return load;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -77,17 +90,18 @@ class Attempt {
   /** The attempt of the same request that came before it. */
   readonly #after: string | undefined;
   readonly #resend: number;
+  readonly #load: Load;
   readonly #inFlight: number;
   readonly #startedAt: number;
   #sentBytes = 0;
 
   constructor(request: HttpRequest, wire: Observed) {
-    const { inFlight, noting } = wire;
+    const { noting } = wire;
     this.#wire = wire;
     this.#origin = originOf(request.url);
     this.#marks = new Marks(noting);
-    this.#inFlight = (inFlight.get(this.#origin) ?? 0) + 1;
-    inFlight.set(this.#origin, this.#inFlight);
+    this.#load = loadOf(wire, this.#origin);
+    this.#inFlight = ++this.#load.inFlight;
     this.#id = `a${++wire.count}`;
     const { history } = request;
     this.#after = history?.last;
@@ -96,8 +110,9 @@ class Attempt {
     this.#startedAt = noting.now();
     const more = request.ledBy === undefined ? wire.headersFor?.(this.#id) : undefined;
     const headers = more && { headers: { ...request.headers, ...more } };
+    const onProgress = request.body === undefined ? undefined : { onProgress: this.#onProgress(request) };
     // What is added goes first; see decision 14.
-    this.request = { marks: this.#marks, ...request, ...headers, onProgress: this.#onProgress(request) };
+    this.request = { marks: this.#marks, ...request, ...headers, ...onProgress };
   }
 
   #onProgress({ onProgress }: HttpRequest): (bytes: number) => void {
@@ -122,9 +137,9 @@ class Attempt {
   }
 
   end(ending: Ending, receivedBytes = 0, endedAt = this.#wire.noting.now()): void {
-    const { report, inFlight } = this.#wire;
+    const { report } = this.#wire;
     const { method, url, task, registry, operation, authorization, attempt = 1 } = this.request;
-    inFlight.set(this.#origin, (inFlight.get(this.#origin) ?? 1) - 1);
+    this.#load.inFlight -= 1;
     const event: Mutable<AttemptEvent> = {
       type: "http",
       id: this.#id,
