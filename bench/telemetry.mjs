@@ -9,7 +9,7 @@ import { cacheFolder, median, program, row, startRegistry } from "./support.mjs"
 
 // One run differs from the next by a tenth, what is looked for is a thirtieth: fewer pairs would say nothing.
 const rounds = 41;
-const badRounds = 9;
+const badRounds = 25;
 
 export async function telemetryFigures() {
   const collector = createServer((request, response) => request.resume().on("end", () => response.end()));

@@ -41,12 +41,12 @@ class EndingBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   [Symbol.asyncIterator](): this {
+    this.#open();
     return this;
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    this.#chunks ??= this.#body[Symbol.asyncIterator]();
-    return this.#chunks.next().then(this.#passed, this.#failed);
+    return this.#open().next().then(this.#passed, this.#failed);
   }
 
   async return(value?: unknown): Promise<IteratorResult<Uint8Array>> {
@@ -55,6 +55,10 @@ class EndingBody implements AsyncIterableIterator<Uint8Array> {
     } finally {
       this.finish();
     }
+  }
+
+  #open(): AsyncIterator<Uint8Array> {
+    return (this.#chunks ??= this.#body[Symbol.asyncIterator]());
   }
 
   finish(end?: Pick<BodyEnd, "error">): void {

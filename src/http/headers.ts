@@ -20,7 +20,6 @@ function add(fields: Fields, name: string, value: string): void {
   else before.push(value);
 }
 
-/** Each answer is asked for some ten. */
 class MappedHeaders implements HttpHeaders {
   readonly #fields: Fields;
 

@@ -16,7 +16,7 @@ import { openToResolve, preflight } from "./phases.ts";
 export interface Ahead {
   readonly root: Digest;
   /** As `preflight` answers for it. Never rejects. */
-  readonly permissions: Promise<Awaited<ReturnType<typeof preflight>>>;
+  readonly permissions: ReturnType<typeof preflight>;
 }
 
 export interface AheadOptions {
