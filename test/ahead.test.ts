@@ -122,6 +122,20 @@ test("permission that was asked for before attestations were added counts for no
   expect(statesIn(result)).toEqual(["created", "unchanged", "created"]);
 });
 
+test("a publish whose attestations cannot be looked for leaves no upload open behind it", async () => {
+  const faults = [
+    all("source.example", { path: "/referrers/", fault: answer(404, "UNSUPPORTED", "no such page") }),
+    all("source.example", { path: "/manifests/sha256-", fault: answer(403, "DENIED", "not for you") }),
+  ];
+  const { world } = await worldOfTwo({ interceptors: [(next) => faulty(next, faults)] });
+
+  await expect(world.create({ sources: [source], tags })).rejects.toMatchObject({ code: "auth_denied" });
+
+  const methods = world.requests.map((line) => line.slice(0, line.indexOf(" ")));
+  const count = (method: string) => methods.filter((one) => one === method).length;
+  expect([count("PUT"), count("PATCH"), count("POST") - count("DELETE")]).toEqual([0, 0, 0]);
+});
+
 test("a dry run asks for what the index is made of, and nothing else", async () => {
   const { world, images } = await worldOfTwo();
 
