@@ -23,6 +23,7 @@ import { credentialChain } from "./registry/credentials/chain.ts";
 import type { CredentialSource } from "./registry/credentials/credential.ts";
 import { nodeCredentialEnvironment, type CredentialEnvironment } from "./registry/credentials/environment.ts";
 import { endpoints, type Endpoints } from "./registry/endpoint.ts";
+import { requireChunkSize } from "./registry/chunk-size.ts";
 import { registryLimits, type RegistryLimit, type RegistryLimits } from "./registry/limits.ts";
 import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
@@ -106,7 +107,7 @@ export interface Stores extends AsyncDisposable {
  * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  requireChunkSize(options);
+  requireChunkSize(options.chunkSizeBytes);
   const { environment = nodeCredentialEnvironment(options.env) } = options;
   const builder = await builderSettings(environment, options.builder);
   const credentials = credentialChain(environment, options);
@@ -152,15 +153,6 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     ...(network.inspect && { inspect: network.inspect }),
     [Symbol.asyncDispose]: () => network.close(),
   };
-}
-
-/** Where one byte stands is told as `0-0`, which is what some registries answer for none at all: such pieces go nowhere. */
-const leastChunkBytes = 2;
-
-function requireChunkSize({ chunkSizeBytes = leastChunkBytes }: StoresOptions): void {
-  if (Number.isSafeInteger(chunkSizeBytes) && chunkSizeBytes >= leastChunkBytes) return;
-  const message = `Cannot send chunks of ${chunkSizeBytes} bytes: chunkSizeBytes is a whole number from ${leastChunkBytes} on`;
-  throw new WaybillError("invalid_argument", message);
 }
 
 function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNetwork {

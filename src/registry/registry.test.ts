@@ -23,6 +23,10 @@ for (const [name, server] of kinds) {
 storeSuite("registry in chunks", async () => client({ chunkSizeBytes: 7 }).repository, { describe, test });
 
 describe("openRegistry", () => {
+  test.each([1, 0, 2.5, Number.NaN])("refuses chunks of %d bytes", (chunkSizeBytes) => {
+    expect(() => client({ chunkSizeBytes })).toThrow(expect.objectContaining({ code: "invalid_argument" }));
+  });
+
   test("repository answers the same object for the same name", () => {
     const { registry } = client();
     expect(registry.repository("a/b")).toBe(registry.repository("a/b"));

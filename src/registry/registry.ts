@@ -8,6 +8,7 @@ import { isManifestType, essence } from "../spec/media-type.ts";
 import type { Report } from "../telemetry/events.ts";
 import { accessTo, ask, besideRepositories, inTask, locationOf, type Access, type RegistryAccess } from "./access.ts";
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
+import { requireChunkSize } from "./chunk-size.ts";
 import { putManifest } from "./manifest-push.ts";
 import { deleteManifest, getManifest, hasManifest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
 import { probePush } from "./probe.ts";
@@ -28,7 +29,7 @@ export interface RegistryOptions {
   readonly report: Report;
   /** Scheme and authority that the registry is reached at, such as `https://registry-1.docker.io`. */
   readonly baseUrl: string;
-  /** Send blobs in chunks of this many bytes, always. Default: one request, chunks only where a registry makes us. */
+  /** Send blobs in chunks of this many bytes, always; at least 2. Default: one request, chunks only where a registry makes us. */
   readonly chunkSizeBytes?: number;
   /** Whether both repositories are used with the same credentials; nothing is mounted between others. Default: yes. */
   readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
@@ -70,8 +71,9 @@ export interface Repository extends Store {
   cancelUpload(upload: UploadHandle): Promise<boolean>;
 }
 
-/** Opens nothing: the first request is the first that somebody needs. */
+/** Opens nothing: the first request is the first that somebody needs. @throws WaybillError `invalid_argument` for a `chunkSizeBytes` that is none. */
 export function openRegistry(host: string, options: RegistryOptions): Registry {
+  requireChunkSize(options.chunkSizeBytes);
   const { baseUrl, ...rest } = options;
   const registry: RegistryAccess = { ...rest, host, baseUrl: baseUrl.replace(/\/$/, ""), quirks: unknownRegistry() };
   const repositories = new Map<string, Repository>();
