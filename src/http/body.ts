@@ -1,7 +1,7 @@
 import { isUint8Array } from "node:util/types";
 import { WaybillError } from "../errors.ts";
 import type { Bytes } from "../content/store.ts";
-import type { HttpHeaders, HttpRequest, HttpResponse, RequestBody } from "./send.ts";
+import type { HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 
 /**
  * The whole body, at most `maxBytes`. Consumes the response.
@@ -58,29 +58,16 @@ export interface AnswerChanges extends Partial<Pick<HttpResponse, "headers" | "b
 
 /** An answer like `response`, which it stands for. */
 export function answerLike(response: HttpResponse, changes: AnswerChanges): HttpResponse {
-  return new AnswerLike(response, changes);
-}
-
-class AnswerLike implements HttpResponse {
-  readonly status: number;
-  readonly headers: HttpHeaders;
-  readonly url: string;
-  readonly body: Bytes;
-  readonly protocol?: string;
-  readonly #dispose: () => PromiseLike<void>;
-
-  constructor(response: HttpResponse, { headers, body, dispose }: AnswerChanges) {
-    this.status = response.status;
-    this.headers = headers ?? response.headers;
-    this.url = response.url;
-    this.body = body ?? response.body;
-    if (response.protocol !== undefined) this.protocol = response.protocol;
-    this.#dispose = dispose ?? (() => response[Symbol.asyncDispose]());
-  }
-
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#dispose();
-  }
+  const { status, url, protocol } = response;
+  const { headers = response.headers, body = response.body, dispose } = changes;
+  return {
+    status,
+    headers,
+    url,
+    body,
+    ...(protocol !== undefined && { protocol }),
+    [Symbol.asyncDispose]: dispose ?? (() => response[Symbol.asyncDispose]()),
+  };
 }
 
 /** How long a body is, in bytes. */

@@ -204,9 +204,11 @@ function factsOf({ status, headers, protocol }: HttpResponse): Ending {
 }
 
 function requestIdOf(headers: HttpHeaders): string | undefined {
-  const names = headers.names();
-  const usual = idHeaders.find((name) => names.includes(name));
-  return usual === undefined ? undefined : headers.get(usual)?.slice(0, 200);
+  for (const name of idHeaders) {
+    const id = headers.get(name);
+    if (id !== undefined) return id.slice(0, 200);
+  }
+  return undefined;
 }
 
 function codeOf(error: unknown): string {

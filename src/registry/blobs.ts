@@ -1,4 +1,4 @@
-import type { Bytes, CallOptions, Content, FetchOptions, KnownOptions } from "../content/store.ts";
+import type { CallOptions, Content, FetchOptions, KnownOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
 import type { HttpResponse, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -54,23 +54,8 @@ export async function fetchBlob(access: Access, blob: Descriptor, options: Fetch
   const history = { sent: 0 };
   const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, ...(signal && { signal }) });
   const first = await openAt(offset);
-  return new FetchedBlob(blob, blobBody(blob, { access, openAt, first, offset, ...(signal && { signal }) }), first);
-}
-
-class FetchedBlob implements Content {
-  readonly descriptor: Descriptor;
-  readonly body: Bytes;
-  readonly #first: HttpResponse;
-
-  constructor(descriptor: Descriptor, body: Bytes, first: HttpResponse) {
-    this.descriptor = descriptor;
-    this.body = body;
-    this.#first = first;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#first[Symbol.asyncDispose]();
-  }
+  const body = blobBody(blob, { access, openAt, first, offset, ...(signal && { signal }) });
+  return { descriptor: blob, body, [Symbol.asyncDispose]: () => first[Symbol.asyncDispose]() };
 }
 
 async function requestBlob(

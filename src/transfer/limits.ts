@@ -1,12 +1,11 @@
 import { WaybillError } from "../errors.ts";
 import { formatLocation, sameLocation } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import { isFound, refused, type Looked } from "./look.ts";
-import { isUpToDate } from "./plan.ts";
+import { isFound, namesAlready, refused, type Looked } from "./look.ts";
 
 /** The entry, refused where the target is known not to take something that it would be sent. Pure. */
 export function withinLimits(entry: Looked, closure: Closure): Looked {
-  if (!isFound(entry) || isUpToDate({ ...entry.target, before: entry.before }, closure.root)) return entry;
+  if (!isFound(entry) || namesAlready(entry, closure.root)) return entry;
   const { target, facts } = entry;
   const limitOf = ({ role }: Node) => (role === "blob" ? facts.maxBlobBytes : facts.maxManifestBytes);
   const isHere = ({ from }: Node) => from.some((place) => sameLocation(place, target.at));

@@ -4,7 +4,7 @@ import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { nameNow } from "./name-now.ts";
-import type { PlannedTarget } from "./plan.ts";
+import { isUpToDate, type PlannedTarget } from "./plan.ts";
 
 /** Where a publish goes: one repository or layout and the tags it shall get there, in order. Without tags: by digest only. */
 export interface PublishTarget {
@@ -38,6 +38,11 @@ export type Looked = Found | Refused;
 /** True for a target that has been looked at and can be published to. */
 export function isFound(entry: { readonly target: PublishTarget }): entry is Found {
   return "facts" in entry;
+}
+
+/** True where every tag names `root` already, so that nothing of it needs to be written. */
+export function namesAlready({ target, before }: Found, root: Digest): boolean {
+  return isUpToDate({ ...target, before }, root);
 }
 
 /** The target, which cannot be published to after all. */

@@ -2,8 +2,7 @@ import type { Store } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Late } from "./late.ts";
-import { isFound, refused, type Found, type Looked } from "./look.ts";
-import { isUpToDate } from "./plan.ts";
+import { isFound, namesAlready, refused, type Found, type Looked } from "./look.ts";
 
 export interface PreflightOptions {
   readonly open: (location: Location) => Promise<Store>;
@@ -21,8 +20,7 @@ export function preflight(
   root: Digest,
   options: PreflightOptions,
 ): Promise<readonly (Looked | Late)[]> {
-  const isDue = (entry: Looked | Late): entry is Found =>
-    isFound(entry) && !isUpToDate({ ...entry.target, before: entry.before }, root);
+  const isDue = (entry: Looked | Late): entry is Found => isFound(entry) && !namesAlready(entry, root);
   const isAsked = looked.filter(isDue).length > 1;
   return Promise.all(looked.map(async (entry) => (isAsked && isDue(entry) ? probed(entry, options) : entry)));
 }

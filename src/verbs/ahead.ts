@@ -5,8 +5,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import { closureOf } from "../transfer/closure.ts";
 import type { Looking } from "../transfer/late.ts";
-import { isFound, type Looked } from "../transfer/look.ts";
-import { isUpToDate } from "../transfer/plan.ts";
+import { isFound, namesAlready, type Looked } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";
 import type { ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
@@ -34,15 +33,14 @@ export interface AheadOptions {
  * whether it may be written.
  */
 export function beginAhead(root: Root, options: AheadOptions, context: Context): Ahead {
-  const { lookings, policy, referrers, scope } = options;
+  const { lookings, policy, scope } = options;
   const { digest } = root.descriptor;
   const all = Promise.all(lookings.map(({ looking }) => looking));
-  if (referrers.lookUp) void scope.spawn(async (signal) => readAll(root, await all, { ...options, signal }));
+  void scope.spawn(async (signal) => readAll(root, await all, { ...options, signal }));
   const ask = async (signal: AbortSignal) => {
     const looked = await all;
-    return policy.onError === "abort" && looked.every(isFound)
-      ? preflight(looked, digest, { ...context, signal })
-      : looked;
+    const isAsked = policy.onError === "abort" && looked.every(isFound);
+    return isAsked ? preflight(looked, digest, { ...context, signal }) : looked;
   };
   return { root: digest, permissions: scope.spawn(ask) };
 }
@@ -53,10 +51,10 @@ async function readAll(
   looked: readonly Looked[],
   { openSource, referrers, signal }: AheadOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const found = looked.filter(isFound);
-  if (found.length < looked.length) return;
+  // Where nothing is looked for, the root is as it will be, and planning begins by itself.
+  if (!referrers.lookUp || !looked.every(isFound)) return;
   const { digest } = root.descriptor;
-  const isComplete = found.every(({ target, before }) => isUpToDate({ ...target, before }, digest));
+  const isComplete = looked.every((entry) => namesAlready(entry, digest));
   const read = { manifest: root, from: root.origins.get(digest) ?? [], origins: root.origins };
   const open = openToResolve(openSource);
   await closureOf(read, { open, referrers, isComplete, signal }).catch(() => undefined);

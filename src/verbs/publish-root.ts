@@ -5,8 +5,7 @@ import type { Location } from "../spec/reference.ts";
 import type { ClosureRoot } from "../transfer/closure.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
 import { isLate, type Late } from "../transfer/late.ts";
-import type { Looked } from "../transfer/look.ts";
-import { isUpToDate } from "../transfer/plan.ts";
+import { namesAlready, type Looked } from "../transfer/look.ts";
 import { publicationOf } from "../transfer/publication.ts";
 import { publish, type PublishPolicy } from "../transfer/publish.ts";
 import type { Recording } from "../transfer/recording.ts";
@@ -99,5 +98,5 @@ function isRefused({ looked, policy }: RootToPublish): boolean {
 
 function isRight(entry: Looked | Late, root: Digest): boolean {
   if (isLate(entry)) return false;
-  return "error" in entry || isUpToDate({ ...entry.target, before: entry.before }, root);
+  return "error" in entry || namesAlready(entry, root);
 }
