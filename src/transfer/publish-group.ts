@@ -16,7 +16,7 @@ import { inSeries } from "./serial.ts";
 import { sharedReads, type SharedReads } from "./shared-reads.ts";
 import { stepNews, type StepNews } from "./step-news.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
-import { bounded, watch } from "./watchdog.ts";
+import { watch } from "./watchdog.ts";
 
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
 export interface GroupOptions extends PublishOptions {
@@ -74,11 +74,10 @@ async function runGroup(group: Group): Promise<void> {
   const { plan, ledgerAt, options } = group;
   await using reads = sharedReads(plan, options);
   const news = stepNews(plan, options);
+  using dog = watch(options);
   const perform = performOn(performing(group, reads, () => dog.touch()));
-  const started = bounded(news.told(perform), options.clock, options.leastBytesPerSecond);
-  using dog = watch(queued(started, options), options.clock, options.signal);
   const outcomes = await run(plan, {
-    perform: news.watched(dog.perform),
+    perform: news.watched(queued(dog.watched(news.told(perform)), options)),
     signal: dog.signal,
     others: othersBy(options.policy),
     onSettled: (step, outcome) => {

@@ -5,7 +5,7 @@ import { digestOf } from "../spec/digest.ts";
 import type { Perform } from "./run.ts";
 import type { StageStep } from "./step.ts";
 import { queued, type QueueOptions } from "./queued.ts";
-import { bounded } from "./watchdog.ts";
+import { watch } from "./watchdog.ts";
 
 const minute = 60_000;
 const content = { mediaType: "application/octet-stream", digest: digestOf(new Uint8Array()), size: 0 };
@@ -47,13 +47,23 @@ describe("queued", () => {
   test("does not count waiting for a turn as time that a step takes", async () => {
     const clock = fakeClock();
     const { begun, ends, perform } = held();
-    const started = queued(bounded(perform, clock), { blobsInFlight: 1 });
-    void started(stage("a", "left"), call);
-    const second = started(stage("b", "left"), call);
-    await clock.advanceSlowly(14 * minute, minute);
+    using dog = watch({ clock });
+    const givenUp: Error[] = [];
+    const told = { ...call, giveUp: (error: Error) => void givenUp.push(error) };
+    const started = queued(dog.watched(perform), { blobsInFlight: 1 });
+    void started(stage("a", "left"), told);
+    const second = started(stage("b", "left"), told);
+    const pass = async (minutes: number) => {
+      for (let passed = 0; passed < minutes; passed++) {
+        dog.touch();
+        await clock.advanceSlowly(minute, minute);
+      }
+    };
+    await pass(14);
     ends.get("a")?.();
-    await clock.advanceSlowly(14 * minute, minute);
+    await pass(14);
     expect(begun).toEqual(["a", "b"]);
+    expect(givenUp).toEqual([]);
     ends.get("b")?.();
     expect(await second).toBe("sent");
   });

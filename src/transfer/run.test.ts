@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { onAbort } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
 import { digestOf } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
@@ -73,6 +74,40 @@ describe("run", () => {
     );
     expect(ended).toBe(true);
     expect(outcomes.get("slow")).toEqual({ state: "not-attempted" });
+  });
+
+  test("fails a step that is given up with that error, whatever it comes to, and ends its target only", async () => {
+    const timeout = new WaybillError("timeout", "Cannot finish slow");
+    const steps = [stage("slow", left), stage("other", left), stage("later", left, ["other"]), stage("far", right)];
+    const outcomes = await run(
+      { steps },
+      {
+        perform: async (step, { signal, giveUp }) => {
+          if (step.id === "slow") giveUp?.(timeout);
+          if (step.id === "other") await new Promise((resolve) => onAbort(signal, () => resolve(undefined)));
+          signal.throwIfAborted();
+          return "sent";
+        },
+      },
+    );
+    expect(outcomes.get("slow")).toEqual({ state: "failed", error: timeout });
+    expect(outcomes.get("other")).toEqual({ state: "not-attempted" });
+    expect(outcomes.get("later")).toEqual({ state: "not-attempted" });
+    expect(outcomes.get("far")).toEqual({ state: "done", result: "sent" });
+  });
+
+  test("fails a step that is given up although it comes to its end", async () => {
+    const timeout = new WaybillError("timeout", "Cannot finish slow");
+    const outcomes = await run(
+      { steps: [stage("slow", left)] },
+      {
+        perform: async (_step, { giveUp }) => {
+          giveUp?.(timeout);
+          return "sent";
+        },
+      },
+    );
+    expect(outcomes.get("slow")).toEqual({ state: "failed", error: timeout });
   });
 
   test("skips a step whose checks all found their manifests, and not when one did not", async () => {

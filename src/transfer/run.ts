@@ -20,6 +20,8 @@ export interface StepCall {
   readonly signal: AbortSignal;
   /** What the step is told as. */
   readonly task?: string;
+  /** Ends the step and its target: it fails with `error`, whatever becomes of what it has under way. */
+  readonly giveUp?: (error: Error) => void;
 }
 
 export interface RunOptions {
@@ -46,74 +48,66 @@ export interface RunOptions {
 export async function run(plan: Plan, options: RunOptions): Promise<ReadonlyMap<string, StepOutcome>> {
   const scopes = new TargetScopes(options);
   const running = new Map<string, Promise<StepOutcome>>();
-  for (const step of plan.steps) {
-    const before = waitFor(step, running);
-    const outcome = step.kind === "barrier" ? pass(before) : runStep(step, before, scopes, options.perform);
-    running.set(step.id, settle(step, outcome, options));
-  }
+  for (const step of plan.steps) running.set(step.id, runStep(step, before(step, running), { scopes, options }));
   const outcomes = new Map<string, StepOutcome>();
   for (const [id, outcome] of running) outcomes.set(id, await outcome);
   scopes[Symbol.dispose]();
   return outcomes;
 }
 
-async function pass(before: Promise<ReadonlyMap<string, StepOutcome>>): Promise<StepOutcome> {
-  const outcomes = [...(await before).values()];
-  return outcomes.every(({ state }) => state === "done")
-    ? { state: "done", result: "passed" }
-    : { state: "not-attempted" };
+/** What a step waits for: what it needs, what it comes behind, and what may make it unnecessary. */
+interface Before {
+  readonly needed: readonly Promise<StepOutcome>[];
+  readonly behind: Promise<StepOutcome> | undefined;
+  readonly checks: readonly Promise<StepOutcome>[];
 }
 
-async function settle(step: Step, running: Promise<StepOutcome>, options: RunOptions): Promise<StepOutcome> {
-  const outcome = await running;
+/** All are looked up before the first is waited for: what is not listed before the step is not running yet. */
+function before(step: Step, running: ReadonlyMap<string, Promise<StepOutcome>>): Before {
+  const outcomeOf = (id: string): Promise<StepOutcome> => {
+    const outcome = running.get(id);
+    if (!outcome) throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
+    return outcome;
+  };
+  const { behind } = step.kind === "barrier" ? {} : step;
+  return {
+    needed: step.after.map(outcomeOf),
+    behind: behind === undefined ? undefined : outcomeOf(behind),
+    checks: step.kind === "stage" ? (step.unless ?? []).map(outcomeOf) : [],
+  };
+}
+
+interface Running {
+  readonly scopes: TargetScopes;
+  readonly options: RunOptions;
+}
+
+/** Never rejects. All of a step is one function: most of a plan only waits for most of the time, and what waits is kept. */
+async function runStep(step: Step, before: Before, { scopes, options }: Running): Promise<StepOutcome> {
+  const scope = step.kind === "barrier" ? undefined : scopes.at(step);
+  let isReady = true;
+  for (const needed of before.needed) isReady = (await needed).state === "done" && isReady;
+  await before.behind;
+  let isPresent = before.checks.length > 0;
+  for (const check of before.checks) isPresent = hasFound(await check) && isPresent;
+
+  let outcome: StepOutcome;
+  if (!isReady || scope?.stopped) outcome = { state: "not-attempted" };
+  else if (step.kind === "barrier") outcome = { state: "done", result: "passed" };
+  else if (isPresent) outcome = { state: "done", result: "existed" };
+  else {
+    try {
+      outcome = scopes.done(step, await options.perform(step, scopes.callFor(step)));
+    } catch (error) {
+      outcome = scopes.fail(step, error);
+    }
+  }
   options.onSettled?.(step, outcome);
   return outcome;
 }
 
-async function waitFor(
-  step: Step,
-  running: ReadonlyMap<string, Promise<StepOutcome>>,
-): Promise<ReadonlyMap<string, StepOutcome>> {
-  const ids = [...step.after, ...orderOf(step), ...(step.kind === "stage" ? (step.unless ?? []) : [])];
-  // All are looked up before the first is waited for: what is not listed before the step is not running yet.
-  const before = ids.map((id) => {
-    const outcome = running.get(id);
-    if (!outcome) throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
-    return { id, outcome };
-  });
-  const outcomes = new Map<string, StepOutcome>();
-  for (const { id, outcome } of before) outcomes.set(id, await outcome);
-  return outcomes;
-}
-
-function orderOf(step: Step): readonly string[] {
-  return step.kind === "barrier" || step.behind === undefined ? [] : [step.behind];
-}
-
-async function runStep(
-  step: TargetStep,
-  before: Promise<ReadonlyMap<string, StepOutcome>>,
-  scopes: TargetScopes,
-  perform: Perform,
-): Promise<StepOutcome> {
-  const scope = scopes.at(step);
-  const outcomes = await before;
-  if (scope.stopped || step.after.some((id) => outcomes.get(id)?.state !== "done")) return { state: "not-attempted" };
-  if (isUnnecessary(step, outcomes)) return { state: "done", result: "existed" };
-  try {
-    scope.signal.throwIfAborted();
-    return { state: "done", result: await perform(step, { signal: scope.signal }) };
-  } catch (error) {
-    return scopes.fail(step, error);
-  }
-}
-
-function isUnnecessary(step: Step, outcomes: ReadonlyMap<string, StepOutcome>): boolean {
-  if (step.kind !== "stage" || !step.unless?.length) return false;
-  return step.unless.every((id) => {
-    const outcome = outcomes.get(id);
-    return outcome?.state === "done" && outcome.result === "present";
-  });
+function hasFound(check: StepOutcome): boolean {
+  return check.state === "done" && check.result === "present";
 }
 
 /** What runs for each target, so that one failure can end its own target and, where the policy says so, the others. */
@@ -132,17 +126,34 @@ class TargetScopes implements Disposable {
     return scope;
   }
 
+  /** @throws the reason why nothing of the target may begin any more. */
+  callFor(step: TargetStep): StepCall {
+    const { signal } = this.at(step);
+    signal.throwIfAborted();
+    return { signal, giveUp: (error) => void this.fail(step, error) };
+  }
+
+  /** What a step comes to that has got `result`. */
+  done(step: TargetStep, result: StepResult): StepOutcome {
+    const { failure } = this.at(step);
+    return failure?.of === step ? failure.outcome : { state: "done", result };
+  }
+
+  /** What a step comes to that has failed, or has been given up. */
   fail(step: TargetStep, error: unknown): StepOutcome {
     const own = this.at(step);
+    if (own.failure?.of === step) return own.failure.outcome;
     // A step of a target that has been given up fails because of that.
     if (own.aborted) return { state: "not-attempted" };
+    const outcome: StepOutcome = { state: "failed", error };
+    own.failure = { of: step, outcome };
     const others = this.#options.others?.(step) ?? "leave";
     own.abort();
     for (const scope of this.#scopes.values()) {
       if (others === "abort") scope.abort();
       if (others === "stop") scope.stopped = true;
     }
-    return { state: "failed", error };
+    return outcome;
   }
 
   [Symbol.dispose](): void {
@@ -157,6 +168,8 @@ class TargetScope implements Disposable {
   stopped = false;
   /** Has been given up: what was in flight is cancelled. */
   aborted = false;
+  /** The step that ended it, if that was one of its own. */
+  failure: { readonly of: TargetStep; readonly outcome: StepOutcome } | undefined;
 
   constructor(parent: AbortSignal | undefined) {
     crowded(this.#controller.signal);

@@ -1,9 +1,8 @@
 import { Controller, follow } from "../async/on-abort.ts";
 import type { Clock } from "../async/clock.ts";
-import { withDeadline } from "../async/deadline.ts";
 import { crowded } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
-import type { Perform } from "./run.ts";
+import type { Perform, StepCall } from "./run.ts";
 import type { TargetStep } from "./step.ts";
 
 /** Longest time for one step, without the time that its content's size earns it. */
@@ -11,51 +10,73 @@ const stepMs = 15 * 60_000;
 /** Longest time without one byte or one step coming to an end. */
 const idleMs = 10 * 60_000;
 
-/** Ends each step that takes longer than 15 minutes and its size at `leastBytesPerSecond` (default 128 KiB), with a `timeout`. */
-export function bounded(perform: Perform, clock: Clock, leastBytesPerSecond = 128 * 1024): Perform {
-  return (step, call) => {
-    const limitMs = stepMs + (step.content.size / leastBytesPerSecond) * 1000;
-    return withDeadline(clock, limitMs, (own) => perform(step, { ...call, signal: own }), {
-      signal: call.signal,
-      what: describe(step),
-    });
-  };
+export interface WatchOptions {
+  readonly clock: Clock;
+  /** Aborts the watchdog's signal too. */
+  readonly signal?: AbortSignal;
+  /** How slow a step may be; default 128 KiB/s. */
+  readonly leastBytesPerSecond?: number;
 }
 
-/** Watches a run as a whole. */
+/** Watches a run, step by step and as a whole. One timer serves for all. */
 export interface Watchdog extends Disposable {
-  /** `perform`, watched. */
-  readonly perform: Perform;
+  /** `perform`, watched: a step that takes longer than 15 minutes and its size at the least rate is given up with a `timeout`. */
+  watched(perform: Perform): Perform;
   /** Aborts when nothing has moved for ten minutes; the reason names what was being waited for. */
   readonly signal: AbortSignal;
   /** Something moved. Cheap enough to be called for every piece of a body. */
   touch(): void;
 }
 
-/** Starts watching. `parent` aborts the watchdog's signal too. The caller disposes of it, which leaves no timer behind. */
-export function watch(perform: Perform, clock: Clock, parent?: AbortSignal): Watchdog {
+/** A step under way, and when it must be over. */
+interface Watched {
+  readonly limitMs: number;
+  endsAt: number;
+  readonly giveUp: StepCall["giveUp"];
+}
+
+/** Starts watching. The caller disposes of it, which leaves no timer behind. */
+export function watch({ clock, signal, leastBytesPerSecond = 128 * 1024 }: WatchOptions): Watchdog {
   const controller = new Controller();
   crowded(controller.signal);
-  const waiting = new Set<TargetStep>();
+  const running = new Map<TargetStep, Watched>();
   let movedAt = clock.now();
-  let cancel = clock.after(idleMs, look);
-  const unlink = follow(parent, controller);
+  let wakesAt = Number.POSITIVE_INFINITY;
+  let cancel = () => {};
+  const unlink = follow(signal, controller);
+  wakeAt(movedAt + idleMs);
+
+  /** At the latest. */
+  function wakeAt(at: number): void {
+    if (at >= wakesAt) return;
+    cancel();
+    wakesAt = at;
+    cancel = clock.after(at - clock.now(), look);
+  }
 
   function look(): void {
-    const leftMs = movedAt + idleMs - clock.now();
-    if (leftMs > 0) cancel = clock.after(leftMs, look);
-    else controller.abort(stalled([...waiting]));
+    wakesAt = Number.POSITIVE_INFINITY;
+    const now = clock.now();
+    if (now >= movedAt + idleMs) return controller.abort(stalled([...running.keys()]));
+    wakeAt(movedAt + idleMs);
+    for (const [step, watched] of running) {
+      if (now < watched.endsAt) wakeAt(watched.endsAt);
+      else expire(step, watched);
+    }
   }
 
   return {
     signal: controller.signal,
     touch: () => void (movedAt = clock.now()),
-    async perform(step, call) {
-      waiting.add(step);
+    watched: (perform) => async (step, call) => {
+      const limitMs = stepMs + (step.content.size / leastBytesPerSecond) * 1000;
+      const endsAt = clock.now() + limitMs;
+      running.set(step, { limitMs, endsAt, giveUp: call.giveUp });
+      wakeAt(endsAt);
       try {
         return await perform(step, call);
       } finally {
-        waiting.delete(step);
+        running.delete(step);
         movedAt = clock.now();
       }
     },
@@ -66,15 +87,21 @@ export function watch(perform: Perform, clock: Clock, parent?: AbortSignal): Wat
   };
 }
 
+/** Gives a step up, once. It stays under way until its last request has ended. */
+function expire(step: TargetStep, watched: Watched): void {
+  watched.endsAt = Number.POSITIVE_INFINITY;
+  const seconds = Math.round(watched.limitMs / 1000);
+  watched.giveUp?.(new WaybillError("timeout", `Cannot finish ${step.id}: it was not done after ${seconds} s`));
+}
+
 function stalled(waiting: readonly TargetStep[]): WaybillError {
-  const named = waiting.slice(0, 5).map(describe).join("; ");
+  const named = waiting
+    .slice(0, 5)
+    .map(({ id }) => id)
+    .join("; ");
   const more = waiting.length > 5 ? ` and ${waiting.length - 5} more` : "";
   return new WaybillError(
     "timeout",
     `Cannot go on: nothing has moved for ${idleMs / 60_000} minutes, waiting for: ${named}${more}`,
   );
-}
-
-function describe(step: TargetStep): string {
-  return step.id;
 }
