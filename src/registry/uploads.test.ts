@@ -137,6 +137,24 @@ describe("pushBlob trips", () => {
     expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload"]);
   });
 
+  test("pushBlob sends a digest for the next who asked where the first has given up", async () => {
+    const to = client();
+    const leaving = new AbortController();
+    const reason = new WaybillError("cancelled", "Cannot go on: interrupted");
+    async function* given(): Bytes {
+      yield large.subarray(0, MiB);
+      leaving.abort(reason);
+      throw reason;
+    }
+    const [left, stayed] = await Promise.allSettled([
+      push(to, large, { body: given, signal: leaving.signal }),
+      push(to, large),
+    ]);
+    expect(left).toMatchObject({ reason });
+    expect(stayed).toMatchObject({ value: "sent" });
+    expect(digestOf(await readBlob(to.repository, blobOf(large)))).toBe(digestOf(large));
+  });
+
   test("pushBlob sends an empty blob with an empty body", async () => {
     const to = client();
     expect(await push(to, Buffer.alloc(0))).toBe("sent");

@@ -1,6 +1,6 @@
 import { backoffMs } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
-import { singleFlight } from "../async/single-flight.ts";
+import { sharedWork } from "../async/shared-work.ts";
 import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { bodyOf } from "../http/body.ts";
@@ -20,13 +20,16 @@ import { beginUpload, continueUpload, postUpload, stepUpload } from "./upload-st
 
 /** Pushes blobs to one repository: one upload per digest at a time. */
 export interface Uploads {
-  /** As `Target.pushBlob`. Whoever asks for a digest that is on its way waits for it, and is told that it existed. */
+  /**
+   * As `Target.pushBlob`. Whoever asks for a digest that is on its way waits for it, and is told that it existed; where it was given up
+   * by the one who sends it, the next sends it.
+   */
   push(blob: Descriptor, body: Replayable, options?: PushBlobOptions): Promise<PushOutcome>;
 }
 
 /** Empty; learns as it goes whether blobs tend to be there. */
 export function openUploads(access: Access): Uploads {
-  const flights = singleFlight<string, PushOutcome>();
+  const share = sharedWork<string, PushOutcome>();
   const guess = presenceGuess();
   const small = smallBlobs(access, guess);
   const seen = new Set<Digest>();
@@ -34,12 +37,13 @@ export function openUploads(access: Access): Uploads {
     async push(blob, body, options = {}) {
       let outcome: PushOutcome = "existed";
       const key = options.distrustPresence ? `${blob.digest} again` : blob.digest;
-      const fly = async (signal: AbortSignal) => {
+      const work = async () => {
+        const { signal = new AbortController().signal } = options;
         outcome = await upload({ access: inTask(access, options), blob, body, options, guess, small, seen, signal });
         seen.add(blob.digest);
         return outcome;
       };
-      await flights(key, fly, { ...(options.signal && { signal: options.signal }) });
+      await share(key, work, options.signal);
       return outcome;
     },
   };
