@@ -1,4 +1,4 @@
-import { constants, type Stats } from "node:fs";
+import { constants, statSync, type Stats } from "node:fs";
 import { open, readdir, rename, rm, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../content/store.ts";
@@ -123,9 +123,12 @@ export async function touchFile(path: string, at: number): Promise<void> {
   await file.utimes(new Date(at), new Date(at));
 }
 
-/** When a file or folder was changed last, in milliseconds since the epoch; `undefined` where it is not there. */
-export async function changedAt(path: string): Promise<number | undefined> {
-  return (await lookAt(path))?.mtimeMs;
+/**
+ * When a file or folder was changed last, in milliseconds since the epoch; `undefined` where it is not there. At once: for hundreds of
+ * them, one after the other, other threads take ten times as long.
+ */
+export function changedAt(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 /** What the system says of a file or folder; `undefined` where it is not there. */

@@ -77,13 +77,13 @@ function before(step: Step, running: ReadonlyMap<string, Promise<StepOutcome>>):
   };
 }
 
-interface Running {
+interface RunContext {
   readonly scopes: TargetScopes;
   readonly options: RunOptions;
 }
 
 /** Never rejects. All of a step is one function: most of a plan only waits for most of the time, and what waits is kept. */
-async function runStep(step: Step, before: Before, { scopes, options }: Running): Promise<StepOutcome> {
+async function runStep(step: Step, before: Before, { scopes, options }: RunContext): Promise<StepOutcome> {
   const scope = step.kind === "barrier" ? undefined : scopes.at(step);
   let isReady = true;
   for (const needed of before.needed) isReady = (await needed).state === "done" && isReady;

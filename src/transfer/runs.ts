@@ -90,9 +90,9 @@ export async function pruneRuns(
 ): Promise<void> {
   const ids = await runIds(stateFolder);
   const pruned = join(stateFolder, "pruned");
-  if (ids.length <= keptRuns && now - ((await changedAt(pruned)) ?? 0) < prunedForMs) return;
+  if (ids.length <= keptRuns && now - (changedAt(pruned) ?? 0) < prunedForMs) return;
   await touchFile(pruned, now);
-  const dated = await Promise.all(ids.map(async (id) => ({ id, at: await touchedAt(runFolder(stateFolder, id)) })));
+  const dated = ids.map((id) => ({ id, at: touchedAt(runFolder(stateFolder, id)) }));
   const newestFirst = dated.toSorted((a, b) => b.at - a.at);
   const old = newestFirst.filter(({ at }, index) => index >= keptRuns || now - at > keptForMs);
   for (const { id } of old) await removeRun(runFolder(stateFolder, id), owner);
@@ -108,6 +108,6 @@ async function runIds(stateFolder: string): Promise<readonly string[]> {
   return names.filter((name) => /^[0-9a-f]{16}$/.test(name));
 }
 
-async function touchedAt(folder: string): Promise<number> {
-  return (await changedAt(join(folder, "journal"))) ?? (await changedAt(folder)) ?? 0;
+function touchedAt(folder: string): number {
+  return changedAt(join(folder, "journal")) ?? changedAt(folder) ?? 0;
 }
