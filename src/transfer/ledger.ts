@@ -1,6 +1,5 @@
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -66,7 +65,9 @@ export class Ledger {
   #open = 0;
   #endedAt: number | undefined;
   #error: unknown;
-  /** Tags whose writing failed, or was cancelled while it was under way. */
+  /** Tags whose writing failed, or was cancelled while it was under way, and was not acknowledged. Each may have been written all the same. */
+  readonly #unsure = new Set<string>();
+  /** Of those of one step the first: that is what failed, as far as anybody knows. */
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
   #before: PlannedTarget["before"];
@@ -141,10 +142,11 @@ export class Ledger {
     if (--this.#open === 0) this.#end();
   }
 
-  /** Tags of one step are written one after another: what failed is the first that was not acknowledged. */
   #noteFailed(tags: readonly string[]): void {
-    const failed = tags.find((tag) => !this.#acknowledged.has(tag));
-    if (failed !== undefined) this.#failed.add(failed);
+    const [failed, ...others] = tags.filter((tag) => !this.#acknowledged.has(tag));
+    if (failed === undefined) return;
+    this.#failed.add(failed);
+    for (const tag of [failed, ...others]) this.#unsure.add(tag);
   }
 
   #count(blob: Descriptor, result: string): void {
@@ -154,8 +156,8 @@ export class Ledger {
   #end(): void {
     const { report, clock, signal } = this.#options;
     this.#endedAt = clock.now();
-    // A run that is cancelled before its first step leaves no failed step behind.
-    if (signal?.aborted) this.#error ??= signal.reason;
+    // A run that is cancelled before its first step leaves no failed step behind. What was done by then is done.
+    if (signal?.aborted && this.#isHeldBack) this.#error ??= signal.reason;
     const held = this.#isHeldBack ? "Cancelled: another target failed" : undefined;
     const error = this.#error === undefined ? held : messageOf(this.#error);
     const news = { id: formatLocation(this.at), at: this.#endedAt, ...(error !== undefined && { error }) };
@@ -172,14 +174,14 @@ export class Ledger {
   }
 
   async #moves(): Promise<readonly Move[]> {
-    const moves: Move[] = [];
-    for (const tag of this.#looked.target.tags) {
-      const before = this.#before[tag];
-      if (before === this.#root) continue;
-      const isOurs = this.#acknowledged.has(tag) || (this.#failed.has(tag) && (await this.#namesRootNow(tag)));
-      if (isOurs) moves.push({ tag, ours: this.#root, ...(before !== undefined && { before }) });
-    }
-    return moves;
+    const open = this.#looked.target.tags.filter((tag) => this.#before[tag] !== this.#root);
+    const written = await Promise.all(open.map((tag) => this.#isWritten(tag)));
+    return open
+      .filter((_tag, at) => written[at])
+      .map((tag) => {
+        const before = this.#before[tag];
+        return { tag, ours: this.#root, ...(before !== undefined && { before }) };
+      });
   }
 
   async result(): Promise<TargetResult> {
@@ -217,24 +219,24 @@ export class Ledger {
     if (this.#before[tag] === this.#root) return "unchanged";
     const undone = this.#undone.get(tag);
     if (undone) return undone.state;
-    if (this.#acknowledged.has(tag)) return this.#writtenState(tag);
-    if (!this.#failed.has(tag)) return "not-attempted";
-    return (await this.#namesRootNow(tag)) ? this.#writtenState(tag) : "failed";
+    if (await this.#isWritten(tag)) return this.#writtenState(tag);
+    return this.#failed.has(tag) ? "failed" : "not-attempted";
   }
 
   #writtenState(tag: string): TagState {
     return this.#before[tag] === "absent" ? "created" : "moved";
   }
 
-  /** A write whose answer was lost may have happened: the registry is asked, once. */
-  #namesRootNow(tag: string): Promise<boolean> {
+  /** A write whose answer was lost may have happened, whatever became of its repetition: the registry is asked, once. */
+  async #isWritten(tag: string): Promise<boolean> {
+    if (this.#acknowledged.has(tag)) return true;
+    if (!this.#unsure.has(tag)) return false;
     const asked = this.#asked.get(tag) ?? this.#askWhetherRoot(tag);
     this.#asked.set(tag, asked);
     return asked;
   }
 
   async #askWhetherRoot(tag: string): Promise<boolean> {
-    if (!hasCode(this.#error, "connection_failed", "timeout", "cancelled", "unavailable")) return false;
     try {
       const store = await this.#options.open(this.at);
       const now = await afterwards(this.#options, this.at, (signal) => store.tagged(tag, { signal }));

@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { exitCodeOf } from "../src/cli/exit-code.ts";
+import { outcomeError } from "../src/cli/outcome.ts";
+import { WaybillError } from "../src/errors.ts";
+import type { Send } from "../src/http/send.ts";
+import { faulty, type FaultRule } from "../src/server/faults.ts";
+import type { CreateRequest } from "../src/verbs/create.ts";
+import { bytesOf, pushImage } from "./support/images.ts";
+import { hosts, makeCase, publishIn, publishUnder, storeAt, untruths } from "./support/publish-case.ts";
+import { simulate } from "./support/simulation.ts";
+import { answer } from "./support/three-registries.ts";
+
+const tagPath = /\/manifests\/(1|latest)$/;
+const one: Partial<CreateRequest> = { tags: [`${hosts.first}/team/app:1`] };
+
+function under(rules: readonly FaultRule[], request: Partial<CreateRequest> = {}) {
+  return publishUnder(() => (next) => faulty(next, rules), request);
+}
+
+describe("a tag whose first answer was lost and whose repetition was refused", () => {
+  const refusals = [
+    ["400", answer(400, "UNSUPPORTED", "no")],
+    ["401", answer(401, "UNAUTHORIZED", "no")],
+    ["403", answer(403, "DENIED", "no")],
+    ["404", answer(404, "NAME_UNKNOWN", "no")],
+    ["409", answer(409, "CONFLICT", "no")],
+    ["429", { ...answer(429, "TOOMANYREQUESTS", "no"), headers: { "retry-after": "3600" } }],
+  ] as const;
+  const lost = (fault: FaultRule["fault"]): FaultRule[] => [
+    { method: "PUT", path: tagPath, fault: { kind: "lose-answer" } },
+    { method: "PUT", path: tagPath, times: Infinity, fault },
+  ];
+
+  test.each(refusals)("is told as moved, as it is, where that was with %s", async (_status, fault) => {
+    const { result, at, exitCode } = await under(lost(fault), one);
+    expect(result.targets[0]!.tags).toMatchObject([{ state: "moved", before: at.old }]);
+    expect(untruths(result, at)).toEqual([]);
+    expect(exitCode).toBe(3);
+  });
+
+  test("is put back by a roll-back", async () => {
+    const [first, , ...rest] = [...lost(refusals[2][1])];
+    // Putting back is allowed again.
+    const refusedOnce: FaultRule = { method: "PUT", path: tagPath, fault: refusals[2][1] };
+    const { result, at, exitCode } = await under([first!, refusedOnce, ...rest], { ...one, onTagError: "rollback" });
+    expect(result.targets[0]!.tags).toMatchObject([{ state: "rolled-back" }]);
+    expect(untruths(result, at)).toEqual([]);
+    expect(exitCode).toBe(4);
+  });
+});
+
+test("a tag that was taken under another digest's name is told as moved where it names the new content", async () => {
+  const set = { "docker-content-digest": `sha256:${"1".repeat(64)}` };
+  const rule: FaultRule = { method: "PUT", path: tagPath, times: Infinity, fault: { kind: "headers", set } };
+  const { result, at, exitCode } = await under([rule]);
+  expect(untruths(result, at)).toEqual([]);
+  expect(exitCode).toBe(3);
+});
+
+describe("several tags in one request whose answer is lost for ever", () => {
+  const names = ["1", "latest", "a", "b", "c", "d"];
+  const rule: FaultRule = { method: "PUT", path: /\?tag=.*tag=/, times: Infinity, fault: { kind: "lose-answer" } };
+
+  /** All tags name another image before. */
+  async function publishAll(onTagError: "finish" | "rollback") {
+    const at = await makeCase();
+    const store = storeAt(hosts.first, "team/app", at.storages[hosts.first]!);
+    await pushImage(store, { layers: [bytesOf("old")], tags: names });
+    const simulation = await simulate({ storages: at.storages, faults: () => (next) => faulty(next, [rule]) });
+    const tags = names.map((name) => `${hosts.first}/team/app:${name}`);
+    const result = await simulation.settle(publishIn(simulation, { tags, onTagError }));
+    const now = names.map((name) => at.storages[hosts.first]!.catalogue.tagged("team/app", name) === at.root);
+    const states = result.targets[0]!.tags.map(({ state }) => state);
+    return { states, now, exitCode: exitCodeOf(outcomeError(result)) };
+  }
+
+  test("are all told as moved, as they are", async () => {
+    const { states, now } = await publishAll("finish");
+    expect(now).toEqual(names.map(() => true));
+    expect(states).toEqual(names.map(() => "moved"));
+  });
+
+  test("are all put back by a roll-back", async () => {
+    const { states, now, exitCode } = await publishAll("rollback");
+    expect(now).toEqual(names.map(() => false));
+    expect(states).toEqual(names.map(() => "rolled-back"));
+    expect(exitCode).toBe(8);
+  });
+});
+
+test("tags that were refused are told as failed, and those behind them as not attempted", async () => {
+  const rule: FaultRule = { method: "PUT", path: tagPath, times: Infinity, fault: answer(403, "DENIED", "no") };
+  const { result, at, exitCode } = await under([rule]);
+  expect(result.targets.map(({ tags }) => tags.map(({ state }) => state))).toEqual([
+    ["failed", "not-attempted"],
+    ["failed", "not-attempted"],
+  ]);
+  expect(untruths(result, at)).toEqual([]);
+  expect(exitCode).toBe(4);
+});
+
+test("a run that is interrupted while its last tag is written is complete, as the tag is", async () => {
+  const at = await makeCase();
+  const interrupt = new AbortController();
+  const interrupting =
+    (next: Send): Send =>
+    (request) => {
+      if (request.method === "PUT" && tagPath.test(request.url))
+        interrupt.abort(new WaybillError("cancelled", "Cancelled: got SIGINT"));
+      return next(request);
+    };
+  const simulation = await simulate({ storages: at.storages, faults: () => interrupting });
+  const context = { ...simulation.context, signal: interrupt.signal };
+  const result = await simulation.settle(publishIn({ ...simulation, context }, one));
+  expect(result.targets[0]).toMatchObject({ tags: [{ state: "moved" }], heldBack: false });
+  expect(result.targets[0]!.error).toBeUndefined();
+});
