@@ -1,9 +1,22 @@
 import { describe, expect, test } from "vitest";
 import type { Interceptor } from "../src/http/send.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
-import { lacking, publishUnder, targets, untouched, untruths } from "./support/publish-case.ts";
+import { faulty, type FaultRule } from "../src/server/faults.ts";
+import { bytesOf, pushImage } from "./support/images.ts";
+import {
+  hosts,
+  lacking,
+  makeCase,
+  publishIn,
+  publishUnder,
+  storeAt,
+  targets,
+  untouched,
+  untruths,
+} from "./support/publish-case.ts";
 import { respond } from "./support/responses.ts";
-import { type Simulation } from "./support/simulation.ts";
+import { simulate, type Simulation, type SimulationOptions } from "./support/simulation.ts";
+import { answer } from "./support/three-registries.ts";
 
 /** How late a registry shows what, to who asks and to manifests that name it. */
 interface Lag {
@@ -92,5 +105,32 @@ describe("a registry that shows late what it has acknowledged", () => {
     expect(exitCode).toBe(3);
     expect(result.targets.map(({ error }) => error)).toMatchObject([{ code: "unavailable" }, { code: "unavailable" }]);
     expect(untruths(result, at)).toEqual([]);
+  });
+});
+
+describe("a roll-back at a registry that shows late what its tags name", () => {
+  const both = targets.map(({ host, repository }) => `${host}/${repository}:1`);
+
+  /** The first target's tag is written late enough for the second's refusal to come before it is confirmed. */
+  async function rolledBack(request: Partial<CreateRequest>) {
+    const at = await makeCase();
+    const { host, repository } = targets[1];
+    await pushImage(storeAt(host, repository, at.storages[host]!), { layers: [bytesOf("old")], tags: ["1"] });
+    const [slow, refusing] = targets.map((target) => (request: { url: string }) => request.url.includes(target.host));
+    const put = { method: "PUT", path: /\/manifests\/1$/ } as const;
+    const faults: SimulationOptions["faults"] = ({ clock }) => {
+      const lag: FaultRule = { ...put, when: slow!, fault: { kind: "lag", lagMs: 3000, clock } };
+      const delay: FaultRule = { ...put, when: slow!, fault: { kind: "delay", delayMs: 200, clock } };
+      const no: FaultRule = { ...put, when: refusing!, times: Infinity, fault: answer(403, "DENIED", "no") };
+      return (next) => faulty(faulty(next, [lag, no]), [delay]);
+    };
+    const simulation = await simulate({ storages: at.storages, faults });
+    const result = await simulation.settle(publishIn(simulation, { tags: both, onTagError: "rollback", ...request }));
+    const isOld = at.storages[hosts.first]!.catalogue.tagged(targets[0].repository, "1") === at.old;
+    return { states: result.targets.map(({ tags }) => tags[0]!.state), isOld };
+  }
+
+  test.each([["ack"], ["manifests"]] as const)("puts the tag back all the same, with --verify %s", async (verify) => {
+    expect(await rolledBack({ verify })).toEqual({ states: ["rolled-back", "failed"], isOld: true });
   });
 });

@@ -180,7 +180,8 @@ export class Ledger {
       .filter((_tag, at) => written[at])
       .map((tag) => {
         const before = this.#before[tag];
-        return { tag, ours: this.#root, ...(before !== undefined && { before }) };
+        const isFresh = this.#acknowledged.get(tag) !== undefined;
+        return { tag, ours: this.#root, isFresh, ...(before !== undefined && { before }) };
       });
   }
 

@@ -17,6 +17,8 @@ export interface Move {
   readonly before?: Digest | "absent";
   /** What it was made to name. */
   readonly ours: Digest;
+  /** This run's write of it was acknowledged: where it names what it named before, the registry may only show the write late. */
+  readonly isFresh?: boolean;
 }
 
 /**
@@ -97,13 +99,14 @@ type Restored = { readonly state: "rolled-back" | "left-behind" | "failed"; read
 
 async function restore(
   store: Store,
-  { tag, before, ours }: KnownMove,
+  { tag, before, ours, isFresh = false }: KnownMove,
   { siblings = [], signal }: UndoOptions & CallOptions,
 ): Promise<Restored> {
   const call = signal ? { signal } : {};
   const now = await knownName(store, tag, call);
   // Somebody else's move is not ours to undo.
-  if (now !== ours) return { state: now === before ? "rolled-back" : "failed" };
+  if (now !== ours && now !== before) return { state: "failed" };
+  if (now === before && !isFresh) return { state: "rolled-back" };
   if (before === "absent") {
     const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, call);
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
