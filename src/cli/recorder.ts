@@ -92,6 +92,7 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
   return {
     recorder: {
       begin: async (publication) => wrap(publication, await journal?.begin(publication)),
+      reopen: async (publication) => wrap(publication, await journal?.reopen(publication)),
       goOn: async (publication) => {
         const inner = await journal?.goOn(publication);
         return inner || file ? wrap(publication, inner) : undefined;

@@ -30,6 +30,7 @@ export interface JournalOptions {
 export function journalRecorder(options: JournalOptions): Recorder {
   return {
     begin: (publication) => openRecording(publication, options),
+    reopen: (publication) => openRecording(publication, options, { keepsEnded: true }),
     async goOn(publication) {
       const run = await readRun(options.folder, publicationId(publication), options.owner.user);
       return run && !isOver(run) ? openRecording(publication, options) : undefined;
@@ -37,7 +38,16 @@ export function journalRecorder(options: JournalOptions): Recorder {
   };
 }
 
-async function openRecording(publication: Publication, options: JournalOptions): Promise<Recording> {
+interface Opening {
+  /** A run that has come to its end is gone on with, too. */
+  readonly keepsEnded: boolean;
+}
+
+async function openRecording(
+  publication: Publication,
+  options: JournalOptions,
+  opening: Opening = { keepsEnded: false },
+): Promise<Recording> {
   const { folder, owner, earlier: elsewhere = nothingEarlier } = options;
   const id = publicationId(publication);
   const place = runFolder(folder, id);
@@ -47,7 +57,7 @@ async function openRecording(publication: Publication, options: JournalOptions):
     const unlock = await lockFolder(place, owner);
     if (!unlock) throw atWork(place);
     try {
-      const { journal, run } = await openJournal(join(place, "journal"));
+      const { journal, run } = await openJournal(join(place, "journal"), opening);
       const earlier = run?.earlier ?? elsewhere;
       const recording = new JournalRecording(continued(publication, earlier), earlier, { ...options, journal, unlock });
       await recording.begin();
@@ -63,12 +73,15 @@ async function openRecording(publication: Publication, options: JournalOptions):
   }
 }
 
-/** Opens the journal. One whose publication has come to its end is begun anew. */
-async function openJournal(path: string): Promise<{ journal: Journal; run: RecordedRun | undefined }> {
+/** Opens the journal. One whose publication has come to its end is begun anew, unless that is kept. */
+async function openJournal(
+  path: string,
+  { keepsEnded }: Opening,
+): Promise<{ journal: Journal; run: RecordedRun | undefined }> {
   const replay = replayRun();
   const journal = await Journal.open(path, (entry) => replay.add(entry));
   const run = replay.run();
-  if (!run || !isOver(run)) return { journal, run };
+  if (!run || keepsEnded || !isOver(run)) return { journal, run };
   await journal[Symbol.asyncDispose]();
   await Journal.rewrite(path, []);
   return { journal: await Journal.open(path, () => undefined), run: undefined };

@@ -119,8 +119,7 @@ function performing(
 
 /** The entry with what its tags named before the first run of this publish. */
 function sinceFirstRun(entry: Looked, root: Digest, options: GroupOptions): Looked {
-  if (!entry.before) return entry;
-  return { ...entry, before: firstBefore(entry.target.at, entry.before, { root, options }) };
+  return { ...entry, before: firstBefore(entry.target.at, entry.before ?? {}, { root, options }) };
 }
 
 function firstBefore(
@@ -132,11 +131,12 @@ function firstBefore(
   return recording ? sinceFirst(at, now, { root, earlier: recording.earlier }) : now;
 }
 
-/** The tags that name the root because an earlier run has written them. */
+/** The tags that name the root because an earlier run has written them, as far as anybody knows: not every target can be looked at again. */
 function writtenEarlier({ target, before }: Looked, root: Digest, { recording }: GroupOptions): readonly string[] {
-  if (!recording || !before) return [];
+  if (!recording) return [];
   const { at, tags } = target;
-  return tags.filter((tag) => before[tag] === root && recording.earlier.written.has(tagName(at, tag)));
+  const written = tags.filter((tag) => recording.earlier.written.has(tagName(at, tag)));
+  return before ? written.filter((tag) => before[tag] === root) : written;
 }
 
 /** Puts back what was moved, where a tag could not be written and the policy says so. */

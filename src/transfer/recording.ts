@@ -53,6 +53,8 @@ export interface Recorder {
    * @throws WaybillError `busy` where another process is at it.
    */
   begin(publication: Publication): Promise<Recording>;
+  /** The same, but goes on also where an earlier run has come to its end: what it wrote is to be taken back. @throws as `begin` */
+  reopen(publication: Publication): Promise<Recording>;
   /** The same for an earlier run that has not ended well; `undefined`, and nothing is written, where there is none. */
   goOn(publication: Publication): Promise<Recording | undefined>;
 }
@@ -89,19 +91,29 @@ export function continued(publication: Publication, earlier: Earlier): Publicati
   };
 }
 
-/** What tags named before the first of all runs, from what they name now. */
+/** What tags named before the first of all runs, from what they name now. What an earlier run wrote is known also where nobody says what it names now. */
 export function sinceFirst(
   target: Location | string,
   now: PublicationTarget["before"],
   { root, earlier }: { readonly root: Digest; readonly earlier: Earlier },
 ): PublicationTarget["before"] {
-  return Object.fromEntries(
-    Object.entries(now).map(([tag, digest]) => {
-      const name = tagName(target, tag);
-      const isOurs = digest === root && earlier.written.has(name);
-      return [tag, isOurs ? (earlier.before.get(name) ?? digest) : digest];
-    }),
-  );
+  const written = [...earlier.before].filter(([name]) => earlier.written.has(name));
+  const known = written.flatMap(([name, digest]) => {
+    const tag = tagAt(target, name);
+    return tag === undefined || Object.hasOwn(now, tag) ? [] : [[tag, digest] as const];
+  });
+  const seen = Object.entries(now).map(([tag, digest]) => {
+    const name = tagName(target, tag);
+    const isOurs = digest === root && earlier.written.has(name);
+    return [tag, isOurs ? (earlier.before.get(name) ?? digest) : digest] as const;
+  });
+  return Object.fromEntries([...known, ...seen]);
+}
+
+/** The tag that `tagName` has named; `undefined` for one of another target. */
+function tagAt(target: Location | string, name: string): string | undefined {
+  const beginning = tagName(target, "");
+  return name.startsWith(beginning) ? name.slice(beginning.length) : undefined;
 }
 
 /** The publication with what the tags of one target named before. */

@@ -18,11 +18,11 @@ export interface RollbackTarget {
 /**
  * One tag: `put-back` names what it named before again; `delete` was new and is taken away; `left` was new, or nobody knows
  * what it named, and is not;
- * `untouched` does not name what was published, so that it is not ours to move.
+ * `untouched` does not name what was published, so that it is not ours to move; `unseen` cannot be looked at.
  */
 export interface RollbackTag {
   readonly tag: string;
-  readonly move: "put-back" | "delete" | "left" | "untouched";
+  readonly move: "put-back" | "delete" | "left" | "untouched" | "unseen";
   /** Absent where nobody knows. */
   readonly before?: Digest | "absent";
   readonly now?: Digest | "absent";
@@ -44,19 +44,21 @@ export async function planRollback(
   context.announce({ pull: [], push: targets.map(({ at }) => at) });
   const looked = await look(targets, context);
   return looked.map((entry, index) => {
-    const { at } = entry.target;
-    if ("error" in entry) return { at, tags: [], error: entry.error };
-    const before = publication.targets[index]?.before ?? {};
-    const ours = entry.target.tags.filter(
-      (tag) => written.has(tagName(at, tag)) && before[tag] !== publication.root.digest,
-    );
-    const deletes = deleteCreated && entry.facts.deletesTagsAlone === true;
+    const { at, tags } = entry.target;
     const root = publication.root.digest;
+    const before = publication.targets[index]?.before ?? {};
+    const ours = tags.filter((tag) => written.has(tagName(at, tag)) && before[tag] !== root);
+    if ("error" in entry) return { at, tags: ours.map((tag) => unseen(tag, before[tag])), error: entry.error };
+    const deletes = deleteCreated && entry.facts.deletesTagsAlone === true;
     return {
       at,
       tags: ours.map((tag) => moveOf(tag, { before: before[tag], now: entry.before[tag], root, deletes })),
     };
   });
+}
+
+function unseen(tag: string, before: Digest | "absent" | undefined): RollbackTag {
+  return { tag, move: "unseen", ...(before !== undefined && { before }) };
 }
 
 function moveOf(
@@ -91,7 +93,7 @@ export function rollback(
 
 async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {
   const startedAt = context.clock.now();
-  const ours = target.tags.filter(({ move }) => move !== "untouched");
+  const ours = target.tags.filter(({ move }) => move !== "untouched" && move !== "unseen");
   const deleteCreated = ours.some(({ move }) => move === "delete");
   const moves = ours.map(({ tag, before }): Move => ({ tag, ours: root, ...(before && { before }) }));
   const undone = moves.length === 0 ? [] : await undo(target.at, moves, { ...context, deleteCreated });

@@ -10,14 +10,25 @@ import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/
 
 let folder = "";
 let registries: RunningRegistry[] = [];
-/** What stands before the second registry now. */
+/** What stands before the second registry now, and before the first. */
 let hurdle: Interceptor | undefined;
+let firstHurdle: Interceptor | undefined;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "waybill-record-"));
   hurdle = undefined;
-  const wrap: Interceptor = (next) => (request) => (hurdle ? intercept(next, hurdle) : next)(request);
-  registries = [await startRegistry(), await startRegistry({ wrap })];
+  firstHurdle = undefined;
+  const behind =
+    (present: () => Interceptor | undefined): Interceptor =>
+    (next) =>
+    (request) => {
+      const standing = present();
+      return (standing ? intercept(next, standing) : next)(request);
+    };
+  registries = [
+    await startRegistry({ wrap: behind(() => firstHurdle) }),
+    await startRegistry({ wrap: behind(() => hurdle) }),
+  ];
   for (const architecture of ["amd64", "arm64"])
     await pushSmallImage(`${registries[0]!.host}/app:${architecture}`, architecture);
 });
@@ -40,6 +51,10 @@ function refuseTag(): void {
       { method: "PUT", path: "/out/manifests/1", fault: { kind: "status", status: 403 }, times: Infinity },
     ]);
 }
+
+/** A registry that lets nobody in to the repository that is published to. */
+const locked: Interceptor = (next) =>
+  faulty(next, [{ path: /^\/v2\/out\//, fault: { kind: "status", status: 401 }, times: Infinity }]);
 
 async function digestAt(registry: number): Promise<string> {
   return (await waybill("inspect", "--format", "{{.Manifest.Digest}}", `${registries[registry]!.host}/out:1`)).stdout;
@@ -155,6 +170,57 @@ describe("waybill rollback", () => {
       ["rolled-back", false],
       ["rolled-back", true],
     ]);
+  });
+
+  /** Both targets name one image; the report and the journal are of the publish of another. */
+  async function moved() {
+    await waybill("create", ...targets(), source("amd64"));
+    const old = await digestAt(0);
+    expect((await create(source("arm64"))).code).toBe(0);
+    return { old };
+  }
+
+  test("waybill rollback that cannot reach a target says so, and puts the rest back when it can", async () => {
+    const { old } = await moved();
+    hurdle = locked;
+    const first = await waybill("rollback", "--yes", join(folder, "report.json"));
+    expect(first.code).toBe(3);
+    expect(await digestAt(0)).toBe(old);
+    hurdle = undefined;
+    expect(await digestAt(1)).not.toBe(old);
+    expect((await waybill("history")).stdout).toContain("failed");
+
+    const second = await waybill("rollback", "--yes", join(folder, "report.json"));
+    expect(second.code).toBe(0);
+    expect(await digestAt(1)).toBe(old);
+  });
+
+  test("waybill rollback that was refused goes on from the journal", async () => {
+    const { old } = await moved();
+    refuseTag();
+    const [id] = /\b[0-9a-f]{16}\b/.exec((await waybill("history")).stdout)!;
+    expect((await waybill("rollback", "--yes", id)).code).toBe(3);
+    expect(await digestAt(1)).not.toBe(old);
+    hurdle = undefined;
+    expect((await waybill("rollback", "--yes", id)).code).toBe(0);
+    expect(await digestAt(1)).toBe(old);
+    expect((await waybill("history")).stdout).toContain("rolled-back");
+  });
+
+  test("waybill resume that cannot look at a target that was moved forgets nothing of it", async () => {
+    await waybill("create", ...targets(), source("amd64"));
+    const old = await digestAt(0);
+    refuseTag();
+    expect((await create(source("arm64"))).code).toBe(3);
+    firstHurdle = locked;
+    const resumed = await waybill("resume", "--report", join(folder, "report.json"), join(folder, "report.json"));
+    expect(resumed.code).toBe(3);
+    expect(report().targets[0]).toMatchObject({ tags: [{ tag: "1", state: "moved", before: old.trim() }] });
+
+    firstHurdle = undefined;
+    expect(await digestAt(0)).not.toBe(old);
+    expect((await waybill("rollback", "--yes", join(folder, "report.json"))).code).toBe(0);
+    expect(await digestAt(0)).toBe(old);
   });
 
   test("waybill rollback of tags that were new ends with 3, for they stay", async () => {

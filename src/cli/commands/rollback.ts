@@ -72,9 +72,10 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
     host.stderr.write(host.log.say(planText(plan)));
     if (!plan.some(hasMoves)) return requireNothingLeft(plan);
     await requireYes(flags, host);
-    await using recording = await recorder.begin(recorded.publication);
+    await using recording = await recorder.reopen(recorded.publication);
     const results = await rollback(plan, recorded.publication.root.digest, context);
-    await recording.end({ state: "rolled-back", results });
+    const isOver = results.every(({ error }) => error === undefined);
+    await recording.end({ state: isOver ? "rolled-back" : "failed", results });
     host.stderr.write(host.log.say(resultText(results)));
     requireBack(results);
   });
@@ -107,6 +108,8 @@ function moveText({ move, before, now }: RollbackTag): readonly [string, string]
       return ["put back to", shortDigest(before ?? "")];
     case "delete":
       return ["is deleted: it was new", ""];
+    case "unseen":
+      return ["cannot be looked at", ""];
     case "left":
       return [before === undefined ? "stays: what it named is not known" : "stays: it was new", ""];
     default:
@@ -148,15 +151,24 @@ function requireNothingLeft(plan: readonly RollbackTarget[]): void {
   );
 }
 
-/** @throws what kept a tag from being put back; `partial` for new tags, which stay. */
+/** @throws what kept a tag from being put back, as `partial` where others were; `partial` for new tags, which stay. */
 function requireBack(results: readonly TargetResult[]): void {
   const failed = results.find(({ error }) => error !== undefined);
-  if (failed) throw failed.error;
+  if (failed) throw results.some(isBackAt) ? partly(failed.error) : failed.error;
   requireNone(
     results.flatMap(({ at, tags }) =>
       tags.filter(({ state }) => state === "left-behind").map(({ tag }) => tagName(at, tag)),
     ),
   );
+}
+
+function isBackAt({ tags }: TargetResult): boolean {
+  return tags.some(({ state }) => state === "rolled-back");
+}
+
+function partly(cause: unknown): WaybillError {
+  const advice = "put right what failed, then run the same command again";
+  return new WaybillError("partial", `Cannot put everything back: ${messageOf(cause)}`, { advice }, { cause });
 }
 
 function requireNone(left: readonly string[]): void {
