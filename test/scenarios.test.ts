@@ -472,4 +472,17 @@ describe("create, where buildx does wrong", () => {
       code: "invalid_argument",
     });
   });
+
+  test("has nothing against a tag that names the image already, whatever was expected of it", async () => {
+    const index = await pushMulti("a.example/app:1", ["linux/amd64"]);
+    const request = { sources: ["a.example/app:1"], tags: ["b.example/app:1", "b.example/app:2"] };
+    await world.create({ ...request, tags: ["b.example/app:1"] });
+    const result = await world.create({
+      ...request,
+      expectDigests: ["b.example/app:1=absent", "b.example/app:2=absent"],
+    });
+    expect(result.targets[0]?.error).toBeUndefined();
+    expect(result.targets[0]?.tags.map(({ state }) => state)).toEqual(["unchanged", "created"]);
+    expect(await world.digestAt("b.example/app:2")).toBe(index.descriptor.digest);
+  });
 });

@@ -12,6 +12,8 @@ export interface PublishTarget {
   readonly tags: readonly string[];
 }
 
+type Expectation = readonly [tag: string, digest: Digest | "absent"];
+
 /** A target as it was found. */
 export interface Found {
   readonly target: PublishTarget;
@@ -19,6 +21,8 @@ export interface Found {
   readonly before: PlannedTarget["before"];
   /** What tags that are not in `before` must name when they are asked for once more. */
   readonly demanded?: PlannedTarget["demanded"];
+  /** What tags must name, unless that is the root already. */
+  readonly expected?: readonly Expectation[];
   readonly facts: TargetFacts;
   /** Whether it lets us write; absent where it was not asked. */
   readonly push?: "allowed" | "unknown";
@@ -94,24 +98,33 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
     const call = options.signal ? { signal: options.signal } : {};
     const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameNow(store, tag, call)] as const));
     const before = Object.fromEntries(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
-    return asExpected({ target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
+    return expecting({ target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
   } catch (error) {
     return { target, error, startedAt };
   }
 }
 
-/** The entry, refused where one of its tags does not name what it must. */
-function asExpected(found: Found, expect: LookOptions["expect"] = new Map()): Looked {
-  const { target, before } = found;
-  const wanted = target.tags.flatMap((tag) => {
-    const digest = expect.get(`${formatLocation(target.at)}:${tag}`);
-    return digest === undefined ? [] : [[tag, digest] as const];
+/** The entry, with what is expected of its tags: whether it holds is judged once the root is known. */
+function expecting(found: Found, expect: LookOptions["expect"] = new Map()): Found {
+  const { at, tags } = found.target;
+  const expected = tags.flatMap((tag): Expectation[] => {
+    const digest = expect.get(`${formatLocation(at)}:${tag}`);
+    return digest === undefined ? [] : [[tag, digest]];
   });
-  const wrong = wanted.find(([tag, digest]) => before[tag] !== undefined && before[tag] !== digest);
-  if (!wrong) return demanding(found, wanted);
+  return expected.length === 0 ? found : { ...demanding(found, expected), expected };
+}
+
+/** The entry, refused where one of its tags names neither what is expected of it nor `root`, which leaves nothing to move. */
+export function asExpected(entry: Looked, root: Digest): Looked {
+  if (!isFound(entry)) return entry;
+  const { before, expected = [] } = entry;
+  const isWrong = ([tag, digest]: Expectation) =>
+    before[tag] !== undefined && before[tag] !== digest && before[tag] !== root;
+  const wrong = expected.find(isWrong);
+  if (!wrong) return entry;
   const [tag, digest] = wrong;
   const seen = `expected ${digest}, got ${before[tag] === "absent" ? "nothing" : before[tag]}`;
-  return refused(found, preconditionFailed(found, tag, { doing: "move", seen }));
+  return refused(entry, preconditionFailed(entry, tag, { doing: "move", seen }));
 }
 
 /** The entry, refused where one of its tags names something else than `root` already: `--no-clobber`. */
@@ -131,7 +144,7 @@ export function unclobbered(entry: Looked, root: Digest): Looked {
 }
 
 /** The entry, with what is demanded of tags that it could not look at. What was demanded before stays. */
-export function demanding(found: Found, wanted: readonly (readonly [string, Digest | "absent"])[]): Found {
+export function demanding(found: Found, wanted: readonly Expectation[]): Found {
   const unseen = wanted.filter(([tag]) => found.before[tag] === undefined);
   if (unseen.length === 0) return found;
   return { ...found, demanded: { ...Object.fromEntries(unseen), ...found.demanded } };

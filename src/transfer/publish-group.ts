@@ -4,7 +4,7 @@ import { formatLocation, sameLocation, type Location } from "../spec/reference.t
 import type { Closure } from "./closure.ts";
 import { Ledger, type TargetResult } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
-import { isFound, unclobbered, type Looked } from "./look.ts";
+import { asExpected, isFound, unclobbered, type Looked } from "./look.ts";
 import { performOn, type PerformOptions } from "./perform.ts";
 import { planPublish } from "./plan.ts";
 import type { PublicationTarget } from "./publication.ts";
@@ -52,7 +52,10 @@ export async function publishGroup(
 function begin(closure: Closure, looked: readonly Looked[], options: GroupOptions): Group {
   const { policy } = options;
   const { root } = closure;
-  const judged = looked.map((entry) => withinLimits(policy.noClobber ? unclobbered(entry, root) : entry, closure));
+  const judged = looked.map((entry) => {
+    const expected = asExpected(entry, root);
+    return withinLimits(policy.noClobber ? unclobbered(expected, root) : expected, closure);
+  });
   const isHeldBack = policy.onError === "abort" && !judged.every(isFound);
   const plan = isHeldBack ? { steps: [] } : planFor(closure, judged, policy);
   const own = grouped(

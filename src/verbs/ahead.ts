@@ -5,7 +5,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import { closureOf } from "../transfer/closure.ts";
 import type { Looking } from "../transfer/late.ts";
-import { isFound, namesAlready, type Looked } from "../transfer/look.ts";
+import { asExpected, isFound, namesAlready, type Looked } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";
 import type { ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
@@ -35,7 +35,7 @@ export interface AheadOptions {
 export function beginAhead(root: Root, options: AheadOptions, context: Context): Ahead {
   const { lookings, policy, scope } = options;
   const { digest } = root.descriptor;
-  const all = Promise.all(lookings.map(({ looking }) => looking));
+  const all = Promise.all(lookings.map(async ({ looking }) => asExpected(await looking, digest)));
   void scope.spawn(async (signal) => readAll(root, await all, { ...options, signal }));
   const ask = async (signal: AbortSignal) => {
     const looked = await all;

@@ -7,8 +7,8 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/ledger.ts";
-import { answersFor } from "../transfer/late.ts";
-import type { PublishTarget } from "../transfer/look.ts";
+import { answersFor, isLate } from "../transfer/late.ts";
+import { asExpected, type PublishTarget } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import { beginAhead, type Ahead } from "./ahead.ts";
@@ -88,8 +88,9 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   const gathered = await resolve({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
-  const looked = await answersFor(policy, lookings, context);
   const { root, origins, manifests } = gathered;
+  const answered = await answersFor(policy, lookings, context);
+  const looked = answered.map((entry) => (isLate(entry) ? entry : asExpected(entry, root.descriptor.digest)));
   const published = await publishRoot(
     {
       root: { manifest: root, from: origins.get(root.descriptor.digest) ?? [], origins },
