@@ -16,16 +16,20 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
   if (!first) return undefined;
   const error =
     withoutPlace(first.error) ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
-  const moved = result.targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
   if (!(error instanceof WaybillError)) return error;
   const command = next === "told" ? undefined : next?.command;
-  if (!moved) return command === undefined ? error : advised(error, command);
+  if (!hasMoved(result)) return command === undefined ? error : advised(error, command);
   const seen = `${failed.length} of ${result.targets.length} targets failed after a tag had moved: ${error.message}`;
   const again = `then: ${command ?? "run the same command again"} (what is there is not sent again)`;
   const advice =
     next === "told" ? error.context.advice : `${error.context.advice ?? "put right what failed"}; ${again}`;
   const context = advice === undefined ? {} : { advice };
   return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, context, { cause: error });
+}
+
+/** True where a tag names something else than before the run. */
+export function hasMoved({ targets }: CreateResult): boolean {
+  return targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
 }
 
 /** Where somebody has interrupted the run, the place that it had come to by then is no news. */

@@ -1,3 +1,4 @@
+import { WaybillError } from "../errors.ts";
 import { isComplete } from "../transfer/outcome.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
 import { withAbsoluteLayout, withAbsoluteTag } from "./absolute-layout.ts";
@@ -5,6 +6,7 @@ import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
+import { hasMoved } from "./outcome.ts";
 import { writeResult } from "./result.ts";
 import { inShow, runPublish, type PublishFlags } from "./run-publish.ts";
 import { readSourceFiles } from "./source-file.ts";
@@ -43,10 +45,29 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
     title: `waybill create ${request.tags.join(" ")}`,
   });
   const done = flags.onError === "keep-going" ? result.targets.filter(isComplete) : result.targets;
-  if (failure === undefined || (flags.onError === "keep-going" && done.length > 0)) {
-    await metadata?.commit({ ...result, targets: done });
+  const hasSucceeded = failure === undefined || (flags.onError === "keep-going" && done.length > 0);
+  const unwritten = hasSucceeded ? await failureOf(metadata?.commit({ ...result, targets: done })) : undefined;
+  if (failure !== undefined) {
+    if (unwritten) warn(unwritten.message, host);
+    throw failure;
   }
-  if (failure !== undefined) throw failure;
+  if (unwritten) throw hasMoved(result) ? publishedAllTheSame(unwritten) : unwritten;
+}
+
+async function failureOf(work: Promise<void> | undefined): Promise<WaybillError | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof WaybillError) return error;
+    throw error;
+  }
+}
+
+/** An exit code that promises untouched tags would not be true. */
+function publishedAllTheSame(cause: WaybillError): WaybillError {
+  const advice = "nothing needs to be published again; the same command again moves no tag and writes the file";
+  return new WaybillError("partial", `Everything is published, but: ${cause.message}`, { advice }, { cause });
 }
 
 /** A dry run writes nothing anywhere: neither journal nor report. */

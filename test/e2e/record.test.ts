@@ -303,3 +303,24 @@ test("--metadata-file names with --on-error keep-going what succeeded, and else 
   expect((await publish("--on-error", "keep-going")).code).toBe(3);
   expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ "image.name": `${registries[0]!.host}/out` });
 });
+
+test("--metadata-file that cannot be written in the end hides neither what was published nor what failed", async () => {
+  const made = join(folder, "made");
+  const removing: Interceptor = (next) => (request) => {
+    rmSync(made, { recursive: true, force: true });
+    return next(request);
+  };
+  const metadata = ["--metadata-file", join(made, "metadata.json")];
+  mkdirSync(made);
+  hurdle = removing;
+  const published = await create(...metadata, source("amd64"));
+  expect(published).toMatchObject({ code: 3, stderr: expect.stringContaining("Everything is published, but") });
+  expect(await digestAt(0)).toBe(await digestAt(1));
+
+  mkdirSync(made);
+  refuseTag();
+  const refusing = hurdle;
+  hurdle = (next) => removing(refusing(next));
+  const partly = await create(...metadata, "--on-error", "keep-going", source("arm64"));
+  expect(partly).toMatchObject({ code: 3, stderr: expect.stringContaining("WARNING: Cannot write metadata file") });
+});
