@@ -34,9 +34,11 @@ export interface Choice {
  * @throws WaybillError `invalid_argument` where none or several would do; what reading a report throws.
  */
 export async function recordedAs(name: string | undefined, folder: string, choice: Choice): Promise<Recorded> {
-  const runs = await listRuns(folder, thisProcess().user);
+  // Whoever names a report has nothing to do with what is remembered here.
+  const mayBeId = name === undefined || /^[0-9a-f]{4,16}$/.test(name);
+  const runs = mayBeId ? await listRuns(folder, thisProcess().user) : [];
   if (name === undefined) return theOnly(runs.filter(choice.counts), choice);
-  const named = /^[0-9a-f]{4,16}$/.test(name) ? runs.filter(({ id }) => id.startsWith(name)) : [];
+  const named = runs.filter(({ id }) => id.startsWith(name));
   if (named.length === 1 && named[0]) return named[0];
   if (named.length > 1) throw ambiguous(named, choice);
   return { ...(await readReportFile(name)), report: name };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -101,6 +101,18 @@ describe("waybill resume", () => {
       process.chdir(began);
     }
     expect([existsSync(join(first, "layout/index.json")), existsSync(join(second, "layout"))]).toEqual([true, false]);
+  });
+
+  test("waybill resume of a report has no need of a state folder that it can believe", async () => {
+    refuseTag();
+    expect((await create(source("amd64"))).code).toBe(3);
+    hurdle = undefined;
+    const shared = join(folder, "shared");
+    mkdirSync(shared);
+    chmodSync(shared, 0o777);
+    const resumed = await waybill("resume", "--state", shared, join(folder, "report.json"));
+    expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining("No journal is kept") });
+    expect(await digestAt(1)).toBe(await digestAt(0));
   });
 
   test("waybill resume takes the only unfinished run, and waybill history tells of it", async () => {
