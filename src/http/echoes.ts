@@ -23,7 +23,7 @@ export function withoutEchoes({ secrets = [] }: EchoOptions = {}): Interceptor {
     const isError = response.status >= 400;
     if (!isError && response.headers.all("warning").length === 0) return response;
     const sent = [...secrets, ...credentialsOf(request), ...queryOf(request.url), ...queryOf(response.url)];
-    const clean = (text: string) => scrub(text, sent.filter(isLong));
+    const clean = scrubber(sent.filter(isLong));
     const headers = cleaned(response.headers, clean);
     return answerLike(response, { headers, ...(isError && { body: cleanedBody(response, clean) }) });
   };
@@ -84,12 +84,53 @@ function* beginning(chunks: readonly Uint8Array[], clean: (text: string) => stri
 
 /** `text` without any of `secrets`, plain or as addresses, JSON and Basic write them, for words that came from outside and may echo them. */
 export function scrub(text: string, secrets: readonly Secret[]): string {
-  const plain = secrets.map((secret) => secret.reveal()).filter((secret) => secret !== "");
-  const forms = plain.flatMap((secret) => [
-    secret,
-    encodeURIComponent(secret),
-    JSON.stringify(secret).slice(1, -1),
-    Buffer.from(secret).toString("base64"),
-  ]);
-  return forms.reduce((seen, secret) => seen.replaceAll(secret, "[redacted]"), text);
+  return scrubber(secrets)(text);
+}
+
+/** What stands where a secret was. */
+const gone = "[redacted]";
+/** No address or login needs as many; a server that gives more gets its words dropped. */
+const mostForms = 128;
+/** A long secret is found by its beginning: its whole length is looked at only there, so that no text makes the search slow. */
+const knownByLength = 64;
+
+/** `scrub` for several texts. Each is walked through once: what was put in is not looked at again. */
+function scrubber(secrets: readonly Secret[]): (text: string) => string {
+  const forms = [...new Set(secrets.flatMap(formsOf))].toSorted((a, b) => b.length - a.length);
+  if (forms.length === 0) return (text) => text;
+  if (forms.length > mostForms) return () => gone;
+  const beginnings = beginningOf(forms);
+  return (text) => replaced(text, forms, beginnings);
+}
+
+/** A secret as texts may show it. */
+function formsOf(secret: Secret): readonly string[] {
+  const plain = secret.reveal();
+  if (plain === "") return [];
+  const inJson = JSON.stringify(plain).slice(1, -1);
+  return [plain, encodeURIComponent(plain), inJson, Buffer.from(plain).toString("base64")];
+}
+
+/** Matches where any of `forms` begins. In this order a longer one is tried first, and those that begin alike are compiled into one. */
+function beginningOf(forms: readonly string[]): RegExp {
+  const beginnings = new Set(forms.map((form) => form.slice(0, knownByLength)));
+  const literals = [...beginnings].toSorted().toReversed();
+  return new RegExp(
+    literals.map((literal) => literal.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)).join("|"),
+    "g",
+  );
+}
+
+function replaced(text: string, longestFirst: readonly string[], beginnings: RegExp): string {
+  let safe = "";
+  let end = 0;
+  beginnings.lastIndex = 0;
+  for (let found = beginnings.exec(text); found; found = beginnings.exec(text)) {
+    const { index, 0: beginning } = found;
+    const whole = longestFirst.find((form) => text.startsWith(form, index)) ?? "";
+    safe += text.slice(end, index) + gone;
+    end = index + Math.max(whole.length, beginning.length);
+    beginnings.lastIndex = end;
+  }
+  return safe + text.slice(end);
 }
