@@ -11,7 +11,7 @@ export function parseHosts(flag: string, values: readonly string[]): ReadonlySet
 }
 
 function parseHostArgument(flag: string, value: string): string {
-  if (isHost(value) && URL.canParse(`http://${value}`)) return normalizeHost(value);
+  if (isHost(value)) return normalizeHost(value);
   const message = `Cannot use ${flag} "${value.slice(0, 100)}": it is not host[:port]`;
   throw new WaybillError("invalid_argument", message, { advice: `Write ${flag} registry.example:5000` });
 }

@@ -36,6 +36,7 @@ describe("registryLimits", () => {
 
   test.each([
     [[{ registry: "https://a" }], "the registry is not host[:port]"],
+    [[{ registry: "a:99999" }], "the registry is not host[:port]"],
     [[{ registry: "docker.io" }, { registry: "index.docker.io" }], '"docker.io" has a limit already'],
     [[{ registry: "a", concurrency: 0 }], "whole numbers above 0"],
     [[{ registry: "a", requestsPerSecond: 1.5 }], "whole numbers above 0"],

@@ -50,7 +50,7 @@ export function registryLimits(
 
 function nameOf(limit: RegistryLimit): string {
   const { registry } = limit;
-  if (isHost(registry) && URL.canParse(`http://${registry}`)) return normalizeHost(registry);
+  if (isHost(registry)) return normalizeHost(registry);
   throw refused(limit, "the registry is not host[:port]");
 }
 

@@ -77,6 +77,13 @@ describe("parseReference reads as docker does", () => {
     "r.example/app\0",
     "r.example/../x",
     "user:password@r.example/app",
+    "localhost:99999/app",
+    "[::1]:70000/app",
+    "[:::]/app",
+    "256.1.1.1/app",
+    "1.2.3.4.5/app",
+    "r.0x/app",
+    "xn--a.example/app",
   ])("refuses %.60j", (text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: "invalid_reference" }));
   });
@@ -161,10 +168,12 @@ describe("parseReference", () => {
     );
   });
 
-  test("takes everything that the grammar makes", () => {
+  test("takes everything that the grammar makes and an address can hold", () => {
     const part = fc.stringMatching(/^[a-z0-9]{1,5}(?:(?:\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}$/);
     const repository = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
-    const host = fc.stringMatching(/^[a-z0-9]{1,5}(?:\.[a-z0-9]{1,5}){1,2}(?::[0-9]{1,5})?$/);
+    const host = fc
+      .stringMatching(/^[a-z0-9]{1,5}(?:\.[a-z0-9]{1,5}){1,2}(?::[0-9]{1,5})?$/)
+      .filter((text) => URL.canParse(`http://${text}`));
     const tag = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/);
     fc.assert(
       fc.property(host, repository, tag, (host, repository, tag) => {

@@ -34,9 +34,9 @@ export function isRepository(text: string): boolean {
   return text.length <= 255 && repositoryGrammar.test(text);
 }
 
-/** `host[:port]`, with IPv6 in brackets. */
+/** `host[:port]`, with IPv6 in brackets, that an address can hold: not port 99999, nor `256.1.1.1`. */
 export function isHost(text: string): boolean {
-  return text.length <= 261 && hostGrammar.test(text);
+  return text.length <= 261 && hostGrammar.test(text) && URL.canParse(`http://${text}`);
 }
 
 /**

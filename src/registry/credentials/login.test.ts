@@ -109,9 +109,12 @@ describe("login", () => {
     });
   });
 
-  test.each(["", "reg example", "ftp://reg.example", "reg.example/path", "-x"])("refuses the host %j", async (host) => {
-    await expect(machine().enter(host)).rejects.toMatchObject({ code: "invalid_argument" });
-  });
+  test.each(["", "reg example", "ftp://reg.example", "reg.example/path", "-x", "256.1.1.1"])(
+    "refuses the host %j",
+    async (host) => {
+      await expect(machine().enter(host)).rejects.toMatchObject({ code: "invalid_argument" });
+    },
+  );
 
   test("does not touch a config file that is malformed", async () => {
     const { enter, file } = machine({ files: { [path]: "[1]" } });

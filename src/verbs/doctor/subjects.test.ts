@@ -46,6 +46,13 @@ describe("parseWanted", () => {
     },
   );
 
+  test.each(["256.1.1.1", "1.2.3.4.5:5000", "localhost:99999", "[:::]", "localhost:99999/app"])(
+    "takes no image of Docker Hub for %s",
+    (text) => {
+      expect(() => hostsOf(text)).toThrow(expect.objectContaining({ code: "invalid_reference" }));
+    },
+  );
+
   test("refuses what is no reference", () => {
     expect(() => hostsOf("A//b")).toThrow(expect.objectContaining({ code: "invalid_reference" }));
   });

@@ -55,7 +55,14 @@ export function parseWanted({ references, probes }: Wanted): Subjects {
 /** A host alone: it has a dot, or is `localhost`. Anything else without a slash is an image of Docker Hub. */
 function hostIn(text: string): string | undefined {
   const isNamed = /^(?:localhost|\[[^\]]*\]|[^/@:]*\.[^/@:]*)(?::\d+)?$/.test(text);
-  return isNamed && isHost(text) ? normalizeHost(text) : undefined;
+  if (isNamed && isHost(text)) return normalizeHost(text);
+  if (!isNamed || !isMeantForHost(text)) return undefined;
+  throw new WaybillError("invalid_reference", `Cannot look at "${text.slice(0, 300)}": it is not host[:port]`);
+}
+
+/** A wrong port or number must not make a host of this machine, or an IP address, an image of Docker Hub. */
+function isMeantForHost(text: string): boolean {
+  return /^(?:localhost:|\[|[\d.]+(?::\d+)?$)/.test(text);
 }
 
 function parseRepository(text: string): { readonly host: string; readonly repository: string } {
