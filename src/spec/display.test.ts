@@ -53,6 +53,11 @@ test("displayJson means the same and holds nothing that display escapes", () => 
   );
 });
 
+test("displayJson leaves the lines of indented JSON as they are", () => {
+  const shown = displayJson(JSON.stringify({ a: "\u202e\n" }, undefined, 2));
+  expect(shown).toBe('{\n  "a": "\\u202e\\n"\n}');
+});
+
 test("displayLines keeps line feeds and tabs only", () => {
   expect(displayLines('{\n\t"a": 1\r\x1b\n}')).toBe('{\n\t"a": 1\\r\\x1b\n}');
 });

@@ -23,11 +23,16 @@ export function displayLines(text: string): string {
   return text.replace(unprintable, (char) => (char === "\n" || char === "\t" ? char : escapeOf(char)));
 }
 
-/** `json` with the same meaning, all in one line: what `display` escapes is written as JSON's own escapes, also where JSON lets it stand. */
+/**
+ * `json` with the same meaning: what `display` escapes is written as JSON's own escapes, also where JSON lets it stand. Line feeds
+ * stay: in JSON they are never text, only what parts its lines.
+ */
 export function displayJson(json: string): string {
-  return json.replace(unprintable, (char) =>
-    [...Array(char.length).keys()].map((at) => `\\u${hexOf(char.charCodeAt(at), 4)}`).join(""),
-  );
+  return json.replace(unprintable, (char) => (char === "\n" ? char : jsonEscapeOf(char)));
+}
+
+function jsonEscapeOf(char: string): string {
+  return [...Array(char.length).keys()].map((at) => `\\u${hexOf(char.charCodeAt(at), 4)}`).join("");
 }
 
 function escapeOf(char: string): string {

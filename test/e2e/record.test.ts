@@ -127,6 +127,27 @@ describe("waybill resume", () => {
     expect((await waybill("history", run!.id.slice(0, 6))).stdout).toContain("/out:1  created  before: nothing\n");
   });
 
+  test.each([false, true])(
+    "waybill history shows a registry's words without what steers a terminal, terminal: %s",
+    async (isTTY) => {
+      const body = JSON.stringify({ errors: [{ code: "DENIED", message: "no \u009b31m\u202e\x1b]0;x\x07" }] });
+      hurdle = (next) =>
+        faulty(next, [{ method: "PUT", path: "/out/manifests/1", fault: { kind: "status", status: 403, body } }]);
+      await create(source("amd64"));
+
+      const [{ id }] = JSON.parse((await waybill("history", "--json")).stdout) as [{ id: string }];
+      const env = { XDG_STATE_HOME: join(folder, "state") };
+      const steering = /(?!\n)[\p{Cc}\p{Cf}]/u;
+      const text = await runInProcess(["history", id], { env, isTTY });
+      expect(text.stdout).toContain("no \\x9b31m\\u202e");
+      expect(text.stdout).not.toMatch(steering);
+      const json = await runInProcess(["history", "--json"], { env, isTTY });
+      expect(json.stdout).not.toMatch(steering);
+      const [run] = JSON.parse(json.stdout) as [{ targets: { error?: { message: string } }[] }];
+      expect(run.targets.find(({ error }) => error)?.error?.message).toContain("\u009b31m\u202e");
+    },
+  );
+
   test("waybill resume says what to do when there is nothing to resume, or several runs would do", async () => {
     expect(await waybill("resume")).toMatchObject({
       code: 2,

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
+import { display, displayJson } from "../../spec/display.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { listRuns } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
@@ -29,7 +30,7 @@ export function historyCommand(path: string, host: Host): Command {
     const all = await listRuns(stateFolder(flags.state, host), thisProcess().user);
     const runs = id === undefined ? all : all.filter((run) => run.id.startsWith(id));
     if (id !== undefined && runs.length !== 1) throw unknown(id, runs.length, typedName(host));
-    writeResult(host.stdout, flags.json ? `${JSON.stringify(runs.map(jsonOf), undefined, 2)}\n` : textOf(runs, id));
+    writeResult(host.stdout, flags.json ? jsonText(runs) : textOf(runs, id));
   });
 }
 
@@ -51,9 +52,13 @@ function targetsText({ targets }: RecordedRun): string {
         ({ tag, state, before }) =>
           `  ${target}:${tag}  ${state}  before: ${before === undefined ? "unknown" : (before ?? "nothing")}\n`,
       ),
-      ...(error ? [`  ${target}  failed: ${error.message}\n`] : []),
+      ...(error ? [`  ${target}  failed: ${display(error.message)}\n`] : []),
     ])
     .join("");
+}
+
+function jsonText(runs: readonly RecordedRun[]): string {
+  return `${displayJson(JSON.stringify(runs.map(jsonOf), undefined, 2))}\n`;
 }
 
 function jsonOf({ id, state, startedAt, changedAt, publication, targets }: RecordedRun): object {
