@@ -1,3 +1,6 @@
+/** The longest `Retry-After` that is followed where the user allows no other, in milliseconds. */
+export const defaultMaxRetryAfterMs = 120_000;
+
 /**
  * How long a `Retry-After` header asks us to wait, in milliseconds: seconds, or an HTTP date seen from `nowMs`. A date in the
  * past is 0; `undefined` where the header is missing or is neither. Spec: RFC 9110, section 10.2.3.

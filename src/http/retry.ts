@@ -7,7 +7,7 @@ import { WaybillError } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
 import { drain } from "./body.ts";
 import { cancelledError } from "./outcome.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import { defaultMaxRetryAfterMs, retryAfterMs } from "./retry-after.ts";
 import type { AttemptResult } from "./retry-policy.ts";
 import { attemptsFor, isRepeatable } from "./retry-policy.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "./send.ts";
@@ -137,7 +137,7 @@ async function delayOf(
   attempt: number,
   options: RetryOptions,
 ): Promise<number> {
-  const { clock, random, maxRetryAfterMs = 120_000 } = options;
+  const { clock, random, maxRetryAfterMs = defaultMaxRetryAfterMs } = options;
   const ownMs = backoffMs(attempt, random);
   const askedMs = askedBy(result, clock);
   if ("response" in result) await drain(result.response);

@@ -3,7 +3,7 @@ import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
 import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
 import type { OwnLoad } from "../async/own-load.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import { defaultMaxRetryAfterMs, retryAfterMs } from "./retry-after.ts";
 import { isPassingStatus } from "./retry-policy.ts";
 import { originOf, type HttpRequest, type HttpResponse, type Interceptor, type Origin } from "./send.ts";
 
@@ -102,7 +102,10 @@ function learn(gate: Gate, pass: Pass, { request, response, options, ...timing }
 }
 
 /** How long all requests shall wait. Longer than we are ready to is for the one that was told, who fails by it. */
-function askedMs(response: HttpResponse, { clock, maxRetryAfterMs = 120_000 }: Seen["options"]): number | undefined {
+function askedMs(
+  response: HttpResponse,
+  { clock, maxRetryAfterMs = defaultMaxRetryAfterMs }: Seen["options"],
+): number | undefined {
   const asked = retryAfterMs(response.headers.get("retry-after"), clock.now());
   return asked === undefined || asked > maxRetryAfterMs ? undefined : asked;
 }

@@ -21,6 +21,8 @@ export interface RegistryAccess {
   readonly chunkSizeBytes?: number;
   /** Most descriptors in one manifest. */
   readonly maxDescriptors?: number;
+  /** The longest `Retry-After` that an upload follows, in milliseconds; default 120,000. */
+  readonly maxRetryAfterMs?: number;
   /** Whether both repositories are used with the same credentials. Default: yes. */
   readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
   /** Whether a token of this run says that it gives `scope`. Default: none says so. */

@@ -35,6 +35,8 @@ export interface RegistryOptions {
   readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
   /** Most descriptors in one manifest; default 5,000. */
   readonly maxDescriptors?: number;
+  /** The longest `Retry-After` that an upload follows, in milliseconds; default 120,000. */
+  readonly maxRetryAfterMs?: number;
   /** Whether a token says by itself that it gives `scope`: what it gives need not be tried. Default: none says so. */
   readonly isGranted?: (scope: string) => boolean;
 }

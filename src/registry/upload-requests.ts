@@ -1,7 +1,7 @@
 import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
-import { retryAfterMs } from "../http/retry-after.ts";
+import { defaultMaxRetryAfterMs, retryAfterMs } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse, RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
@@ -12,7 +12,6 @@ import { errorFrom, readProblem } from "./problem.ts";
 import { heldBytes, placeFrom, withDigest, type UploadPlace } from "./upload-location.ts";
 import type { UploadAnswer } from "./upload-events.ts";
 
-const longestWaitMs = 120_000;
 const cancelDeadlineMs = 5_000;
 /** The same where the run is ending: nobody waits for a registry's good order. */
 const hastyDeadlineMs = 1_000;
@@ -112,7 +111,7 @@ export async function refusal(
   if (hasCode(error, "digest_mismatch", "size_mismatch"))
     return { type: "corrupt", error: digestRefused(error, blob.digest) };
   if (hasCode(error, "busy")) return { type: "broken", ambiguous: true, error };
-  return brokenOrRefused(error, ![408, 425, 429, 503].includes(status));
+  return brokenOrRefused(access, error, ![408, 425, 429, 503].includes(status));
 }
 
 /** Some load balancers and secrets that changed make a registry forget a session; it says so with either code. */
@@ -126,15 +125,16 @@ function digestRefused(error: WaybillError, digest: Digest): WaybillError {
   return new WaybillError("unsupported", message, error.context, { cause: error });
 }
 
-function brokenOrRefused(error: unknown, ambiguous: boolean): UploadAnswer {
-  const isPatient = error instanceof WaybillError && (error.context.retryAfterMs ?? 0) <= longestWaitMs;
+function brokenOrRefused(access: Access, error: unknown, ambiguous: boolean): UploadAnswer {
+  const { maxRetryAfterMs = defaultMaxRetryAfterMs } = access;
+  const isPatient = error instanceof WaybillError && (error.context.retryAfterMs ?? 0) <= maxRetryAfterMs;
   return isRetryable(error) && isPatient ? { type: "broken", ambiguous, error } : { type: "refused", error };
 }
 
 /** What a request that got no answer means: only one that left in full may have been carried out. */
-export function unanswered(error: unknown): UploadAnswer {
+export function unanswered(access: Access, error: unknown): UploadAnswer {
   const sent = error instanceof WaybillError ? (error.context.sent ?? "all") : "all";
-  return brokenOrRefused(error, sent === "all");
+  return brokenOrRefused(access, error, sent === "all");
 }
 
 /** Asks how many bytes the session holds. Spec: distribution-spec v1.1.1, "Pushing a blob in chunks", `GET <location>`. */

@@ -550,6 +550,22 @@ describe("pushBlob under faults", () => {
     await expect(push(to, small)).rejects.toMatchObject({ code: "rate_limited", context: { retryAfterMs: 3_600_000 } });
   });
 
+  test("pushBlob fails at once when the registry asks for more than the user allows", async () => {
+    const fault = { kind: "status", status: 503, headers: { "retry-after": "2" } } as const;
+    const to = fails([{ ...put, fault }], { maxRetryAfterMs: 1000 });
+    const before = to.clock.now();
+    await expect(push(to, small)).rejects.toMatchObject({ code: "unavailable" });
+    expect(to.clock.now()).toBe(before);
+  });
+
+  test("pushBlob waits longer than two minutes where that is allowed", async () => {
+    const fault = { kind: "status", status: 503, headers: { "retry-after": "200" } } as const;
+    const to = fails([{ ...put, fault }], { maxRetryAfterMs: 600_000 });
+    const before = to.clock.now();
+    expect(await push(to, small)).toBe("sent");
+    expect(to.clock.now() - before).toBeGreaterThanOrEqual(200_000);
+  });
+
   test("pushBlob begins a broken small upload anew", async () => {
     const to = fails([{ ...put, fault: { kind: "cut-upload", afterBytes: 5 } }]);
     expect(await push(to, small)).toBe("sent");

@@ -169,7 +169,7 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
     }
   } catch (error) {
     if (run.reader.failure?.error === error || command.run === "open") return { type: "refused", error };
-    return unanswered(error);
+    return unanswered(run.access, error);
   }
 }
 
