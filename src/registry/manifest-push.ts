@@ -4,9 +4,9 @@ import { hasCode, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
-import { algorithmOf, type Digest } from "../spec/digest.ts";
+import { algorithmOf, digestOf, type Digest } from "../spec/digest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
-import { announcedDigest, maxManifestBytes, resolveManifest } from "./manifests.ts";
+import { announcedDigest, maxManifestBytes, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
 import { withRepositoryAdvice } from "./missing-repository.ts";
 import { errorFrom, readProblem, type Problem } from "./problem.ts";
 
@@ -27,8 +27,10 @@ export interface PushedManifest {
  * registries ignore the query, which costs one request per registry and run. Tags that an answer does not name get a PUT
  * of their own.
  *
+ * A success other than 201 that names no digest is believed only when the manifest was seen.
+ *
  * @throws WaybillError `blob_unknown` with `context.missing`; `tag_immutable`; `digest_mismatch` where the registry stored
- *   something else; `too_large`, `rejected`, `auth_denied`, `quota_exceeded`. Tags before the failing one are written.
+ *   something else; `too_large`, `rejected`, `auth_denied`, `quota_exceeded`; `not_a_registry` for a web page. Tags before the failing one are written.
  */
 export async function putManifest(
   access: Access,
@@ -131,9 +133,12 @@ async function put(
     await judgeRefusal(push, response, tags);
     return undefined;
   }
+  const { status, headers } = response;
+  const isProved = status === 201 || announcedDigest(headers) !== undefined;
+  if (!isProved) await refuseHtml(access, response, "Cannot push manifest to");
   await drain(response);
-  const { headers } = response;
   requireStored(access, manifest.descriptor.digest, headers);
+  if (!isProved) await requireThere(push, reference, status);
   if (headers.all("oci-tag").length > 0) access.quirks.multiTag = "yes";
   if (headers.get("oci-subject") !== undefined) push.subjectKnown = true;
   return headers;
@@ -171,6 +176,15 @@ function requireStored(access: Access, digest: Digest, headers: HttpHeaders): vo
     subject: digest,
     side: "target",
   });
+}
+
+/** A success that the specification does not have for this may be the word of a proxy, which stores nothing. */
+async function requireThere({ access, manifest, options }: Push, reference: string, status: number): Promise<void> {
+  const { bytes, descriptor } = manifest;
+  const seen = (await taggedManifest(access, reference, options))?.digest;
+  if (seen !== undefined && digestOf(bytes, algorithmOf(seen)) === seen) return;
+  const message = `Cannot push manifest to "${nameOfRepository(access)}": the registry answered ${status} and does not have it as ${reference}`;
+  throw new WaybillError("rejected", message, { ...contextOf(access), subject: descriptor.digest, status });
 }
 
 function requireSize(access: Access, { bytes, descriptor }: ManifestToPush): void {

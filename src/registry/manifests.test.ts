@@ -5,6 +5,8 @@ import { respond } from "../../test/support/responses.ts";
 import { bodyOf, imageOf, pushImage } from "../content/samples.ts";
 import { hasCode } from "../errors.ts";
 import type { FaultRule } from "../server/faults.ts";
+import { createMemoryStorage } from "../server/memory-storage.ts";
+import { createRegistry } from "../server/registry.ts";
 import { digestOf } from "../spec/digest.ts";
 
 const image = imageOf("one");
@@ -221,6 +223,71 @@ describe("pushManifest", () => {
     const set = { "docker-content-digest": digestOf(Buffer.from("else")) };
     const to = await ready({ faults: [{ method: "PUT", path: "/manifests/", fault: { kind: "headers", set } }] });
     await expect(to.repository.pushManifest(image)).rejects.toMatchObject({ code: "digest_mismatch" });
+  });
+
+  test.each(["v1", undefined])("pushManifest takes no web page for a stored manifest, tag: %s", async (tag) => {
+    const fault = { kind: "status", status: 200, headers: html, body: "<html>log in</html>" } as const;
+    const to = await ready({ faults: [{ method: "PUT", path: "/manifests/", fault }] });
+    const told: string[] = [];
+    const pushed = to.repository.pushManifest(image, {
+      ...(tag !== undefined && { tags: [tag] }),
+      onTagged: (name) => told.push(name),
+    });
+    await expect(pushed).rejects.toMatchObject({
+      code: "not_a_registry",
+      message: /^Cannot push manifest to .* web page$/,
+    });
+    expect([told, to.unread]).toEqual([[], []]);
+  });
+
+  describe.each([200, 202, 204])("after %i without a digest", (status) => {
+    /** The embedded registry, which answers each PUT of a manifest so. */
+    function answeringSo(): ClientOptions {
+      const registry = createRegistry(createMemoryStorage());
+      return {
+        send: async (request) => {
+          const response = await registry(request);
+          const isPut = request.method === "PUT" && request.url.includes("/manifests/");
+          return isPut ? respond(request, status) : response;
+        },
+      };
+    }
+
+    test.each(["v1", digest])("pushManifest looks whether it is stored as %s", async (name) => {
+      const to = await ready(answeringSo());
+      await to.repository.pushManifest(image, { tags: name === digest ? [] : [name] });
+      expect(to.requests).toEqual([`PUT manifests/${name}`, `HEAD manifests/${name}`]);
+    });
+
+    test("pushManifest knows a tag's manifest by any algorithm", async () => {
+      const to = await ready(answeringSo());
+      const named = { ...image, descriptor: { ...image.descriptor, digest: digestOf(image.bytes, "sha512") } };
+      await to.repository.pushManifest(named, { tags: ["v1"] });
+      expect(to.requests).toEqual(["PUT manifests/v1", "HEAD manifests/v1"]);
+    });
+
+    test("pushManifest fails where it is not stored, or the tag names another one", async () => {
+      const fault = { kind: "status", status } as const;
+      const to = await ready({ faults: [{ method: "PUT", path: "/manifests/v1", fault, times: Infinity }] });
+      const told: string[] = [];
+      const push = () => to.repository.pushManifest(image, { tags: ["v1"], onTagged: (tag) => told.push(tag) });
+      const refused = { code: "rejected", context: { status } };
+      await expect(push()).rejects.toMatchObject(refused);
+      await to.repository.pushManifest(image, { tags: ["v2"] });
+      await expect(push()).rejects.toMatchObject(refused);
+      expect(told).toEqual([]);
+    });
+  });
+
+  test("pushManifest asks nothing after a 201, or 200 with the digest", async () => {
+    for (const [status, headers] of [
+      [201, {}],
+      [200, { "docker-content-digest": digest }],
+    ] as const) {
+      const to = client({ send: async (request) => respond(request, status, { headers }) });
+      await to.repository.pushManifest(image, { tags: ["v1"] });
+      expect(to.requests).toEqual(["PUT manifests/v1"]);
+    }
   });
 
   const immutable: readonly (readonly [number, string, string])[] = [

@@ -125,10 +125,10 @@ function requireSameType(access: Access, manifest: Manifest, pinned: Descriptor 
  *
  * @throws WaybillError `not_a_registry`
  */
-export async function refuseHtml(access: Access, response: HttpResponse): Promise<void> {
+export async function refuseHtml(access: Access, response: HttpResponse, doing = "Cannot read from"): Promise<void> {
   if (essence(response.headers.get("content-type") ?? "") !== "text/html") return;
   await response[Symbol.asyncDispose]();
-  const message = `Cannot read from "${nameOfRepository(access)}": the answer is a web page`;
+  const message = `${doing} "${nameOfRepository(access)}": the answer is a web page`;
   const advice = `Check that ${access.host} is a registry, and that no login page or proxy stands before it`;
   throw new WaybillError("not_a_registry", message, { ...contextOf(access), advice });
 }
