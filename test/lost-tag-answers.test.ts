@@ -99,19 +99,33 @@ test("tags that were refused are told as failed, and those behind them as not at
   expect(exitCode).toBe(4);
 });
 
-test("a run that is interrupted while its last tag is written is complete, as the tag is", async () => {
-  const at = await makeCase();
-  const interrupt = new AbortController();
-  const interrupting =
-    (next: Send): Send =>
-    (request) => {
-      if (request.method === "PUT" && tagPath.test(request.url))
-        interrupt.abort(new WaybillError("cancelled", "Cancelled: got SIGINT"));
-      return next(request);
-    };
-  const simulation = await simulate({ storages: at.storages, faults: () => interrupting });
-  const context = { ...simulation.context, signal: interrupt.signal };
-  const result = await simulation.settle(publishIn({ ...simulation, context }, one));
-  expect(result.targets[0]).toMatchObject({ tags: [{ state: "moved" }], heldBack: false });
-  expect(result.targets[0]!.error).toBeUndefined();
+describe("a run that is interrupted while a tag is written", () => {
+  async function interrupted(tags: readonly string[]) {
+    const at = await makeCase();
+    const interrupt = new AbortController();
+    const interrupting =
+      (next: Send): Send =>
+      (request) => {
+        if (request.method === "PUT" && tagPath.test(request.url))
+          interrupt.abort(new WaybillError("cancelled", "Cancelled: got SIGINT"));
+        return next(request);
+      };
+    const registries = { [hosts.first]: { multiTag: false } };
+    const simulation = await simulate({ storages: at.storages, registries, faults: () => interrupting });
+    const context = { ...simulation.context, signal: interrupt.signal };
+    const names = tags.map((tag) => `${hosts.first}/team/app:${tag}`);
+    const result = await simulation.settle(publishIn({ ...simulation, context }, { tags: names }));
+    return result.targets[0]!;
+  }
+
+  test("is complete where that was the last, as the tag is", async () => {
+    const { tags, heldBack, error } = await interrupted(["1"]);
+    expect([tags.map(({ state }) => state), heldBack, error]).toEqual([["moved"], false, undefined]);
+  });
+
+  test("has not attempted those behind it", async () => {
+    const { tags, error } = await interrupted(["1", "latest"]);
+    expect(tags.map(({ state }) => state)).toEqual(["moved", "not-attempted"]);
+    expect(error).toMatchObject({ code: "cancelled" });
+  });
 });

@@ -1,5 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
+import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -134,7 +135,7 @@ export class Ledger {
   }
 
   settle(step: TargetStep, outcome: StepOutcome): void {
-    if (step.kind === "tag" && outcome.state === "failed") this.#noteFailed(step.tags);
+    if (step.kind === "tag" && outcome.state === "failed") this.#noteFailed(step.tags, outcome.error);
     if (outcome.state === "not-attempted") this.#isHeldBack = true;
     if (outcome.state === "failed") this.#error ??= outcome.error;
     if (outcome.state === "done" && step.kind === "stage" && step.role === "blob")
@@ -142,7 +143,9 @@ export class Ledger {
     if (--this.#open === 0) this.#end();
   }
 
-  #noteFailed(tags: readonly string[]): void {
+  #noteFailed(tags: readonly string[], error: unknown): void {
+    // Where the run was cancelled, no tag is begun after one that was acknowledged.
+    if (hasCode(error, "cancelled") && tags.some((tag) => this.#acknowledged.has(tag))) return;
     const [failed, ...others] = tags.filter((tag) => !this.#acknowledged.has(tag));
     if (failed === undefined) return;
     this.#failed.add(failed);
