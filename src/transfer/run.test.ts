@@ -79,11 +79,13 @@ describe("run", () => {
   test("fails a step that is given up with that error, whatever it comes to, and ends its target only", async () => {
     const timeout = new WaybillError("timeout", "Cannot finish slow");
     const steps = [stage("slow", left), stage("other", left), stage("later", left, ["other"]), stage("far", right)];
+    const reasons: unknown[] = [];
     const outcomes = await run(
       { steps },
       {
         perform: async (step, { signal, giveUp }) => {
           if (step.id === "slow") giveUp?.(timeout);
+          if (step.id === "slow") reasons.push(signal.reason);
           if (step.id === "other") await new Promise((resolve) => onAbort(signal, () => resolve(undefined)));
           signal.throwIfAborted();
           return "sent";
@@ -91,6 +93,7 @@ describe("run", () => {
       },
     );
     expect(outcomes.get("slow")).toEqual({ state: "failed", error: timeout });
+    expect(reasons).toEqual([timeout]);
     expect(outcomes.get("other")).toEqual({ state: "not-attempted" });
     expect(outcomes.get("later")).toEqual({ state: "not-attempted" });
     expect(outcomes.get("far")).toEqual({ state: "done", result: "sent" });

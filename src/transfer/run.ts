@@ -130,7 +130,7 @@ class TargetScopes implements Disposable {
   callFor(step: TargetStep): StepCall {
     const { signal } = this.at(step);
     signal.throwIfAborted();
-    return { signal, giveUp: (error) => void this.fail(step, error) };
+    return { signal, giveUp: (error) => void this.fail(step, error, error) };
   }
 
   /** What a step comes to that has got `result`. */
@@ -139,8 +139,8 @@ class TargetScopes implements Disposable {
     return failure?.of === step ? failure.outcome : { state: "done", result };
   }
 
-  /** What a step comes to that has failed, or has been given up. */
-  fail(step: TargetStep, error: unknown): StepOutcome {
+  /** What a step comes to that has failed, or has been given up. `reason`: why what the target has in flight ends, where that is no failure of another part. */
+  fail(step: TargetStep, error: unknown, reason?: Error): StepOutcome {
     const own = this.at(step);
     if (own.failure?.of === step) return own.failure.outcome;
     // A step of a target that has been given up fails because of that.
@@ -148,7 +148,7 @@ class TargetScopes implements Disposable {
     const outcome: StepOutcome = { state: "failed", error };
     own.failure = { of: step, outcome };
     const others = this.#options.others?.(step) ?? "leave";
-    own.abort();
+    own.abort(reason);
     for (const scope of this.#scopes.values()) {
       if (others === "abort") scope.abort();
       if (others === "stop") scope.stopped = true;
@@ -180,10 +180,10 @@ class TargetScope implements Disposable {
     return this.#controller.signal;
   }
 
-  abort(): void {
+  abort(reason: Error = new WaybillError("cancelled", "Cancelled because another part of the run failed")): void {
     this.stopped = true;
     this.aborted = true;
-    this.#controller.abort(new WaybillError("cancelled", "Cancelled because another part of the run failed"));
+    this.#controller.abort(reason);
   }
 
   [Symbol.dispose](): void {
