@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { finestOf, followingWall, systemClock } from "./clock.ts";
 
@@ -28,4 +28,42 @@ test("followingWall goes where the wall clock is set", () => {
 test("finestOf is the clock's own time where it knows nothing finer", () => {
   expect(finestOf(fakeClock(7))()).toBe(7);
   expect(Math.abs(finestOf(systemClock())() - Date.now())).toBeLessThan(25);
+});
+
+describe("systemClock", () => {
+  const month = 30 * 24 * 60 * 60 * 1000;
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test("waits out a delay that is longer than Node's timers can be", () => {
+    let calls = 0;
+    systemClock().after(2 * month, () => (calls += 1));
+
+    vi.advanceTimersByTime(2 * month - 1);
+    expect(calls).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect([calls, vi.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  test.each([0, month])("takes a long delay back after %i ms", (afterMs) => {
+    let calls = 0;
+    const cancel = systemClock().after(2 * month, () => (calls += 1));
+
+    vi.advanceTimersByTime(afterMs);
+    cancel();
+    cancel();
+
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(3 * month);
+    expect(calls).toBe(0);
+  });
+
+  test("never calls after an endless delay", () => {
+    let calls = 0;
+    const cancel = systemClock().after(Number.POSITIVE_INFINITY, () => (calls += 1));
+
+    vi.advanceTimersByTime(12 * month);
+    expect(calls).toBe(0);
+    cancel();
+  });
 });

@@ -44,11 +44,25 @@ export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     precise: followingWall(() => Number(hrtime.bigint()) / 1e6, Date.now),
-    after(delayMs, callback) {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
+    after: startTimer,
   };
+}
+
+/** Node's timers take a longer delay for 1 ms. */
+const longestTimerMs = 2 ** 31 - 1;
+
+function startTimer(delayMs: number, callback: () => void): () => void {
+  if (delayMs > longestTimerMs) return startLongTimer(delayMs, callback);
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
+}
+
+/** One timer after the other. */
+function startLongTimer(delayMs: number, callback: () => void): () => void {
+  let cancel = startTimer(longestTimerMs, () => {
+    cancel = startTimer(delayMs - longestTimerMs, callback);
+  });
+  return () => cancel();
 }
 
 /** How far the fine clock may run away from the wall clock, which people set and machines wake up to, in milliseconds. */
