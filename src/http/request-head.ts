@@ -84,7 +84,8 @@ function assertOneLine(name: string, value: string): void {
  * `Location` must see it again unchanged. What no request line can hold is escaped as the URL parser does it.
  */
 export function targetOf(url: string): string {
-  const raw = /^https?:\/\/[^/?#\\]*(\/[^#\\]*)/i.exec(url)?.[1];
+  // A backslash before the query is a slash to some readers; in the query it is a character like others.
+  const raw = /^https?:\/\/[^/?#\\]*(\/[^?#\\]*(?:\?[^#]*)?)(?:#|$)/i.exec(url)?.[1];
   if (raw !== undefined && /^[\x21-\x7e]+$/.test(url)) return raw;
   const parsed = new URL(url);
   return parsed.pathname + parsed.search;
