@@ -9,8 +9,9 @@ import { WaybillError } from "../errors.ts";
 import { collect, readBody } from "./body.ts";
 import type { NetworkOptions } from "./network.ts";
 import { createNetwork } from "./network.ts";
+import { retry } from "./retry.ts";
 import type { HttpRequest } from "./send.ts";
-import { originOf, Secret } from "./send.ts";
+import { intercept, originOf, Secret } from "./send.ts";
 
 function network(options: Partial<NetworkOptions> = {}) {
   const made = createNetwork({ clock: systemClock(), userAgent: "waybill/test", ...options });
@@ -230,6 +231,23 @@ describe("send when the other side misbehaves", () => {
       code,
       context: { registry: `127.0.0.1:${server.port}` },
     });
+  });
+
+  test.each([
+    ["headers that are too long", `x: ${"y".repeat(20_000)}\r\n`],
+    ["two lengths", "content-length: 1\r\ncontent-length: 2\r\n"],
+  ])("is asked three times in all when it answers with %s", async (_name, headers) => {
+    let requests = 0;
+    await using server = await socketServer((socket) => {
+      socket.once("data", () => {
+        requests += 1;
+        socket.write(`HTTP/1.1 200 OK\r\n${headers}\r\nab`);
+      });
+    });
+    await using net = network();
+    const send = intercept(net.send, retry({ clock: systemClock(), random: () => 0, report: () => undefined }));
+    await expect(send(get(server.url))).rejects.toMatchObject({ code: "connection_failed" });
+    expect(requests).toBe(3);
   });
 
   test.each(["content-length: 100\r\n", "transfer-encoding: chunked\r\n"])(

@@ -25,11 +25,18 @@ export function isRepeatable(request: HttpRequest, result: AttemptResult): boole
   return carriesContent(request) ? status === 429 : passing.has(status);
 }
 
-/** How often a request that ended so is sent at most: a wrong name or a closed port rarely mends itself in a minute. */
+/** Attempts for what rarely mends itself in a minute. An answer that is cut off is none of these: its connection was reset. */
+const fewAttempts: Readonly<Record<string, number>> = {
+  ENOTFOUND: 3,
+  ECONNREFUSED: 5,
+  HEADERS_TOO_LONG: 3,
+  MALFORMED_ANSWER: 3,
+};
+
+/** How often a request that ended so is sent at most. */
 export function attemptsFor(result: AttemptResult, most: number): number {
   const cause = "error" in result && result.error instanceof Error ? codeOf(result.error.cause) : "";
-  if (cause === "ENOTFOUND") return Math.min(most, 3);
-  return cause === "ECONNREFUSED" ? Math.min(most, 5) : most;
+  return Math.min(most, fewAttempts[cause] ?? most);
 }
 
 function carriesContent({ operation, body }: HttpRequest): boolean {

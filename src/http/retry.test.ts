@@ -102,6 +102,8 @@ describe("retry", () => {
     ["ENOTFOUND", 3],
     ["ECONNREFUSED", 5],
     ["ECONNRESET", 12],
+    ["HEADERS_TOO_LONG", 3],
+    ["MALFORMED_ANSWER", 3],
   ])("gives %s so many attempts: %i", async (code, count) => {
     const cause = Object.assign(new Error(code), { code });
     expect((await run(manifest, [failed("connection_failed", {}, cause)])).attempts).toHaveLength(count);
