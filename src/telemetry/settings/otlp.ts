@@ -48,7 +48,7 @@ export function otlpSettings(variables: Variables, signal: Signal): OtlpSettings
     encoding: protocol === "http/json" ? "json" : "protobuf",
     url,
     headers: headersOf(variables, signal),
-    timeoutMs: variables.count(namesOf(signal, "TIMEOUT"), 1, 10_000),
+    timeoutMs: variables.delayMs(namesOf(signal, "TIMEOUT"), 1, 10_000),
     compression: variables.choice(namesOf(signal, "COMPRESSION"), ["gzip", "none"], "none"),
     ...(files.certificate !== undefined && { certificate: files.certificate }),
     ...(files.clientKey !== undefined && { clientKey: files.clientKey }),

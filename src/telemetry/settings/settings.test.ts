@@ -88,6 +88,22 @@ describe("telemetrySettings is on", () => {
   });
 });
 
+test("takes a time that is longer than Node's timers can be for the longest", () => {
+  const long = "9999999999";
+  const times = [
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_METRIC_EXPORT_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+  ];
+  const env = { OTEL_TRACES_EXPORTER: "otlp", ...Object.fromEntries(times.map((name) => [name, long])) };
+  const [longest, { batch, metricsEach, traces }] = [2 ** 31 - 1, settings(env)];
+  expect(batch).toMatchObject({ delayMs: longest, timeoutMs: longest });
+  expect(metricsEach).toEqual({ intervalMs: longest, timeoutMs: longest });
+  expect(traces).toMatchObject([{ timeoutMs: longest }]);
+});
+
 describe("the OTLP exporter", () => {
   const url = (env: Env, signal: "traces" | "metrics" = "traces") => {
     const [first] = asked({ OTEL_TRACES_EXPORTER: "otlp", OTEL_METRICS_EXPORTER: "otlp", ...env }).settings![signal];

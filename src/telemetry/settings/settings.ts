@@ -67,8 +67,8 @@ export function telemetrySettings(env: Environment): Asked {
     limits: limitsOf(variables),
     batch: batchOf(variables),
     metricsEach: {
-      intervalMs: variables.count(["OTEL_METRIC_EXPORT_INTERVAL"], 1, 60_000),
-      timeoutMs: variables.count(["OTEL_METRIC_EXPORT_TIMEOUT"], 1, 30_000),
+      intervalMs: variables.delayMs(["OTEL_METRIC_EXPORT_INTERVAL"], 1, 60_000),
+      timeoutMs: variables.delayMs(["OTEL_METRIC_EXPORT_TIMEOUT"], 1, 30_000),
     },
     temporality: variables.choice(
       ["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"],
@@ -120,8 +120,8 @@ function limitsOf(variables: Variables): SpanLimits {
 function batchOf(variables: Variables): BatchSettings {
   const queueSize = variables.count(["OTEL_BSP_MAX_QUEUE_SIZE"], 1, 2048);
   return {
-    delayMs: variables.count(["OTEL_BSP_SCHEDULE_DELAY"], 0, 5000),
-    timeoutMs: variables.count(["OTEL_BSP_EXPORT_TIMEOUT"], 1, 30_000),
+    delayMs: variables.delayMs(["OTEL_BSP_SCHEDULE_DELAY"], 0, 5000),
+    timeoutMs: variables.delayMs(["OTEL_BSP_EXPORT_TIMEOUT"], 1, 30_000),
     queueSize,
     batchSize: Math.min(queueSize, variables.count(["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 1, 512)),
   };

@@ -42,6 +42,11 @@ export class Variables {
     return isNumber ? Number(found.value) : otherwise;
   }
 
+  /** A time in whole milliseconds, as long as a timer can be: Node takes a longer one for 1 ms. */
+  delayMs(names: readonly string[], least: number, otherwise: number): number {
+    return Math.min(this.count(names, least, otherwise), 2 ** 31 - 1);
+  }
+
   choice<T extends string>(names: readonly string[], choices: readonly T[], otherwise: T): T {
     const found = this.text(...names);
     if (!found) return otherwise;
