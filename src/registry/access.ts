@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../async/clock.ts";
 import type { CallOptions } from "../content/store.ts";
 import { WaybillError, inContext } from "../errors.ts";
-import type { HttpRequest, HttpResponse, Send } from "../http/send.ts";
+import { hostOf, originOf, type HttpRequest, type HttpResponse, type Origin, type Send } from "../http/send.ts";
 import { formatLocation, isHost, isRepository, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Quirks } from "./quirks.ts";
@@ -74,6 +74,12 @@ export function besideRepositories(registry: RegistryAccess): Access {
 /** `ghcr.io/acme/app`, for sentences. */
 export function nameOfRepository(access: Access): string {
   return access.repository === "" ? access.host : formatLocation(locationOf(access));
+}
+
+/** The registry's own origin: as it answered, or as it was named where a redirect led away from it. */
+export function homeOf({ baseUrl }: RegistryAccess, answered: Origin): Origin {
+  const named = originOf(baseUrl);
+  return hostOf(named) === hostOf(answered) ? answered : named;
 }
 
 /** Sends one request. Whatever fails on the way carries the registry and the repository. */

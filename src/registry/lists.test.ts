@@ -15,6 +15,17 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
+/** A wire that was redirected to `url` for the first page, and is told of a second one there. */
+function redirectedTo(url: string, body: object): Send {
+  const type = { "content-type": "application/vnd.oci.image.index.v1+json" };
+  return async (request) => {
+    if (request.url.endsWith("/page2")) return respond(request, 200, { headers: type, body });
+    return respond(request, 200, { url, headers: { ...type, link: '</page2>; rel="next"' }, body });
+  };
+}
+
+const nextElsewhere = { url: "https://storage.example/page2", ledBy: "https://registry.example" };
+
 describe("tags", () => {
   test("tags come over all pages, each once", async () => {
     const to = client({ server: { maxPage: 2 } });
@@ -77,6 +88,19 @@ describe("tags", () => {
     expect(to.unread).toEqual([]);
   });
 
+  test("tags say who led to the next page of a list that the registry had elsewhere", async () => {
+    const to = client({ send: redirectedTo("https://storage.example/list", { tags: ["a"] }) });
+    expect(await all(to.repository.tags())).toEqual(["a"]);
+    expect(to.asked.at(-1)).toMatchObject(nextElsewhere);
+  });
+
+  test("tags say of no page of the registry's own that somebody led there, whatever scheme it speaks", async () => {
+    const to = client({ send: redirectedTo("http://registry.example/list", { tags: ["a"] }) });
+    await all(to.repository.tags());
+    expect(to.asked.at(-1)).toMatchObject({ url: "http://registry.example/page2" });
+    expect(to.asked.at(-1)).not.toHaveProperty("ledBy");
+  });
+
   test("tags of a repository that does not exist are not_found", async () => {
     await expect(all(client().repository.tags())).rejects.toMatchObject({ code: "not_found" });
   });
@@ -108,6 +132,13 @@ describe("referrers", () => {
     const to = client({ server: { maxPage: 1 } });
     for (const image of [subject, sbom, signature]) await pushImage(to.repository, image);
     expect(digests(await to.repository.referrers(digest))).toEqual(digests([sbom.descriptor, signature.descriptor]));
+  });
+
+  test("referrers say who led to the next page of a list that the registry had elsewhere", async () => {
+    const body = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [] };
+    const to = client({ send: redirectedTo("https://storage.example/list", body) });
+    expect(await to.repository.referrers(digest)).toEqual([]);
+    expect(to.asked.at(-1)).toMatchObject(nextElsewhere);
   });
 
   test("referrers are kept in the fallback tag and read from there, and the API is asked once", async () => {

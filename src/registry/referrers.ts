@@ -9,7 +9,7 @@ import { essence, isIndexType } from "../spec/media-type.ts";
 import { ask, type Access } from "./access.ts";
 import { getManifest, maxManifestBytes } from "./manifests.ts";
 import { problemOf, readProblem } from "./problem.ts";
-import { nextPage } from "./tags.ts";
+import { nextPage, type PagePlace } from "./tags.ts";
 
 const maxPages = 100;
 /** Of all pages of one list together. */
@@ -41,24 +41,24 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
   const { quirks } = access;
   if (quirks.referrersApi === "absent") return undefined;
   const found: Descriptor[] = [];
-  let path: string | undefined = `referrers/${subject}`;
+  let place: PagePlace | undefined = { path: `referrers/${subject}` };
   let leftBytes = maxListBytes;
-  for (let page = 0; path !== undefined && page < maxPages; page++) {
-    const response = await get(access, path, options);
+  for (let page = 0; place !== undefined && page < maxPages; page++) {
+    const response = await get(access, place, options);
     if (response.status !== 200) return page === 0 ? await judge(access, response) : await fail(access, response);
     const listed = await pageOf(access, response, Math.min(maxManifestBytes, leftBytes));
     if (!listed) return learnAbsent(access);
     leftBytes -= listed.sizeBytes;
     found.push(...listed.descriptors);
-    path = nextPage(access, response);
+    place = nextPage(access, response);
   }
   quirks.referrersApi = "present";
   return found;
 }
 
-function get(access: Access, path: string, { signal }: ReferrersOptions): Promise<HttpResponse> {
+function get(access: Access, place: PagePlace, { signal }: ReferrersOptions): Promise<HttpResponse> {
   const headers = { accept: "application/vnd.oci.image.index.v1+json", "accept-encoding": "identity" };
-  return ask(access, { method: "GET", path, operation: "list", headers, ...(signal && { signal }) });
+  return ask(access, { method: "GET", ...place, operation: "list", headers, ...(signal && { signal }) });
 }
 
 /** What an answer other than 200 says about the API. `undefined`: look at the fallback tag. */

@@ -2,10 +2,10 @@ import type { CallOptions } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import { nextLink } from "../http/link.ts";
-import { originOf, type HttpResponse } from "../http/send.ts";
+import { originOf, type HttpResponse, type Origin } from "../http/send.ts";
 import { parseJson } from "../spec/json.ts";
 import { isRepository, isTag } from "../spec/reference.ts";
-import { ask, besideRepositories, contextOf, warnOnce, type Access, type RegistryAccess } from "./access.ts";
+import { ask, besideRepositories, contextOf, homeOf, warnOnce, type Access, type RegistryAccess } from "./access.ts";
 import { refuseHtml } from "./manifests.ts";
 import { problemOf } from "./problem.ts";
 
@@ -46,8 +46,7 @@ export async function* listRepositories(
   }
 }
 
-interface Listing {
-  readonly path: string;
+interface Listing extends PagePlace {
   /** The member of each page that holds the entries. */
   readonly member: string;
   readonly scopes?: readonly string[];
@@ -59,9 +58,9 @@ async function* pages(access: Access, listing: Listing, options: CallOptions): A
   for (let page = 0; page < maxPages; page++) {
     yield await entriesOf(access, response, listing.member);
     const next = nextPage(access, response);
-    if (next === undefined || visited.has(next)) return;
-    visited.add(next);
-    response = await get(access, { ...listing, path: next }, options);
+    if (next === undefined || visited.has(next.path)) return;
+    visited.add(next.path);
+    response = await get(access, { ...listing, ...next }, options);
     if (response.status !== 200) throw await problemOf(access, response, `Cannot list ${listing.member} of`);
   }
   const message = `Cannot list ${listing.member} of "${access.host}": more than ${maxPages} pages`;
@@ -83,9 +82,22 @@ async function firstPage(access: Access, listing: Listing, options: CallOptions)
   }
 }
 
-function get(access: Access, { path, scopes }: Listing, { signal }: CallOptions): Promise<HttpResponse> {
+function get(access: Access, { path, ledBy, scopes }: Listing, { signal }: CallOptions): Promise<HttpResponse> {
   const request = { method: "GET", operation: "list", headers: { accept: "application/json" } } as const;
-  return ask(access, { ...request, path, ...(scopes && { scopes }), ...(signal && { signal }) });
+  return ask(access, {
+    ...request,
+    path,
+    ...(ledBy && { ledBy }),
+    ...(scopes && { scopes }),
+    ...(signal && { signal }),
+  });
+}
+
+/** Where a page of a list is. */
+export interface PagePlace {
+  readonly path: string;
+  /** Set where the page before it came from another origin than the registry's. */
+  readonly ledBy?: Origin;
 }
 
 /**
@@ -93,15 +105,17 @@ function get(access: Access, { path, scopes }: Listing, { signal }: CallOptions)
  *
  * @throws WaybillError `rejected` where it lies on another host.
  */
-export function nextPage(access: Access, response: HttpResponse): string | undefined {
+export function nextPage(access: Access, response: HttpResponse): PagePlace | undefined {
   const link = nextLink(response.headers.all("link"));
   if (link === undefined || link === "") return undefined;
   const here = originOf(response.url);
-  if (/^\/(?!\/)/.test(link)) return here + link;
+  const home = homeOf(access, here);
+  const led = here === home ? {} : { ledBy: home };
+  if (/^\/(?!\/)/.test(link)) return { path: here + link, ...led };
   const url = URL.canParse(link, response.url) ? new URL(link, response.url) : undefined;
   const isDowngraded = url?.protocol === "http:" && here === `https://${url.host}`;
   if (isDowngraded) url.protocol = "https:";
-  if (url?.origin === here) return url.href;
+  if (url?.origin === here) return { path: url.href, ...led };
   const message = `Cannot list more of "${access.host}": the next page is said to be on another host`;
   throw new WaybillError("rejected", message, contextOf(access));
 }

@@ -2,7 +2,7 @@ import { WaybillError } from "../errors.ts";
 import { lastByteOf } from "../http/range.ts";
 import { hostOf, originOf, type HttpResponse, type Origin } from "../http/send.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
-import { contextOf, nameOfRepository, warnOnce, type Access } from "./access.ts";
+import { contextOf, homeOf, nameOfRepository, warnOnce, type Access } from "./access.ts";
 
 /** Where an open upload lives. The URL is the registry's own string: it carries state that only the same bytes restore. */
 export interface UploadPlace {
@@ -49,12 +49,6 @@ export function placeOf(access: Access, session: string): UploadPlace | undefine
   const seen = originOf(session);
   if (hostOf(seen) !== hostOf(home)) return { url: session, ledBy: home };
   return seen === home || seen.startsWith("https:") ? { url: session } : undefined;
-}
-
-/** The registry's own origin: as it answered, or as it was named where a redirect led away from it. */
-function homeOf({ baseUrl }: Access, answered: Origin): Origin {
-  const named = originOf(baseUrl);
-  return hostOf(named) === hostOf(answered) ? answered : named;
 }
 
 /** A plain `Location` on `origin` itself, as it goes on the wire; `undefined` for all that needs a closer look. */
