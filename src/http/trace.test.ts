@@ -7,7 +7,7 @@ import type { MarkName } from "../telemetry/marks.ts";
 import { one, readBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import type { HttpRequest, HttpResponse, Send } from "./send.ts";
-import { intercept, originOf } from "./send.ts";
+import { intercept, originOf, Secret } from "./send.ts";
 import { traceAttempts, traceRequests, withoutQuery } from "./trace.ts";
 
 const url = "https://user:pw@r.example/v2/?_state=secret";
@@ -133,6 +133,22 @@ describe("traceAttempts", () => {
     expect(await named({ "cf-ray": "ray", "X-Amz-Request-Id": "amz", "x-request-id-2": "no" })).toBe("amz");
     expect(await named({ "CF-Ray": "r".repeat(300) })).toBe("r".repeat(200));
     expect(await named({ etag: "none" })).toBeUndefined();
+  });
+
+  test("keeps a credential that the server has copied into the request's name to itself", async () => {
+    const token = "token-".repeat(40);
+    const pair = Buffer.from("user:pass word").toString("base64");
+    const named = async (sent: string, id: string) => {
+      const { send, attempts } = traced(async () => answer({ "x-request-id": id }));
+      const authorization = { origin: originOf(url), value: new Secret(sent) };
+      await readBody(await send({ method: "GET", url, authorization }), 100);
+      return attempts()[0]?.requestId;
+    };
+    expect(await named(`Bearer ${token}`, `for Bearer ${token}`)).toBe("for Bearer [redacted]");
+    expect(await named(`Basic ${pair}`, `Basic ${pair}, user:pass word, pass%20word`)).toBe(
+      "Basic [redacted], [redacted], [redacted]",
+    );
+    expect(await named(`Basic ${Buffer.from("user:1").toString("base64")}`, "id-123")).toBe("id-123");
   });
 
   test("says which attempt of the same request came before, and how often the request was sent", async () => {
