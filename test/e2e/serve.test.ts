@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildProgram, type Program } from "../support/program.ts";
 import { pushSmallImage } from "../support/running-registry.ts";
+import { selfSigned } from "../support/self-signed.ts";
 
 let program: Program;
 let folder: string;
@@ -46,6 +47,33 @@ describe("waybill registry serve", () => {
       expect(stderr).toContain(`ERROR: Cannot serve: ${args[0]} needs the users of --htpasswd\n`);
     },
   );
+});
+
+describe("waybill registry serve --tls-cert", () => {
+  test("waybill registry serve names the file that cannot be used for TLS", async (context) => {
+    const [own, other] = [await selfSigned(), await selfSigned()];
+    context.skip(!own || !other, "skipped: no openssl to make a certificate with");
+    if (!own || !other) return;
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const [cert, key, alien] = [file("cert.pem", own.cert), file("key.pem", own.key), file("alien.pem", other.key)];
+    const serving = (certFile: string, keyFile: string) =>
+      program.run(["registry", "serve", "--listen", "127.0.0.1:0", "--tls-cert", certFile, "--tls-key", keyFile], {
+        onStart: (child) => child.stdout?.once("data", () => child.kill("SIGINT")),
+      });
+    const failsBy = (reason: string) => ({ code: 1, stdout: "", stderr: `ERROR: Cannot serve TLS: ${reason}\n` });
+
+    expect(await serving(key, key)).toEqual(failsBy(`--tls-cert "${key}" is no certificate in PEM (no start line)`));
+    expect(await serving(cert, cert)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Cannot serve TLS: --tls-key "${cert}" is no key in PEM without a password (`),
+    });
+    expect(await serving(cert, alien)).toEqual(
+      failsBy(`--tls-key "${alien}" is not the key of --tls-cert "${cert}" (key values mismatch)`),
+    );
+  });
 });
 
 describe("waybill registry serve --data", () => {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import {
@@ -132,7 +133,21 @@ async function tlsOf(flags: ServeFlags): Promise<ServeOptions["tls"]> {
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new WaybillError("invalid_argument", "Cannot serve TLS: --tls-cert and --tls-key are both needed");
   }
-  return { cert: await readNamed(tlsCert), key: await readNamed(tlsKey) };
+  const [cert, key] = [await readNamed(tlsCert), await readNamed(tlsKey)];
+  requireUsable({ cert }, `--tls-cert "${tlsCert}" is no certificate in PEM`);
+  requireUsable({ key }, `--tls-key "${tlsKey}" is no key in PEM without a password`);
+  requireUsable({ cert, key }, `--tls-key "${tlsKey}" is not the key of --tls-cert "${tlsCert}"`);
+  return { cert, key };
+}
+
+/** Node's own error says neither what the files are for nor which one is meant. */
+function requireUsable(parts: SecureContextOptions, otherwise: string): void {
+  try {
+    createSecureContext(parts);
+  } catch (error) {
+    const why = error instanceof Error && "reason" in error ? ` (${String(error.reason)})` : "";
+    throw new WaybillError("invalid_config", `Cannot serve TLS: ${otherwise}${why}`, {}, { cause: error });
+  }
 }
 
 async function readNamed(path: string): Promise<Buffer> {
