@@ -21,6 +21,8 @@ export interface Poster {
 
 /** What is read of an answer. */
 const mostAnswerBytes = 64 * 1024;
+/** Node takes a longer delay for 1 ms. */
+const longestTimerMs = 2 ** 31 - 1;
 const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** `files`: the PEM files that `settings` name, by path. */
@@ -63,7 +65,8 @@ export async function createPoster(
       sent.end(body);
     });
   let current: AbortController | undefined;
-  const abortIn = (delayMs: number) => setTimeout(() => current?.abort(), Math.max(0, delayMs));
+  const abortIn = (delayMs: number) =>
+    setTimeout(() => current?.abort(), Math.min(Math.max(0, delayMs), longestTimerMs));
   return {
     async post(bytes, withinMs) {
       const startedAt = Date.now();
