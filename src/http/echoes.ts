@@ -33,6 +33,13 @@ function isLong(secret: Secret): boolean {
   return secret.reveal().length >= leastLength;
 }
 
+/** `text`, which came with the answer to `request`, without that one's credential. */
+export function withoutCredentials(text: string, request: HttpRequest): string {
+  // What is longer than the text is not in it.
+  const possible = credentialsOf(request).filter((secret) => isLong(secret) && secret.reveal().length <= text.length);
+  return possible.length === 0 ? text : scrub(text, possible);
+}
+
 /** The credential as it was sent, and the password in it. */
 function credentialsOf({ authorization }: HttpRequest): readonly Secret[] {
   const [scheme = "", ...rest] = authorization?.value.reveal().split(" ") ?? [];

@@ -5,10 +5,9 @@ import type { Report } from "../telemetry/events.ts";
 import { Marks, type MarksOptions } from "../telemetry/marks.ts";
 import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
-import { scrub } from "./echoes.ts";
+import { withoutCredentials } from "./echoes.ts";
 import {
   originOf,
-  Secret,
   type HttpHeaders,
   type HttpRequest,
   type HttpResponse,
@@ -186,9 +185,6 @@ export function withoutQuery(url: string, origin: Origin = originOf(url)): strin
   return origin + (path ?? new URL(url).pathname);
 }
 
-/** As for other echoes: a shorter secret is not told from an ordinary word. */
-const leastLength = 6;
-
 /** What registries call a request by in their own logs, the usual first. */
 const idHeaders = [
   "x-request-id",
@@ -203,7 +199,8 @@ const idHeaders = [
 function factsOf({ status, headers, protocol }: HttpResponse, request: HttpRequest): Ending {
   const facts: Ending = { status };
   const requestId = requestIdOf(headers);
-  if (requestId !== undefined) facts.requestId = withoutCredential(requestId, request).slice(0, 200);
+  // Some servers copy what they were sent, and the credential may be what they take for its name.
+  if (requestId !== undefined) facts.requestId = withoutCredentials(requestId, request).slice(0, 200);
   if (protocol !== undefined) facts.protocol = protocol;
   return facts;
 }
@@ -214,21 +211,6 @@ function requestIdOf(headers: HttpHeaders): string | undefined {
     if (id !== undefined) return id;
   }
   return undefined;
-}
-
-/** Some servers copy what they were sent, and the request's credential may be what they take for its name. */
-function withoutCredential(id: string, { authorization }: HttpRequest): string {
-  if (!authorization) return id;
-  const [scheme = "", value = ""] = authorization.value.reveal().split(" ", 2);
-  const pair = scheme.toLowerCase() === "basic" ? Buffer.from(value, "base64").toString() : "";
-  const secrets = [value, pair, pair.slice(pair.indexOf(":") + 1)];
-  // What is shorter could be any part of a name, what is longer none.
-  const possible = secrets.filter(({ length }) => length >= leastLength && length <= id.length);
-  if (possible.length === 0) return id;
-  return scrub(
-    id,
-    possible.map((secret) => new Secret(secret)),
-  );
 }
 
 function codeOf(error: unknown): string {

@@ -126,9 +126,18 @@ function digestRefused(error: WaybillError, digest: Digest): WaybillError {
 }
 
 function brokenOrRefused(access: Access, error: unknown, ambiguous: boolean): UploadAnswer {
+  if (!(error instanceof WaybillError) || !isRetryable(error)) return { type: "refused", error };
   const { maxRetryAfterMs = defaultMaxRetryAfterMs } = access;
-  const isPatient = error instanceof WaybillError && (error.context.retryAfterMs ?? 0) <= maxRetryAfterMs;
-  return isRetryable(error) && isPatient ? { type: "broken", ambiguous, error } : { type: "refused", error };
+  const { retryAfterMs: askedMs = 0 } = error.context;
+  return askedMs > maxRetryAfterMs
+    ? { type: "refused", error: tooLong(error, askedMs) }
+    : { type: "broken", ambiguous, error };
+}
+
+function tooLong(error: WaybillError, askedMs: number): WaybillError {
+  const advice = "Try again then, or raise --max-retry-after";
+  const message = `${error.message}: it asks to wait ${Math.ceil(askedMs / 1000)} s`;
+  return new WaybillError(error.code, message, { ...error.context, advice }, { cause: error });
 }
 
 /** What a request that got no answer means: only one that left in full may have been carried out. */

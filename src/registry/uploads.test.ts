@@ -554,7 +554,11 @@ describe("pushBlob under faults", () => {
     const fault = { kind: "status", status: 503, headers: { "retry-after": "2" } } as const;
     const to = fails([{ ...put, fault }], { maxRetryAfterMs: 1000 });
     const before = to.clock.now();
-    await expect(push(to, small)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(push(to, small)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/503.*: it asks to wait 2 s$/),
+      context: { advice: "Try again then, or raise --max-retry-after" },
+    });
     expect(to.clock.now()).toBe(before);
   });
 
