@@ -166,12 +166,12 @@ async function stageBlob(step: StageStep, settings: Settings, call: Call): Promi
 }
 
 async function sendBlob(
-  step: Pick<StageStep, "content" | "from" | "siblings">,
+  step: Pick<StageStep, "content" | "from" | "siblings" | "mayBeThere">,
   target: Store,
   settings: Settings,
   { body: shared, ...call }: BlobCall,
 ): Promise<PushOutcome> {
-  const { content: blob, from, siblings = [] } = step;
+  const { content: blob, from, siblings = [], mayBeThere } = step;
   const { report, clock, open, broughtTo } = settings;
   const places = placesToRead(step, (at, digest) => broughtTo(at).has(digest));
   const body = shared ?? replayable(blob, places, { open, task: call.task });
@@ -193,6 +193,7 @@ async function sendBlob(
       mountFrom: [...siblings, ...from],
       ...call,
       ...session,
+      ...(mayBeThere && { mayBeThere }),
     });
     if (outcome !== "existed") settings.broughtTo(target.location).add(blob.digest);
     report({ type: "content-done", outcome, at: clock.now(), ...news });

@@ -29,7 +29,7 @@ const worthACheck = 6;
 /**
  * What to do so that every target holds `closure` and names its root. Pure: the same input gives the same plan. Content is
  * staged children first; a blob goes to each registry once; tags come last. What is read from a target is not staged to it, and a target whose tags are right
- * already only gets the referrers that it lacks. Default: several targets wait for each other and are verified.
+ * already only gets the referrers that it lacks, unless all is to be verified. Default: several targets wait for each other and are verified.
  */
 export function planPublish(
   closure: Closure,
@@ -43,7 +43,7 @@ export function planPublish(
     tags: target.tags.filter((tag) => target.before[tag] !== closure.root),
     staged: (stagings[at] ?? []).map(({ id }) => id),
   }));
-  const complete = targets.filter((target) => isUpToDate(target, closure.root)).map((target) => target.at);
+  const complete = targets.filter((target) => isTakenAsComplete(target, closure, options)).map((target) => target.at);
   return {
     steps: [
       ...onceForEachRegistry(stagings.flat(), complete),
@@ -57,18 +57,25 @@ export function isUpToDate(target: PlannedTarget, root: Digest): boolean {
   return target.tags.length > 0 && target.tags.every((tag) => target.before[tag] === root);
 }
 
+/** A registry lets no tag name what lacks something. Whoever asks for `full` does not take its word for that. */
+function isTakenAsComplete(target: PlannedTarget, { root }: Closure, { verify }: PlanOptions): boolean {
+  return verify !== "full" && isUpToDate(target, root);
+}
+
 function stageTarget(closure: Closure, target: PlannedTarget, options: PlanOptions): TargetStep[] {
-  const upToDate = isUpToDate(target, closure.root);
+  const upToDate = isTakenAsComplete(target, closure, options);
   const all = upToDate ? withoutRootClosure([...closure.nodes.values()], closure) : [...closure.nodes.values()];
   const nodes = all.filter((node) => !isReadFrom(node, target.at));
-  const checked = nodes.filter((node) => isWorthACheck(node, closure, upToDate));
+  const checked = options.verify === "full" ? [] : nodes.filter((node) => isWorthACheck(node, closure, upToDate));
   const checks = new Map(checked.map((node) => [node.content.digest, checkStep(node, target.at)]));
   const isStaged = (node: Node) => node.content.digest !== closure.root || mustGoByDigest(closure, target, options);
   const untagged = target.tags.length === 0 ? closure.root : undefined;
   const stages = stageSteps(nodes.filter(isStaged), nodes, checks, target.at).map((step) =>
     step.content.digest === untagged ? { ...step, isRoot: true as const } : step,
   );
-  return [...checks.values(), ...stages, ...verifySteps(all.filter(isStaged), target.at, options)];
+  const isSaidToBeThere = isUpToDate(target, closure.root);
+  const asked = isSaidToBeThere ? stages.map((step) => ({ ...step, mayBeThere: true as const })) : stages;
+  return [...checks.values(), ...asked, ...verifySteps(all.filter(isStaged), target.at, options)];
 }
 
 function verifySteps(nodes: readonly Node[], at: Location, { verify }: PlanOptions): VerifyStep[] {

@@ -30,6 +30,8 @@ export interface StageStep extends Common {
   readonly siblings?: readonly Location[];
   /** Checks that together make the step unnecessary, when each of them finds its manifest. */
   readonly unless?: readonly string[];
+  /** The target says that it has it: it is asked for before it is sent. */
+  readonly mayBeThere?: true;
   /** The root of a target that gets no tag: a place that lists its roots must list it all the same. */
   readonly isRoot?: true;
 }

@@ -20,7 +20,7 @@ export interface Ahead {
 
 export interface AheadOptions {
   readonly lookings: readonly Looking[];
-  readonly policy: Pick<PublishPolicy, "onError">;
+  readonly policy: Pick<PublishPolicy, "onError" | "verify">;
   readonly referrers: ReferrersPolicy;
   /** Opens a place to read from; what was read is remembered behind it. */
   readonly openSource: (location: Location) => Promise<Source>;
@@ -49,12 +49,12 @@ export function beginAhead(root: Root, options: AheadOptions, context: Context):
 async function readAll(
   root: Root,
   looked: readonly Looked[],
-  { openSource, referrers, signal }: AheadOptions & { readonly signal: AbortSignal },
+  { openSource, policy, referrers, signal }: AheadOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   // Where nothing is looked for, the root is as it will be, and planning begins by itself.
   if (!referrers.lookUp || !looked.every(isFound)) return;
   const { digest } = root.descriptor;
-  const isComplete = looked.every((entry) => namesAlready(entry, digest));
+  const isComplete = policy.verify !== "full" && looked.every((entry) => namesAlready(entry, digest));
   const read = { manifest: root, from: root.origins.get(digest) ?? [], origins: root.origins };
   const open = openToResolve(openSource);
   await closureOf(read, { open, referrers, isComplete, signal }).catch(() => undefined);

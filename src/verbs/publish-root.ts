@@ -38,7 +38,7 @@ export interface Published {
 export async function publishRoot(request: RootToPublish, context: Context): Promise<Published> {
   const { root, looked, policy } = request;
   const { digest } = root.manifest.descriptor;
-  const writesTags = !isRefused(request) && !looked.every((entry) => isRight(entry, digest));
+  const writesTags = !isRefused(request) && !looked.every((entry) => isRight(entry, digest, policy));
   // The disk and the registries that hold the children are asked at the same time.
   const recorded = recordingOf(request, context, writesTags ? "begin" : "goOn");
   const closure = readsChildren(request) ? closureAt(request, context) : Promise.resolve(nothingBelow(digest));
@@ -72,11 +72,11 @@ function recordingOf(
   return recorder[how](publicationOf(root, looked, { referrers, policy }));
 }
 
-function closureAt({ root, looked, referrers, open, known }: RootToPublish, context: Context) {
+function closureAt({ root, looked, referrers, policy, open, known }: RootToPublish, context: Context) {
   const { digest } = root.manifest.descriptor;
-  const isComplete = looked.every((entry) => isRight(entry, digest));
-  const policy = parseReferrersPolicy(referrers);
-  return plan(root, { ...context, open, referrers: policy, isComplete, ...(known && { known }) });
+  const isComplete = looked.every((entry) => isRight(entry, digest, policy));
+  const travelling = parseReferrersPolicy(referrers);
+  return plan(root, { ...context, open, referrers: travelling, isComplete, ...(known && { known }) });
 }
 
 function nothingBelow(root: Digest) {
@@ -86,8 +86,9 @@ function nothingBelow(root: Digest) {
 /** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
 function readsChildren(request: RootToPublish): boolean {
   if (isRefused(request)) return false;
-  const { digest } = request.root.manifest.descriptor;
-  return parseReferrersPolicy(request.referrers).lookUp || !request.looked.every((entry) => isRight(entry, digest));
+  const { root, looked, referrers, policy } = request;
+  const { digest } = root.manifest.descriptor;
+  return parseReferrersPolicy(referrers).lookUp || !looked.every((entry) => isRight(entry, digest, policy));
 }
 
 /** No target can be written to, or one cannot and the policy gives up all. */
@@ -96,7 +97,8 @@ function isRefused({ looked, policy }: RootToPublish): boolean {
   return looked.every(isWrong) || (policy.onError === "abort" && looked.some(isWrong));
 }
 
-function isRight(entry: Looked | Late, root: Digest): boolean {
+/** Nothing is to be done about its tags: they are right, and nobody wants to know what is behind them; or nothing can be done. */
+function isRight(entry: Looked | Late, root: Digest, { verify }: PublishPolicy): boolean {
   if (isLate(entry)) return false;
-  return "error" in entry || namesAlready(entry, root);
+  return "error" in entry || (verify !== "full" && namesAlready(entry, root));
 }
