@@ -1,4 +1,4 @@
-import type { Clock, Random } from "./async/clock.ts";
+import { sleep, type Clock, type Random } from "./async/clock.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
 import { limitBandwidth } from "./http/bandwidth.ts";
@@ -255,7 +255,8 @@ async function layoutOwner(clock: Clock): Promise<LayoutOwner> {
       return (error as NodeJS.ErrnoException).code === "EPERM";
     }
   };
-  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), isAlive });
+  const wait = (delayMs: number, signal: AbortSignal | undefined) => sleep(clock, delayMs, signal);
+  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), isAlive, sleep: wait });
 }
 
 /** Makes each thing once, by its first argument. */

@@ -197,6 +197,33 @@ describe("the lock", () => {
     await tag("v2");
   });
 
+  /** Time goes by only while it waits; `meanwhile` is called each time. */
+  function waiting(meanwhile: (waits: number) => Promise<void>) {
+    let [now, waits] = [Date.now(), 0];
+    const sleep = async (delayMs: number, signal?: AbortSignal) => {
+      now += delayMs;
+      await meanwhile(++waits);
+      signal?.throwIfAborted();
+    };
+    return { owner: createLayoutOwner({ ...self, now: () => now, sleep }), waits: () => waits };
+  }
+
+  test("is waited for while a living process holds it", async () => {
+    await holder({});
+    const { owner: patient, waits } = waiting(async (times) => (times === 3 ? rm(lockPath()) : undefined));
+    await tag("v2", patient);
+    expect(waits()).toBe(3);
+    expect((await store.resolve("v2")).digest).toBe(image.descriptor.digest);
+  });
+
+  test("is not waited for longer than five seconds", async () => {
+    await holder({});
+    const { owner: patient, waits } = waiting(async () => undefined);
+    await expect(tag("v2", patient)).rejects.toMatchObject({ code: "busy" });
+    expect(waits()).toBeGreaterThan(20);
+    expect(waits()).toBeLessThan(40);
+  });
+
   test("is taken over from a process of this machine that is gone", async () => {
     await holder({ pid: 12345 });
     await tag("v2", createLayoutOwner({ ...self, isAlive: (pid) => pid !== 12345 }));

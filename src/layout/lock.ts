@@ -11,6 +11,8 @@ export interface Process {
   /** Milliseconds since the epoch. */
   now(): number;
   isAlive(pid: number): boolean;
+  /** Absent where nobody waits for another process. */
+  sleep?(delayMs: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /** Who writes. One for all layouts of a process: updates of one layout from here wait for each other. */
@@ -20,7 +22,7 @@ export interface LayoutOwner extends Process {
 
 /** Makes the one owner of a process. */
 export function createLayoutOwner(self: Process): LayoutOwner {
-  return { ...self, isAlive: (pid) => self.isAlive(pid), now: () => self.now(), queues: new Map() };
+  return { ...self, queues: new Map() };
 }
 
 /** A lock that is ours until the block is left. */
@@ -37,14 +39,16 @@ export interface Lock extends AsyncDisposable {
  * never torn. A file left by a process of this machine that is gone is taken over; so is one without a holder's name (as
  * buildkit and a crash leave it) after a minute, for an update takes milliseconds.
  *
- * @throws WaybillError `busy` at once where another process holds it.
+ * Another process that holds it is waited for, five seconds at most.
+ *
+ * @throws WaybillError `busy` where it still holds it then; the reason of `signal`.
  */
 export async function lock(files: Files, path: string, owner: LayoutOwner, options: CallOptions = {}): Promise<Lock> {
   const queue = owner.queues.get(path) ?? createLanes({ limit: 1 });
   owner.queues.set(path, queue);
   const release = await queue.acquire(options.signal ? { signal: options.signal } : {});
   try {
-    const held = await lockFile(files, path, owner);
+    const held = await lockFile(files, path, owner, options.signal);
     return {
       requireHeld: () => held.requireHeld(),
       async [Symbol.asyncDispose]() {
@@ -61,9 +65,27 @@ export async function lock(files: Files, path: string, owner: LayoutOwner, optio
   }
 }
 
+const patienceMs = 5000;
+const longestPauseMs = 200;
+
+async function lockFile(
+  files: Files,
+  path: string,
+  owner: LayoutOwner,
+  signal: AbortSignal | undefined,
+): Promise<Lock> {
+  const until = owner.now() + patienceMs;
+  for (let pauseMs = 5; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    const held = await tryLock(files, path, owner);
+    if (held) return held;
+    if (!owner.sleep || owner.now() >= until) throw busy(path);
+    await owner.sleep(pauseMs, signal);
+  }
+}
+
 const attempts = 3;
 
-async function lockFile(files: Files, path: string, owner: LayoutOwner): Promise<Lock> {
+async function tryLock(files: Files, path: string, owner: LayoutOwner): Promise<Lock | undefined> {
   const { pid, host } = owner;
   const start = await startOf(files, pid);
   const mine = JSON.stringify({ pid, host, ...(start !== undefined && { start }) });
@@ -71,7 +93,7 @@ async function lockFile(files: Files, path: string, owner: LayoutOwner): Promise
     if (await create(files, path, mine)) return heldLock(files, path, mine);
     if (!(await takeAway(files, path, owner))) break;
   }
-  throw busy(path);
+  return undefined;
 }
 
 async function create(files: Files, path: string, text: string): Promise<boolean> {
