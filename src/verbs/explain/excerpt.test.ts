@@ -26,6 +26,8 @@ describe("excerptOf", () => {
     "GET https://r.example/v2/a?X-Amz-Signature=CANARY: 503",
     "GET https://user:CANARY@r.example/v2/a: 503",
     "GET https://user:CANARY@r.example: 503",
+    "GET https://user:CANARY@r.example/v2/?token=CANARY: 503",
+    "password=CANARY://CANARY 503",
     "Authorization: Bearer CANARY-abcdef 503",
     "Authorization: Basic CANARYabcdef== 503",
     '{"username":"me","password":"CANARY"} 503',

@@ -49,9 +49,10 @@ function redactedWord(word: string, key: string, gap: string): string {
   const isNamed = /[:=]$/.test(key);
   if (alwaysSecret.test(key) && isNamed) return hidden;
   if (oftenSecret.test(key) && isValue(word, key, isNamed && !/\s/.test(gap))) return hidden;
-  const assigned = /^([^=]{1,64})=./.exec(word)?.[1] ?? "";
-  if (alwaysSecret.test(assigned) || oftenSecret.test(assigned)) return `${assigned}=${hidden}`;
-  return word.includes("://") ? withoutSecrets(word) : word;
+  // Before the rest: what stands before the `=` of an address's query may itself hold a password.
+  const shown = word.includes("://") ? withoutSecrets(word) : word;
+  const assigned = /^([^=]{1,64})=./.exec(shown)?.[1] ?? "";
+  return alwaysSecret.test(assigned) || oftenSecret.test(assigned) ? `${assigned}=${hidden}` : shown;
 }
 
 /** `"token":"…"` and `Bearer …` are followed by a secret; `token: …` in a sentence mostly by a word. */
