@@ -37,6 +37,10 @@ describe("excerptOf", () => {
     "token=CANARY 503",
     "CI_JOB_TOKEN=CANARY 503",
     "token: CANARY-0123456789 503",
+    "waybill login --password CANARY r.example: 503",
+    "waybill login --password 'CANARY' r.example: 503",
+    '["login","--password","CANARY"] 503',
+    "run --registry-token CANARY 503",
     "glpat-CANARY 503",
     "dckr_pat_CANARY 503",
     "eyJhbGciOiJSUzI1NiJ9.CANARY.x 503",
@@ -47,8 +51,10 @@ describe("excerptOf", () => {
     expect(shown).toContain("503");
   });
 
-  test("leaves sentences about tokens alone", () => {
-    const line = "failed to authorize: failed to fetch oauth token: unexpected status from POST: 401 Unauthorized";
+  test.each([
+    "failed to authorize: failed to fetch oauth token: unexpected status from POST: 401 Unauthorized",
+    "docker login --username me --password-stdin r.example: 401 Unauthorized",
+  ])("leaves alone what tells of secrets and holds none: %s", (line) => {
     expect(excerpt(line, "401")).toBe(line);
   });
 });

@@ -47,8 +47,9 @@ function redactedWord(word: string, key: string, gap: string): string {
   if (word === "" || /^[:=]$/.test(word)) return word;
   if (knownToken.test(word)) return hidden;
   const isNamed = /[:=]$/.test(key);
-  if (alwaysSecret.test(key) && isNamed) return hidden;
-  if (oftenSecret.test(key) && isValue(word, key, isNamed && !/\s/.test(gap))) return hidden;
+  const isFlag = key.startsWith("-");
+  if (alwaysSecret.test(key) && (isNamed || isFlag)) return hidden;
+  if (oftenSecret.test(key) && (isFlag || isValue(word, key, isNamed && !/\s/.test(gap)))) return hidden;
   // Before the rest: what stands before the `=` of an address's query may itself hold a password.
   const shown = word.includes("://") ? withoutSecrets(word) : word;
   const assigned = /^([^=]{1,64})=./.exec(shown)?.[1] ?? "";
