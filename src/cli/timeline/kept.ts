@@ -9,7 +9,11 @@ import { filmPath, type KeptFilm } from "./keep.ts";
 
 const maxBytes = 128 * 1024 * 1024;
 
-const time = v.pipe(v.number(), v.finite());
+/** The last time that `Date` can tell, in milliseconds: with any beyond it the page could not be written. */
+const lastTime = 8.64e15;
+
+const number = v.pipe(v.number(), v.finite());
+const time = v.pipe(number, v.minValue(-lastTime), v.maxValue(lastTime));
 const label = v.pipe(v.string(), v.maxLength(65_536));
 const mark = v.object({ name: label, at: time });
 const eventSchema = v.variant("type", [
@@ -30,15 +34,15 @@ const eventSchema = v.variant("type", [
     method: label,
     url: label,
     registry: v.optional(label),
-    attempt: time,
+    attempt: number,
     startedAt: time,
-    durationMs: v.pipe(time, v.minValue(0)),
-    sentBytes: time,
-    receivedBytes: time,
+    durationMs: v.pipe(number, v.minValue(0)),
+    sentBytes: number,
+    receivedBytes: number,
     marks: v.array(mark),
   }),
 ]);
-const filmSchema = v.object({ title: label, events: v.array(eventSchema), dropped: time });
+const filmSchema = v.object({ title: label, events: v.array(eventSchema), dropped: number });
 
 /** Reads it again; `undefined` where the run has kept none. @throws WaybillError `io_failed` where it cannot be read. */
 export async function readFilm(runFolder: string): Promise<KeptFilm | undefined> {
