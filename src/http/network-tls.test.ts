@@ -1,3 +1,4 @@
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer as createHttp, request as httpRequest } from "node:http";
 import type { Http2SecureServer, Http2Server, ServerHttp2Stream } from "node:http2";
@@ -11,6 +12,7 @@ import { systemClock } from "../async/clock.ts";
 import { collect, readBody } from "./body.ts";
 import type { NetworkOptions } from "./network.ts";
 import { createNetwork } from "./network.ts";
+import { transportError } from "./outcome.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`../../test/fixtures/tls/${name}`, import.meta.url), "utf8");
 const [cert, key] = [fixture("cert.pem"), fixture("key.pem")];
@@ -75,6 +77,42 @@ describe("send over TLS", () => {
       code: "tls_failed",
       context: { advice: expect.stringContaining("--plain-http") },
     });
+  });
+
+  const otherKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  const encrypted = { type: "pkcs8", format: "pem", cipher: "aes-128-cbc", passphrase: "x" } as const;
+  test.each([
+    ["is asked for and missing", {}, "it asks for a client certificate"],
+    [
+      "goes with another key",
+      { cert, key: otherKey.export({ type: "pkcs8", format: "pem" }).toString() },
+      "the key is not that of the client certificate",
+    ],
+    [
+      "has an encrypted key",
+      { cert, key: createPrivateKey(key).export(encrypted).toString() },
+      "the key of the client certificate cannot be decrypted",
+    ],
+  ])("fails with tls_failed and names --cert-file and --key-file when the client certificate %s", async (...row) => {
+    const [, offered, reason] = row;
+    const https = createHttps({ cert, key, ca: cert, requestCert: true }, (_request, response) => response.end());
+    await using server = await serving(https);
+    await using net = network({ tlsFor: () => ({ ca: cert, ...offered }) });
+    await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({
+      code: "tls_failed",
+      message: `Cannot speak TLS with "127.0.0.1:${server.port}": ${reason}`,
+      context: { advice: expect.stringMatching(/--cert-file FILE.*--key-file FILE/) },
+    });
+  });
+
+  test.each([
+    ["ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE"],
+    ["ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED"],
+    ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA"],
+  ])("names --cert-file when the server refuses the client certificate with %s", (code) => {
+    const alert = Object.assign(new Error("alert"), { code });
+    const { context } = transportError({ method: "GET", url: "https://registry.example/" }, alert, "nothing");
+    expect(context.advice).toContain("--cert-file FILE");
   });
 
   test("gives the early 401 when the server answers and closes while the body is being sent", async () => {

@@ -38,7 +38,9 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
     );
   }
   if (isTlsError(code)) {
-    const advice = `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
+    const advice = isAboutClientCertificate(code)
+      ? `Name a client certificate that "${host}" takes with --cert-file FILE, and its key, not encrypted, with --key-file FILE`
+      : `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
     return new WaybillError(
       "tls_failed",
       `Cannot speak TLS with "${host}": ${plainWords(error)}`,
@@ -120,6 +122,11 @@ function isTlsError(code: string): boolean {
   );
 }
 
+/** A server's alerts about certificates mean ours, and what OpenSSL cannot load before anything is sent is ours as well. */
+function isAboutClientCertificate(code: string): boolean {
+  return code.startsWith("ERR_OSSL_") || /^ERR_SSL_.*ALERT_.*(?:CERTIFICATE|UNKNOWN_CA)/.test(code);
+}
+
 const words: Readonly<Record<string, string>> = {
   ENOTFOUND: "there is no host of this name",
   EAI_AGAIN: "its name cannot be looked up at the moment",
@@ -130,6 +137,9 @@ const words: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "there is no route to this host",
   ENETUNREACH: "there is no route to its network",
   HEADERS_TOO_LONG: "its response headers are longer than 16 KiB",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it asks for a client certificate",
+  ERR_OSSL_X509_KEY_VALUES_MISMATCH: "the key is not that of the client certificate",
+  ERR_OSSL_BAD_DECRYPT: "the key of the client certificate cannot be decrypted",
   EPROTO: "its answer is not TLS, or of another version",
 };
 
