@@ -1,6 +1,7 @@
 import { lstat, readlink, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { codeOf } from "../../disk/durable.ts";
 import { makeFolders } from "../../disk/folders.ts";
 import { WaybillError } from "../../errors.ts";
 import type { Host } from "../host.ts";
@@ -41,7 +42,7 @@ async function install(name: string, host: Host): Promise<string> {
   const folder = join(host.env["DOCKER_CONFIG"] || join(host.homeDirectory, ".docker"), "cli-plugins");
   const link = join(folder, name);
   try {
-    await makeFolders(folder, 0o755);
+    await makePluginFolder(folder);
     return await place(link, host.program);
   } catch (error) {
     if (error instanceof WaybillError) throw error;
@@ -49,12 +50,25 @@ async function install(name: string, host: Host): Promise<string> {
   }
 }
 
+async function makePluginFolder(folder: string): Promise<void> {
+  try {
+    await makeFolders(folder, 0o755);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    // It may be a folder further up that cannot be made.
+    const { path = folder } = error as NodeJS.ErrnoException;
+    throw inTheWay(`Cannot make folder "${path}": something that is no folder is there`);
+  }
+}
+
+function inTheWay(message: string): WaybillError {
+  return new WaybillError("precondition_failed", message, { advice: "move it away, then run this again" });
+}
+
 async function place(link: string, program: string): Promise<string> {
   const present = await lstat(link).catch(() => undefined);
   if (present && !present.isSymbolicLink()) {
-    throw new WaybillError("precondition_failed", `Cannot link "${link}": a file that is not ours is there`, {
-      advice: "move it away, then run this again",
-    });
+    throw inTheWay(`Cannot link "${link}": a file that is not ours is there`);
   }
   if (present && (await readlink(link)) === program) return `${link} is in place already`;
   // Renamed into place, so that docker never sees it missing.
