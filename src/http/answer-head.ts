@@ -99,7 +99,8 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-function hasNoBody(method: string, status: number): boolean {
+/** True for answers that have no body, whatever their headers say. Spec: RFC 9110, section 6.4.1. */
+export function hasNoBody(method: string, status: number): boolean {
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) return true;
   return method === "CONNECT" && status < 300;
 }

@@ -345,6 +345,38 @@ describe("send over HTTP/2", () => {
     },
   );
 
+  test.each([constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL])(
+    "fails with connection_failed when a body that ends with %i is shorter than its content-length",
+    async (code) => {
+      await using server = await http2Server(secure(), (stream) => {
+        stream.respond({ ":status": 200, "content-length": "100" });
+        stream.write("part");
+        stream.close(code);
+      });
+      await using net = network({ http2: "auto" });
+      for (let round = 0; round < 5; round += 1) {
+        const response = await net.send({ method: "GET", url: server.url });
+        await expect(collect(response.body, 1000)).rejects.toMatchObject({ code: "connection_failed" });
+      }
+      expect(server.sessions()).toBe(1);
+    },
+  );
+
+  test.each([
+    ["HEAD", 200],
+    ["GET", 304],
+  ] as const)(
+    "takes the answer to %s with %i for whole without the body that its content-length tells of",
+    async (method, status) => {
+      await using server = await http2Server(secure(), (stream) => {
+        stream.respond({ ":status": status, "content-length": "100" }, { endStream: true });
+      });
+      await using net = network({ http2: "auto" });
+      const response = await net.send({ method, url: server.url });
+      expect([response.status, await textOf(response)]).toEqual([status, ""]);
+    },
+  );
+
   test("ends with cancelled when the signal aborts, and the connection lives on", async () => {
     await using server = await http2Server(secure(), (stream, number) => {
       if (number === 1) return;

@@ -3,8 +3,9 @@ import { connect, constants } from "node:http2";
 import type { Sent } from "../errors.ts";
 import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
+import { hasNoBody } from "./answer-head.ts";
 import type { Line } from "./dial.ts";
-import type { AttemptContext, Wire } from "./exchange.ts";
+import type { AttemptContext, ResponseHead, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { headersFrom } from "./headers.ts";
 import { codeOf, type AttemptOutcome } from "./outcome.ts";
@@ -97,12 +98,9 @@ function exchangeOver(
   const exchange = new Exchange(request, sizeBytes, wireOf(stream, context), context);
   stream.on("response", (headers, _flags, ...rest: unknown[]) => {
     const raw = rest[0] as readonly string[] | undefined;
-    const status = headers[":status"] ?? 0;
-    exchange.respond({ status, headers: headersFrom(raw ?? plain(headers)), protocol: "h2" });
-    stream.on("data", (chunk: Buffer) => exchange.receive(chunk));
-  });
-  stream.on("end", () => {
-    if (isWhole(stream)) exchange.receivedAll();
+    const answer = { status: headers[":status"] ?? 0, headers: headersFrom(raw ?? plain(headers)), protocol: "h2" };
+    exchange.respond(answer);
+    passBody(stream, exchange, lengthOf(request.method, answer));
   });
   stream.on("error", (error) => exchange.fail(context.read(error)));
   stream.on("close", () => exchange.closed());
@@ -110,6 +108,28 @@ function exchangeOver(
   stream.on("finish", () => exchange.outgoing?.report());
   if (sizeBytes > 0) exchange.sendBody(stream, sizeBytes);
   return exchange.outcome;
+}
+
+/** The length that an answer says its body has; `undefined` where it says none. */
+function lengthOf(method: string, { status, headers }: ResponseHead): number | undefined {
+  if (hasNoBody(method, status)) return 0;
+  const length = headers.get("content-length");
+  return length === undefined ? undefined : Number(length);
+}
+
+/** Hands on what comes. A stream that a reset cut may end before Node knows of the reset: then the length alone tells. */
+function passBody(stream: ClientHttp2Stream, exchange: Exchange, sizeBytes: number | undefined): void {
+  let seen = 0;
+  stream.on("data", (chunk: Buffer) => {
+    seen += chunk.byteLength;
+    exchange.receive(chunk);
+  });
+  stream.on("end", () => {
+    // Of a reset that is known by now, the error or the close that follows tells more.
+    if (!isWhole(stream)) return;
+    if (seen === (sizeBytes ?? seen)) exchange.receivedAll();
+    else exchange.closed();
+  });
 }
 
 /** Node lets a stream that the peer cancelled end as if it were whole. */
