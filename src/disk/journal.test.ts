@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +73,16 @@ test("a file that is no journal is refused and left alone", async () => {
     expect((await readFile(path)).toString()).toBe(text);
   }
 });
+
+test.skipIf(process.platform === "win32")(
+  "a FIFO in a journal's place is refused, and nobody waits for its writer",
+  async () => {
+    execFileSync("mkfifo", [path]);
+    const refused = { code: "io_failed", message: `Cannot read "${path}": it is not a regular file` };
+    await expect(Journal.read(path, () => undefined)).rejects.toMatchObject(refused);
+    await expect(entries()).rejects.toMatchObject(refused);
+  },
+);
 
 test("an entry that cannot be written is not applied, and those before it stay", async () => {
   await filled(1);

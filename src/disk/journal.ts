@@ -7,6 +7,8 @@ import { fileMode, ioCall, removeFile, syncFolder, writeDurably } from "./durabl
 
 const headline = "waybill-journal 1\n";
 const readBytes = 256 * 1024;
+// A FIFO must not hold us, a terminal must not become ours. Windows has none of the last two: there they count as 0.
+const { O_RDONLY, O_RDWR, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
 
 interface Waiting {
   readonly line: string;
@@ -39,7 +41,7 @@ export class Journal implements AsyncDisposable {
    * crash left half-written is cut off; what is cut off is kept beside it as `<path>.damaged`.
    */
   static async open(path: string, replay: (entry: unknown) => void): Promise<Journal> {
-    const file = await open(path, constants.O_RDWR | constants.O_CREAT, fileMode);
+    const file = await openRegular(path, O_RDWR | O_CREAT);
     try {
       const { soundBytes, wholeBytes } = await replayLines(file, path, replay);
       if (soundBytes < wholeBytes) await cutOff(file, { soundBytes, wholeBytes }, path);
@@ -57,7 +59,7 @@ export class Journal implements AsyncDisposable {
    */
   static async read(path: string, replay: (entry: unknown) => void): Promise<void> {
     await ioCall(`read "${path}"`, async () => {
-      await using file = await open(path, "r");
+      await using file = await openRegular(path, O_RDONLY);
       await replayLines(file, path, replay);
     });
   }
@@ -139,6 +141,14 @@ export class Journal implements AsyncDisposable {
   async #sync(isFirst: boolean): Promise<void> {
     await Promise.all([this.#file.datasync(), isFirst && syncFolder(this.#folder)]);
   }
+}
+
+/** @throws WaybillError `io_failed` for a folder, a FIFO or a device. */
+async function openRegular(path: string, flags: number): Promise<FileHandle> {
+  const file = await open(path, flags | O_NONBLOCK | O_NOCTTY, fileMode);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new WaybillError("io_failed", `Cannot read "${path}": it is not a regular file`);
 }
 
 function lineOf(entry: unknown): string {
