@@ -234,6 +234,8 @@ describe("waybill rollback", () => {
     const [id] = /\b[0-9a-f]{16}\b/.exec((await waybill("history")).stdout)!;
     expect((await waybill("rollback", "--yes", id)).code).toBe(3);
     expect(await digestAt(1)).not.toBe(old);
+    // Nothing was left to put back but what is refused still.
+    expect((await waybill("rollback", "--yes", id)).code).toBe(4);
     hurdle = undefined;
     expect((await waybill("rollback", "--yes", id)).code).toBe(0);
     expect(await digestAt(1)).toBe(old);

@@ -77,7 +77,7 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
     const isOver = results.every(({ error }) => error === undefined);
     await recording.end({ state: isOver ? "rolled-back" : "failed", results });
     host.stderr.write(host.log.say(resultText(results)));
-    requireBack(results);
+    requireBack(plan, results);
   });
 }
 
@@ -86,7 +86,11 @@ function recordFlags({ state }: RollbackFlags, { report }: Recorded) {
 }
 
 function hasMoves({ tags }: RollbackTarget): boolean {
-  return tags.some(({ move }) => move === "put-back" || move === "delete");
+  return tags.some(isMove);
+}
+
+function isMove({ move }: RollbackTag): boolean {
+  return move === "put-back" || move === "delete";
 }
 
 async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
@@ -152,9 +156,10 @@ function requireNothingLeft(plan: readonly RollbackTarget[]): void {
 }
 
 /** @throws what kept a tag from being put back, as `partial` where others were; `partial` for new tags, which stay. */
-function requireBack(results: readonly TargetResult[]): void {
+function requireBack(plan: readonly RollbackTarget[], results: readonly TargetResult[]): void {
   const failed = results.find(({ error }) => error !== undefined);
-  if (failed) throw results.some(isBackAt) ? partly(failed.error) : failed.error;
+  const hasMoved = plan.some(({ tags }, at) => tags.filter(isMove).some(({ tag }) => isBack(tag, results[at])));
+  if (failed) throw hasMoved ? partly(failed.error) : failed.error;
   requireNone(
     results.flatMap(({ at, tags }) =>
       tags.filter(({ state }) => state === "left-behind").map(({ tag }) => tagName(at, tag)),
@@ -162,8 +167,8 @@ function requireBack(results: readonly TargetResult[]): void {
   );
 }
 
-function isBackAt({ tags }: TargetResult): boolean {
-  return tags.some(({ state }) => state === "rolled-back");
+function isBack(tag: string, result: TargetResult | undefined): boolean {
+  return result?.tags.some((told) => told.tag === tag && told.state === "rolled-back") === true;
 }
 
 function partly(cause: unknown): WaybillError {
