@@ -51,6 +51,23 @@ describe("excerptOf", () => {
     expect(shown).toContain("503");
   });
 
+  test.each(["password: CANARY", "Authorization: Bearer CANARY-abcdef", "login --password CANARY"])(
+    "hides the secret in a long line, wherever it is cut, after %s",
+    (words) => {
+      for (let gap = 0; gap < 80; gap += 1) {
+        const line = `${"a ".repeat(150)}${words} ${".".repeat(gap)} 503 ${"tail ".repeat(80)}`;
+        expect(excerpt(line, "503")).not.toContain("CANARY");
+      }
+    },
+  );
+
+  test("hides the password of an address in a long line, wherever it is cut behind the sign", () => {
+    for (let gap = 0; gap < 150; gap += 1) {
+      const line = `503 ${".".repeat(gap)} https://user:CANARY@r.example/v2/ ${"tail ".repeat(80)}`;
+      expect(excerpt(line, "503")).not.toMatch(/CA|NARY/);
+    }
+  });
+
   test.each([
     "failed to authorize: failed to fetch oauth token: unexpected status from POST: 401 Unauthorized",
     "docker login --username me --password-stdin r.example: 401 Unauthorized",

@@ -13,8 +13,9 @@ const hidden = "[redacted]";
 export function excerptOf({ text, at, length }: Place): string {
   if (text.length <= short) return redacted(text);
   const from = at <= before ? 0 : wordStart(text, at - before, at);
-  const to = Math.min(text.length, Math.min(at + length, from + before + after) + after);
-  return (from > 0 ? "…" : "") + redacted(text.slice(from, to)) + (to < text.length ? "…" : "");
+  const signEnd = Math.min(at + length, from + before + after);
+  const to = signEnd + after >= text.length ? text.length : wordEnd(text, signEnd, signEnd + after);
+  return (from > 0 ? "…" : "") + redacted(text.slice(from, to), keyBefore(text, from)) + (to < text.length ? "…" : "");
 }
 
 /** Half a word at a cut may be half a secret: it is left out. What shows the failure is none, so it stays in any case. */
@@ -23,9 +24,21 @@ function wordStart(text: string, from: number, at: number): number {
   return blank < 0 ? at : from + blank;
 }
 
+/** The password of an address is told by what stands behind it. */
+function wordEnd(text: string, from: number, to: number): number {
+  const blank = text.slice(from, to).search(/\s\S*$/);
+  return blank < 0 ? from : from + blank;
+}
+
+/** The word that tells what the first one of the excerpt is, which may be the secret itself. */
+function keyBefore(text: string, from: number): string {
+  const key = /[^\s"'<>,;:=]+[\s"']*[:=]?[\s"'<>,;]*$/.exec(text.slice(Math.max(0, from - before), from))?.[0] ?? "";
+  return key.replaceAll(/[\s"'<>,;]/g, "");
+}
+
 /** Splits at blanks and quotes; each word is judged alone and by what stands before it. */
-function redacted(text: string): string {
-  let key = "";
+function redacted(text: string, firstKey = ""): string {
+  let key = firstKey;
   let gap = "";
   return text
     .split(/([\s"'<>,;]+)/)
