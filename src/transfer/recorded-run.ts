@@ -12,7 +12,8 @@ import type { TargetReport } from "./report.ts";
 
 const digest = v.custom<Digest>(isDigest, "not a digest");
 const place = v.pipe(v.string(), v.maxLength(4096));
-const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+// The last time that `Date` can tell.
+const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8.64e15));
 
 /** One line of a journal. Hints for whoever goes on: registries are asked before anything is believed. */
 const entrySchema = v.variant("type", [
