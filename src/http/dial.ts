@@ -10,7 +10,7 @@ import { AnswerParser } from "./answer-parser.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { PhaseLimits } from "./phase.ts";
 import { codeOf, ProxyFailed } from "./outcome.ts";
-import { phase } from "./phase.ts";
+import { phase, unlessCancelled } from "./phase.ts";
 import { unescaped } from "./proxy.ts";
 import { textOf } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
@@ -144,7 +144,8 @@ type SecureTarget = Pick<DialTarget, "url" | "alpn" | "signal" | "marks">;
 
 async function secure(plain: Socket, target: SecureTarget, context: DialContext): Promise<Socket & { alpn: string }> {
   const { connect, createSecureContext } = await import("node:tls");
-  const options = await tlsOptions(plain, target.url, context, createSecureContext).catch((error: unknown) => {
+  const reading = tlsOptions(plain, target.url, context, createSecureContext);
+  const options = await unlessCancelled(reading, target.signal).catch((error: unknown) => {
     plain.destroy();
     throw error;
   });

@@ -45,6 +45,18 @@ describe("send over TLS", () => {
     expect(asked).toEqual([`127.0.0.1:${server.port}`]);
   });
 
+  test("ends with cancelled when the signal aborts while the certificates are still being read", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end()));
+    const controller = new AbortController();
+    const tlsFor = () => {
+      queueMicrotask(() => controller.abort());
+      return new Promise<never>(() => undefined);
+    };
+    await using net = network({ tlsFor });
+    const sending = net.send({ method: "GET", url: server.url, signal: controller.signal });
+    await expect(sending).rejects.toMatchObject({ code: "cancelled" });
+  });
+
   test("fails with tls_failed and advice when nobody vouches for the certificate", async () => {
     await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end()));
     await using net = network({ tlsFor: () => ({}) });
