@@ -50,6 +50,20 @@ export function follow(signal: AbortSignal | undefined, controller: AbortControl
   return onAbort(signal, abort);
 }
 
+/** What `work` gives; it goes on, but is waited for no longer, when `signal` aborts. @throws what `reason` gives then, by default the signal's own */
+export function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  reason = (): unknown => signal?.reason,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(reason());
+    if (signal?.aborted) leave();
+    const stay = onAbort(signal, leave);
+    work.then(resolve, reject).finally(stay);
+  });
+}
+
 function listen(signal: AbortSignal): Set<() => void> {
   const callbacks = new Set<() => void>();
   waiting.set(signal, callbacks);

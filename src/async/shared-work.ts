@@ -1,4 +1,4 @@
-import { onAbort } from "./on-abort.ts";
+import { unlessAborted } from "./on-abort.ts";
 
 /**
  * Runs `work` unless the same key is being worked on: then waits for that, and gets what it comes to. The work is its first caller's,
@@ -40,11 +40,4 @@ export function sharedWork<K, V>(): SharedWork<K, V> {
       }
     }
   };
-}
-
-function unlessAborted<V>(result: Promise<V>, signal: AbortSignal | undefined): Promise<V> {
-  return new Promise((resolve, reject) => {
-    const stay = onAbort(signal, () => reject(signal?.reason as Error));
-    result.then(resolve, reject).finally(stay);
-  });
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { connect as connectTcp } from "node:net";
 import type { ConnectionOptions, SecureContext } from "node:tls";
 import type { Clock } from "../async/clock.ts";
+import { unlessAborted } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
 import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
@@ -10,7 +11,7 @@ import { AnswerParser } from "./answer-parser.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { PhaseLimits } from "./phase.ts";
 import { codeOf, ProxyFailed } from "./outcome.ts";
-import { phase, unlessCancelled } from "./phase.ts";
+import { Cancelled, phase } from "./phase.ts";
 import { unescaped } from "./proxy.ts";
 import { textOf } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
@@ -145,7 +146,7 @@ type SecureTarget = Pick<DialTarget, "url" | "alpn" | "signal" | "marks">;
 async function secure(plain: Socket, target: SecureTarget, context: DialContext): Promise<Socket & { alpn: string }> {
   const { connect, createSecureContext } = await import("node:tls");
   const reading = tlsOptions(plain, target.url, context, createSecureContext);
-  const options = await unlessCancelled(reading, target.signal).catch((error: unknown) => {
+  const options = await unlessAborted(reading, target.signal, () => new Cancelled()).catch((error: unknown) => {
     plain.destroy();
     throw error;
   });

@@ -48,12 +48,3 @@ export function phase<T>(which: "dns" | "connect" | "tls", limits: PhaseLimits, 
     }, fail);
   });
 }
-
-/** What `work` gives, which cannot be stopped: nobody waits for it any more when `signal` aborts. @throws Cancelled */
-export function unlessCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) reject(new Cancelled());
-    const stay = onAbort(signal, () => reject(new Cancelled()));
-    void work.then(resolve, reject).finally(stay);
-  });
-}
