@@ -76,7 +76,9 @@ describe("layers", () => {
     const wrong = sources.filter(
       (file) => !isNetwork.test(file) && hasValueImport(file, /^node:(?:https?|http2|net|tls|dgram)$/),
     );
-    expect(wrong.filter((file) => file !== "registry/tls.ts")).toEqual([]);
+    // These two connect to nothing: one asks for the authorities, the other has a FIFO read.
+    const harmless = ["registry/tls.ts", "registry/credentials/read-pipe.ts"];
+    expect(wrong.filter((file) => !harmless.includes(file))).toEqual([]);
   });
 
   test("only the disk, the stores on it, the credential files and the command line touch files", () => {

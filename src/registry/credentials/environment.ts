@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { makeFolders } from "../../disk/folders.ts";
 import { WaybillError } from "../../errors.ts";
 import type { RunHelper } from "./helper.ts";
+import { readPipe, tooLarge } from "./read-pipe.ts";
 
 /** Reads the user's files. */
 export interface FileReader {
@@ -86,9 +87,10 @@ function nodeFileReader(): FileReader {
     async readFile(path) {
       const { readFile, stat } = await import("node:fs/promises");
       const read = async () => {
-        const { size } = await stat(path);
-        if (size <= maxFileBytes) return readFile(path);
-        throw new WaybillError("too_large", `Cannot read "${path}": ${size} bytes are more than ${maxFileBytes}`);
+        const found = await stat(path);
+        if (found.isFIFO()) return readPipe(path, maxFileBytes);
+        if (found.size <= maxFileBytes) return readFile(path);
+        throw tooLarge(path, found.size, maxFileBytes);
       };
       return read().catch((error: unknown) => absentOr(error, path, undefined));
     },

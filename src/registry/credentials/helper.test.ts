@@ -1,3 +1,5 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +116,31 @@ describe("nodeCredentialEnvironment", () => {
     expect((await lstat(link)).isSymbolicLink()).toBe(true);
     expect(Buffer.from((await environment.readFile(target))!).toString()).toBe("two");
     expect(await environment.readDir(join(folder, "target"))).toEqual(["real.json"]);
+  });
+
+  describe.skipIf(process.platform === "win32")("readFile of a FIFO", () => {
+    const fifo = (name: string) => {
+      const path = join(folder, name);
+      execFileSync("mkfifo", [path]);
+      return path;
+    };
+
+    test("waits for the writer, and leaves all threads for files to others", async () => {
+      // More than Node has threads for files.
+      const paths = Array.from({ length: 8 }, (_, index) => fifo(`fifo-${index}`));
+      const environment = nodeCredentialEnvironment({});
+      const reading = Promise.all(paths.map((path) => environment.readFile(path)));
+      for (let round = 0; round < 20; round += 1) await writeFile(join(folder, "free"), "");
+      spawn("sh", ["-c", 'for path; do printf x >"$path"; done', "sh", ...paths]);
+      expect(Buffer.concat((await reading).map((bytes) => bytes!)).toString()).toBe("x".repeat(8));
+    });
+
+    test("refuses one that gives more than a file may hold", async () => {
+      const path = fifo("endless");
+      const writer = spawn("sh", ["-c", 'exec cat /dev/zero >"$0"', path]);
+      await expect(nodeCredentialEnvironment({}).readFile(path)).rejects.toMatchObject({ code: "too_large" });
+      await once(writer, "close");
+    });
   });
 
   test("says what it saw when a path cannot be read", async () => {
