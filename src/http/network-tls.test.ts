@@ -342,6 +342,16 @@ describe("send over HTTP/2", () => {
     expect([server.sessions(), responses[1]?.headers.get("x-number")]).toEqual([2, "3"]);
   });
 
+  test("fails with unsupported and advice when the server wants HTTP/1.1 for a request", async () => {
+    await using server = await http2Server(secure(), (stream) => stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED));
+    await using net = network({ http2: "auto" });
+    await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({
+      code: "unsupported",
+      message: `Cannot speak HTTP/2 with "127.0.0.1:${server.port}": it wants HTTP/1.1 for this request`,
+      context: { advice: expect.stringContaining("leave --http2 out") },
+    });
+  });
+
   test.each([constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_CANCEL, constants.NGHTTP2_ENHANCE_YOUR_CALM])(
     "fails with connection_failed when a stream is reset with %i, before and in the middle of the body",
     async (code) => {

@@ -102,7 +102,7 @@ function exchangeOver(
     exchange.respond(answer);
     passBody(stream, exchange, lengthOf(request.method, answer));
   });
-  stream.on("error", (error) => exchange.fail(context.read(error)));
+  stream.on("error", (error) => exchange.fail(codedByReset(stream, context.read(error))));
   stream.on("close", () => exchange.closed());
   stream.on("drain", () => exchange.outgoing?.drained());
   stream.on("finish", () => exchange.outgoing?.report());
@@ -135,6 +135,12 @@ function passBody(stream: ClientHttp2Stream, exchange: Exchange, sizeBytes: numb
 /** Node lets a stream that the peer cancelled end as if it were whole. */
 function isWhole(stream: ClientHttp2Stream): boolean {
   return !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+}
+
+/** The one reset that comes again however often the request is repeated gets its own code. Spec: RFC 9113, section 7. */
+function codedByReset(stream: ClientHttp2Stream, error: Error): Error {
+  if (stream.rstCode !== constants.NGHTTP2_HTTP_1_1_REQUIRED) return error;
+  return Object.assign(new Error(error.message), { code: "HTTP_1_1_REQUIRED" });
 }
 
 interface Noting {

@@ -56,6 +56,11 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
     const message = `Cannot speak HTTP/2 with "${host}": it answers in another protocol`;
     return new WaybillError("unsupported", message, { ...context, advice }, cause);
   }
+  if (code === "HTTP_1_1_REQUIRED") {
+    const advice = "Use --http2 off, or leave --http2 out";
+    const message = `Cannot speak HTTP/2 with "${host}": it wants HTTP/1.1 for this request`;
+    return new WaybillError("unsupported", message, { ...context, advice }, cause);
+  }
   const way = error instanceof ProxyFailed ? ` through proxy "${error.proxy}"` : "";
   return new WaybillError("connection_failed", `Cannot reach "${host}"${way}: ${plainWords(error)}`, context, cause);
 }
