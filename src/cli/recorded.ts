@@ -37,19 +37,23 @@ export async function recordedAs(name: string | undefined, folder: string, choic
   // Whoever names a report has nothing to do with what is remembered here.
   const mayBeId = name === undefined || /^[0-9a-f]{4,16}$/.test(name);
   const runs = mayBeId ? await listRuns(folder, thisProcess().user) : [];
-  if (name === undefined) return theOnly(runs.filter(choice.counts), choice);
+  if (name === undefined) return theOnly(runs, choice);
   const named = runs.filter(({ id }) => id.startsWith(name));
   if (named.length === 1 && named[0]) return named[0];
   if (named.length > 1) throw ambiguous(named, choice);
   return { ...(await readReportFile(name)), report: name };
 }
 
-function theOnly(runs: readonly RecordedRun[], choice: Choice): RecordedRun {
+function theOnly(all: readonly RecordedRun[], choice: Choice): RecordedRun {
+  const runs = all.filter(choice.counts);
   const [run, ...others] = runs;
   if (run && others.length === 0) return run;
   if (run) throw ambiguous(runs, choice);
   const { command, typed } = choice;
-  const advice = `name a run of \`${typed} history\`, or a report: ${typed} ${command} waybill-report.json`;
+  const half = all.find(isHalfUndone);
+  const advice = half
+    ? `${half.id} is half rolled back: finish that with \`${typed} rollback ${half.id}\`, or publish it again with \`${typed} resume ${half.id}\``
+    : `name a run of \`${typed} history\`, or a report: ${typed} ${command} waybill-report.json`;
   throw new WaybillError("invalid_argument", `Cannot ${command}: no journal tells of an unfinished run`, {
     advice,
   });
@@ -70,14 +74,19 @@ export function runsText(runs: readonly RecordedRun[]): string {
   const rows = runs.map((run) => [
     run.id,
     `${new Date(run.startedAt).toISOString().slice(0, 19)}Z`,
-    run.state,
+    isHalfUndone(run) ? "half rolled back" : run.state,
     shortDigest(run.publication.root.digest),
     run.publication.targets.map(({ target, tags }) => `${target}:${tags.join(",")}`).join(" "),
   ]);
   return tableText([head, ...rows], "");
 }
 
-/** True for a run that can be gone on with. */
+/** True for a publish that can be gone on with. One that is being taken back is not: nobody wants it published again unasked. */
 export function isUnfinished(run: RecordedRun): boolean {
-  return !isOver(run);
+  return !isOver(run) && !run.undoes;
+}
+
+/** True for a run whose roll-back has begun, and is not complete. */
+function isHalfUndone(run: RecordedRun): boolean {
+  return !isOver(run) && run.undoes;
 }

@@ -30,7 +30,7 @@ export interface JournalOptions {
 export function journalRecorder(options: JournalOptions): Recorder {
   return {
     begin: (publication) => openRecording(publication, options),
-    reopen: (publication) => openRecording(publication, options, { keepsEnded: true }),
+    reopen: (publication) => openRecording(publication, options, { undoes: true }),
     async goOn(publication) {
       const run = await readRun(options.folder, publicationId(publication), options.owner.user);
       return run && !isOver(run) ? openRecording(publication, options) : undefined;
@@ -39,14 +39,14 @@ export function journalRecorder(options: JournalOptions): Recorder {
 }
 
 interface Opening {
-  /** A run that has come to its end is gone on with, too. */
-  readonly keepsEnded: boolean;
+  /** What was written is to be taken back: a run that has come to its end is gone on with, too. */
+  readonly undoes: boolean;
 }
 
 async function openRecording(
   publication: Publication,
   options: JournalOptions,
-  opening: Opening = { keepsEnded: false },
+  opening: Opening = { undoes: false },
 ): Promise<Recording> {
   const { folder, owner, earlier: elsewhere = nothingEarlier } = options;
   const id = publicationId(publication);
@@ -60,7 +60,7 @@ async function openRecording(
       const { journal, run } = await openJournal(join(place, "journal"), opening);
       const earlier = run?.earlier ?? elsewhere;
       const recording = new JournalRecording(continued(publication, earlier), earlier, { ...options, journal, unlock });
-      await recording.begin();
+      await recording.begin(opening);
       return recording;
     } catch (error) {
       await unlock();
@@ -76,12 +76,12 @@ async function openRecording(
 /** Opens the journal. One whose publication has come to its end is begun anew, unless that is kept. */
 async function openJournal(
   path: string,
-  { keepsEnded }: Opening,
+  { undoes }: Opening,
 ): Promise<{ journal: Journal; run: RecordedRun | undefined }> {
   const replay = replayRun();
   const journal = await Journal.open(path, (entry) => replay.add(entry));
   const run = replay.run();
-  if (!run || keepsEnded || !isOver(run)) return { journal, run };
+  if (!run || undoes || !isOver(run)) return { journal, run };
   await journal[Symbol.asyncDispose]();
   await Journal.rewrite(path, []);
   return { journal: await Journal.open(path, () => undefined), run: undefined };
@@ -123,9 +123,10 @@ class JournalRecording implements Recording {
   }
 
   /** @throws WaybillError `disk_full`, `io_failed` */
-  async begin(): Promise<void> {
+  async begin({ undoes }: Opening): Promise<void> {
     const { journal, clock } = this.#parts;
-    await journal.append({ type: "begin", at: clock.now(), publication: this.publication } satisfies JournalEntry);
+    const begun = { type: "begin", at: clock.now(), publication: this.publication } as const;
+    await journal.append({ ...begun, ...(undoes && { undoes }) } satisfies JournalEntry);
   }
 
   looked: NonNullable<Recording["looked"]> = (at, before) => {

@@ -17,7 +17,7 @@ const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8.64e15
 
 /** One line of a journal. Hints for whoever goes on: registries are asked before anything is believed. */
 const entrySchema = v.variant("type", [
-  v.object({ type: v.literal("begin"), at, publication: publicationSchema }),
+  v.object({ type: v.literal("begin"), at, publication: publicationSchema, undoes: v.optional(v.boolean()) }),
   v.object({ type: v.literal("looked"), target: place, before: beforeSchema }),
   v.object({
     type: v.literal("session"),
@@ -36,7 +36,7 @@ const entrySchema = v.variant("type", [
 ]);
 
 export type JournalEntry =
-  | { readonly type: "begin"; readonly at: number; readonly publication: Publication }
+  | { readonly type: "begin"; readonly at: number; readonly publication: Publication; readonly undoes?: boolean }
   | { readonly type: "looked"; readonly target: string; readonly before: PublicationTarget["before"] }
   | { readonly type: "session"; readonly target: string; readonly blob: Digest; readonly session?: string }
   | { readonly type: "tagging"; readonly target: string; readonly tags: readonly string[] }
@@ -57,6 +57,8 @@ export interface RecordedRun {
   readonly changedAt: number;
   /** `unfinished`: it is still running, or its process ended without a word. */
   readonly state: "unfinished" | Ending["state"];
+  /** Its last run was to take back what those before had written. */
+  readonly undoes: boolean;
   readonly earlier: Earlier;
   /** What the last run that came to an end told of each target. */
   readonly targets: readonly TargetReport[];
@@ -106,7 +108,8 @@ function apply(replay: Replay, entry: JournalEntry): void {
   }
 }
 
-function begin(replay: Replay, { at: begunAt, publication }: Extract<JournalEntry, { type: "begin" }>): void {
+function begin(replay: Replay, entry: Extract<JournalEntry, { type: "begin" }>): void {
+  const { at: begunAt, publication, undoes = false } = entry;
   const startedAt = replay.run?.startedAt ?? begunAt;
   const id = publicationId(publication);
   replay.run = {
@@ -115,6 +118,7 @@ function begin(replay: Replay, { at: begunAt, publication }: Extract<JournalEntr
     startedAt,
     changedAt: begunAt,
     state: "unfinished",
+    undoes,
     targets: replay.run?.targets ?? [],
   };
   for (const target of publication.targets) noteBefore(replay, target);

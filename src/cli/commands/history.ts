@@ -61,11 +61,12 @@ function jsonText(runs: readonly RecordedRun[]): string {
   return `${displayJson(JSON.stringify(runs.map(jsonOf), undefined, 2))}\n`;
 }
 
-function jsonOf({ id, state, startedAt, changedAt, publication, targets }: RecordedRun): object {
+function jsonOf({ id, state, undoes, startedAt, changedAt, publication, targets }: RecordedRun): object {
   const { mediaType, digest, size } = publication.root;
   return {
     id,
     state,
+    undoes,
     startedAt: new Date(startedAt).toISOString(),
     changedAt: new Date(changedAt).toISOString(),
     root: { mediaType, digest, size },
