@@ -129,3 +129,50 @@ describe("a run that is interrupted while a tag is written", () => {
     expect(error).toMatchObject({ code: "cancelled" });
   });
 });
+
+describe("a registry that is gone for good from a tag's write on", () => {
+  const gone = (fault: FaultRule["fault"]): FaultRule[] => {
+    let isGone = false;
+    const isPut = ({ method, url }: { method: string; url: string }) => method === "PUT" && tagPath.test(url);
+    const dies: FaultRule = { when: (request) => (isGone ||= isPut(request)) && isPut(request), fault };
+    return [dies, { times: Infinity, when: () => isGone, fault: { kind: "refuse" } }];
+  };
+
+  test("may have moved the tag where it had heard of it: that is told, and the exit code promises nothing", async () => {
+    const { result, error, exitCode } = await under(gone({ kind: "lose-answer" }), one);
+    expect(result.targets[0]!.tags).toMatchObject([
+      { state: "failed", mayDiffer: true, why: expect.stringContaining("nobody can tell") },
+    ]);
+    expect(exitCode).toBe(3);
+    expect(error).toMatchObject({ message: expect.stringContaining("after a tag may have moved") });
+  });
+
+  test("has moved nothing where it never heard of it", async () => {
+    const { result, at, exitCode } = await under(gone({ kind: "refuse" }), one);
+    expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "failed", before: at.old }]);
+    expect(untruths(result, at)).toEqual([]);
+    expect(exitCode).toBe(8);
+  });
+});
+
+test("a tag that a registry has made to name something else is told so", async () => {
+  const at = await makeCase();
+  const store = storeAt(hosts.first, "team/app", at.storages[hosts.first]!);
+  const other = await pushImage(store, { layers: [bytesOf("rewritten")] });
+  const set = { "docker-content-digest": other.descriptor.digest };
+  const stray: FaultRule = { method: "PUT", path: tagPath, times: Infinity, fault: { kind: "headers", set } };
+  const rewriting =
+    (next: Send): Send =>
+    async (request) => {
+      const response = await next(request);
+      if (request.method === "PUT" && tagPath.test(request.url))
+        await pushImage(store, { layers: [bytesOf("rewritten")], tags: ["1"] });
+      return response;
+    };
+  const faults = () => (next: Send) => faulty(rewriting(next), [stray]);
+  const simulation = await simulate({ storages: at.storages, faults });
+  const result = await simulation.settle(publishIn(simulation, one));
+  const seen = { state: "failed", now: other.descriptor.digest, mayDiffer: true };
+  expect(result.targets[0]!.tags).toMatchObject([seen]);
+  expect(exitCodeOf(outcomeError(result))).toBe(3);
+});

@@ -7,7 +7,7 @@ const stays: ReadonlySet<string> = new Set(["created", "moved", "left-behind"]);
 
 /**
  * What the run's exit code speaks of: nothing where every target is complete; `partial` where some are not although a tag
- * has moved; else the error of the first target that failed, in the order of the command line. `next` is how to go on, where
+ * has moved, or may have; else the error of the first target that failed, in the order of the command line. `next` is how to go on, where
  * that is known; `told` where it is said elsewhere.
  */
 export function outcomeError(result: CreateResult, next?: { readonly command?: string } | "told"): unknown {
@@ -18,8 +18,9 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
     withoutPlace(first.error) ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   if (!(error instanceof WaybillError)) return error;
   const command = next === "told" ? undefined : next?.command;
-  if (!hasMoved(result)) return command === undefined ? error : advised(error, command);
-  const seen = `${failed.length} of ${result.targets.length} targets failed after a tag had moved: ${error.message}`;
+  const moved = hasMoved(result) ? "had moved" : mayHaveMoved(result) ? "may have moved" : undefined;
+  if (moved === undefined) return command === undefined ? error : advised(error, command);
+  const seen = `${failed.length} of ${result.targets.length} targets failed after a tag ${moved}: ${error.message}`;
   const again = `then: ${command ?? "run the same command again"} (what is there is not sent again)`;
   const advice =
     next === "told" ? error.context.advice : `${error.context.advice ?? "put right what failed"}; ${again}`;
@@ -30,6 +31,11 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
 /** True where a tag names something else than before the run. */
 export function hasMoved({ targets }: CreateResult): boolean {
   return targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
+}
+
+/** True where a tag does not name what it named before, or nobody can tell. */
+function mayHaveMoved({ targets }: CreateResult): boolean {
+  return targets.some(({ tags }) => tags.some(({ mayDiffer }) => mayDiffer));
 }
 
 /** Where somebody has interrupted the run, the place that it had come to by then is no news. */

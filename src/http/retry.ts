@@ -3,7 +3,7 @@ import type { Budget } from "../async/budget.ts";
 import { canAfford, fullBudget, stepBudget, type Spender } from "../async/budget.ts";
 import type { Clock, Random } from "../async/clock.ts";
 import { sleep } from "../async/clock.ts";
-import { WaybillError } from "../errors.ts";
+import { WaybillError, type Sent } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
 import { drain } from "./body.ts";
 import { cancelledError } from "./outcome.ts";
@@ -37,14 +37,16 @@ export interface RetryOptions {
 export function retry(options: RetryOptions): Interceptor {
   const purses = createPurses(options);
   return (next) => async (request) => {
+    let sent: Sent = "nothing";
     for (let attempt = 1; ; attempt += 1) {
       const result = await tryOnce(next, attempt === request.attempt ? request : { ...request, attempt });
       if (!isRepeatable(request, result)) {
         if ("response" in result) purses.earn(request, result);
-        return unwrap(result);
+        return unwrap(result, sent);
       }
       const isLast = attempt >= attemptsFor(result, options.attempts ?? 12);
-      if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result);
+      sent = moreOf(sent, sentBy(result));
+      if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, sent);
       await pause(request, result, attempt, options);
     }
   };
@@ -98,9 +100,24 @@ async function tryOnce(next: Send, request: HttpRequest): Promise<AttemptResult>
   }
 }
 
-function unwrap(result: AttemptResult): HttpResponse {
-  if ("error" in result) throw result.error;
-  return result.response;
+/** @throws the last attempt's error, which tells the most that had left in any: one of them may have been heard. */
+function unwrap(result: AttemptResult, sent: Sent): HttpResponse {
+  if ("response" in result) return result.response;
+  const { error } = result;
+  if (!(error instanceof WaybillError) || error.context.sent === undefined) throw error;
+  if (moreOf(error.context.sent, sent) === error.context.sent) throw error;
+  throw new WaybillError(error.code, error.message, { ...error.context, sent }, { cause: error.cause });
+}
+
+/** An answer that is repeated was one to all of the request. */
+function sentBy(result: AttemptResult): Sent {
+  if ("response" in result) return result.response.status === 503 || result.response.status === 429 ? "nothing" : "all";
+  return result.error instanceof WaybillError ? (result.error.context.sent ?? "nothing") : "nothing";
+}
+
+function moreOf(one: Sent, other: Sent): Sent {
+  const order: readonly Sent[] = ["nothing", "some", "all"];
+  return order.indexOf(other) > order.indexOf(one) ? other : one;
 }
 
 /** Waits for the next attempt, with the news that it will come. */

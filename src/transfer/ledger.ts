@@ -8,6 +8,7 @@ import type { Report } from "../telemetry/events.ts";
 import { afterwards } from "./afterwards.ts";
 import { isFound, preflightResult, type Looked, type PreflightResult } from "./look.ts";
 import type { PlannedTarget } from "./plan.ts";
+import { nameNow } from "./name-now.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { TargetStep } from "./step.ts";
@@ -26,7 +27,11 @@ export interface TagResult {
   readonly before?: Digest | "absent";
   /** When this run's write was acknowledged, in milliseconds since the epoch. */
   readonly writtenAt?: number;
-  /** What there is to say about a roll-back, such as why a new tag was left behind. May hold a registry's words. */
+  /** For `failed`, where its write was begun: what it was seen to name afterwards; missing where nobody could be asked. */
+  readonly now?: Digest | "absent";
+  /** For `failed`: it names something else than before, or its write may have been done and nobody can tell. */
+  readonly mayDiffer?: true;
+  /** What else there is to say, such as why a new tag was left behind by a roll-back. May hold a registry's words. */
   readonly why?: string;
 }
 
@@ -66,14 +71,17 @@ export class Ledger {
   #open = 0;
   #endedAt: number | undefined;
   #error: unknown;
-  /** Tags whose writing failed, or was cancelled while it was under way, and was not acknowledged. Each may have been written all the same. */
-  readonly #unsure = new Set<string>();
+  /**
+   * Tags whose writing failed, or was cancelled while it was under way, and was not acknowledged: by what. Each may have been
+   * written all the same.
+   */
+  readonly #unsure = new Map<string, unknown>();
   /** Of those of one step the first: that is what failed, as far as anybody knows. */
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
   #before: PlannedTarget["before"];
-  /** Whether tags whose write has failed name the root all the same. */
-  readonly #asked = new Map<string, Promise<boolean>>();
+  /** What tags whose write has failed name now; `undefined` where nobody can tell. */
+  readonly #asked = new Map<string, Promise<Digest | "absent" | undefined>>();
   readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
@@ -149,7 +157,7 @@ export class Ledger {
     const [failed, ...others] = tags.filter((tag) => !this.#acknowledged.has(tag));
     if (failed === undefined) return;
     this.#failed.add(failed);
-    for (const tag of [failed, ...others]) this.#unsure.add(tag);
+    for (const tag of [failed, ...others]) this.#unsure.set(tag, error);
   }
 
   #count(blob: Descriptor, result: string): void {
@@ -216,7 +224,20 @@ export class Ledger {
       ...(writtenAt !== undefined && { writtenAt }),
       ...(why !== undefined && { why }),
     };
-    return { tag, state: await this.#stateOf(tag), ...known };
+    const state = await this.#stateOf(tag);
+    return { tag, state, ...known, ...(state === "failed" && (await this.#doubtOf(tag))) };
+  }
+
+  /** What is known of a tag whose write has failed, where that may have done something. */
+  async #doubtOf(tag: string): Promise<Pick<TagResult, "now" | "mayDiffer" | "why">> {
+    if (!mayHaveArrived(this.#unsure.get(tag))) return {};
+    const now = await this.#nameAfterFailure(tag);
+    if (now === undefined)
+      return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
+    return {
+      now,
+      ...(now !== this.#before[tag] && { mayDiffer: true, why: `it names ${now === "absent" ? "nothing" : now} now` }),
+    };
   }
 
   async #stateOf(tag: string): Promise<TagState> {
@@ -231,24 +252,35 @@ export class Ledger {
     return this.#before[tag] === "absent" ? "created" : "moved";
   }
 
-  /** A write whose answer was lost may have happened, whatever became of its repetition: the registry is asked, once. */
+  /** A write whose answer was lost may have happened, whatever became of its repetition. */
   async #isWritten(tag: string): Promise<boolean> {
     if (this.#acknowledged.has(tag)) return true;
-    if (!this.#unsure.has(tag)) return false;
-    const asked = this.#asked.get(tag) ?? this.#askWhetherRoot(tag);
+    return this.#unsure.has(tag) && (await this.#nameAfterFailure(tag)) === this.#root;
+  }
+
+  /** The registry is asked, once. */
+  #nameAfterFailure(tag: string): Promise<Digest | "absent" | undefined> {
+    const asked = this.#asked.get(tag) ?? this.#ask(tag);
     this.#asked.set(tag, asked);
     return asked;
   }
 
-  async #askWhetherRoot(tag: string): Promise<boolean> {
+  async #ask(tag: string): Promise<Digest | "absent" | undefined> {
     try {
       const store = await this.#options.open(this.at);
-      const now = await afterwards(this.#options, this.at, (signal) => store.tagged(tag, { signal }));
-      return now?.digest === this.#root;
+      return await afterwards(this.#options, this.at, (signal) => nameNow(store, tag, { signal }));
     } catch {
-      return false;
+      return undefined;
     }
   }
+}
+
+/** Whether a write that failed so may have changed something. A refusal has not; neither has what never left. */
+function mayHaveArrived(error: unknown): boolean {
+  if (hasCode(error, "connection_failed", "timeout", "cancelled")) return error.context.sent !== "nothing";
+  // A 503 says that nobody was there to do it.
+  if (hasCode(error, "unavailable")) return error.context.status !== 503;
+  return hasCode(error, "digest_mismatch");
 }
 
 function plannedBy(steps: readonly TargetStep[]): { readonly blobs: number; readonly bytes: number } {

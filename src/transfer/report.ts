@@ -59,7 +59,7 @@ export interface TagReport {
   readonly before?: Digest | null;
   /** What it names now; null: nothing. Absent: nobody can know. */
   readonly after?: Digest | null;
-  /** What there is to say about a roll-back, such as why a new tag was left behind. */
+  /** What else there is to say, such as why a new tag was left behind by a roll-back. */
   readonly why?: string;
   /** How often its write was sent. */
   readonly attempts?: number;
@@ -148,11 +148,11 @@ export function targetReports(
 ): readonly TargetReport[] {
   return results.map((result) => ({
     target: formatLocation(result.at),
-    tags: result.tags.map(({ tag, state, before, why }) => ({
+    tags: result.tags.map(({ tag, state, before, now, why }) => ({
       tag,
       state,
       ...beforeOf(before),
-      ...afterOf(state, { before, root }),
+      ...afterOf(state, { before, root, now }),
       ...(why !== undefined && { why }),
       ...(repeats && hasTried.has(state) && { attempts: 1 + repeats.ofTag(result.at, tag) }),
     })),
@@ -190,11 +190,11 @@ const namesOld: ReadonlySet<TagState> = new Set(["rolled-back", "not-attempted"]
 
 function afterOf(
   state: TagState,
-  { before, root }: { readonly before: Digest | "absent" | undefined; readonly root: Digest | undefined },
+  { before, root, now }: Pick<TargetResult["tags"][number], "before" | "now"> & { readonly root: Digest | undefined },
 ): Pick<TagReport, "after"> {
   if (namesRoot.has(state)) return root === undefined ? {} : { after: root };
-  if (!namesOld.has(state) || before === undefined) return {};
-  return { after: before === "absent" ? null : before };
+  const named = namesOld.has(state) ? before : now;
+  return named === undefined ? {} : { after: named === "absent" ? null : named };
 }
 
 /** Milliseconds between the first and the last move of a tag; `undefined` below two moves. */

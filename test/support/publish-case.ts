@@ -135,8 +135,22 @@ export function untouched({ storages, old }: PublishCase, target: number): boole
   return catalogue.tagged(repository, "1") === before && catalogue.tagged(repository, "latest") === undefined;
 }
 
-/** Where a result says other than the registries do, as sentences. */
-export function untruths(result: CreateResult, { storages, root, old }: PublishCase): readonly string[] {
+/** Where a result, or the exit code that follows from it, says other than the registries do, as sentences. */
+export function untruths(result: CreateResult, at: PublishCase): readonly string[] {
+  return [...wrongStates(result, at), ...brokenPromise(result, at)];
+}
+
+/** These exit codes say that a tag may differ from before. All others but 0 promise that none does. */
+const promiseNothing: ReadonlySet<number> = new Set([3, 70, 130, 143]);
+
+function brokenPromise(result: CreateResult, at: PublishCase): readonly string[] {
+  const error = outcomeError(result);
+  if (error === undefined || promiseNothing.has(exitCodeOf(error))) return [];
+  const changed = targets.filter((_target, index) => index < result.targets.length && !untouched(at, index));
+  return changed.map(({ host }) => `exit code ${exitCodeOf(error)}, and tags of ${host} have changed`);
+}
+
+function wrongStates(result: CreateResult, { storages, root, old }: PublishCase): readonly string[] {
   return result.targets.flatMap((entry, at) => {
     const { host, repository } = targets[at]!;
     return entry.tags.flatMap(({ tag, state }) => {

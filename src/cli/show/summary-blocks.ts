@@ -95,6 +95,8 @@ function digestWords({ state, before, why }: TagResult, root: string): string {
       return `${root} (was ${wordFor(before)}${because})`;
     case "rolled-back":
       return `${was} (as before${because})`;
+    case "failed":
+      return `${was}${because}`;
     default:
       return was;
   }
