@@ -1,7 +1,7 @@
 // One gibibyte from registry to registry, against a plain pipe; and peak memory as the size and the number of registries grow.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { median, program, row, runNode } from "./support.mjs";
+import { median, note, program, row, runNode } from "./support.mjs";
 
 const mib = 1024 * 1024;
 
@@ -44,7 +44,7 @@ export async function bulkFigures() {
     const detail = `${ratio.toFixed(2)} × (${ours.wallS.toFixed(2)} s, pipe ${pipe.wallS.toFixed(2)} s)`;
     row("1 GiB in 4 layers, against a plain node:http pipe", detail, "≤ 1.15 ×", ratio <= 1.15);
     const cpu = median(pairs.map((pair) => pair.cpu));
-    row("  processor time", `${cpu.toFixed(2)} ×`, "–", true);
+    note("  processor time", `${cpu.toFixed(2)} ×`);
   });
   const peaks = [];
   for (const size of [100, 1024, 4096]) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { hasDebians, startDebian } from "./debian.mjs";
 import { fill } from "./many-blobs.mjs";
 import { isInstalled, peers, timePeer } from "./peers.mjs";
-import { median, program, row, runNode, startRegistry } from "./support.mjs";
+import { median, note, program, row, runNode, startRegistry } from "./support.mjs";
 
 const rounds = 5;
 
@@ -46,7 +46,7 @@ async function ofEmbedded({ from, hosts }) {
   printTimes("8 × 30 layers to four registries", times);
   const most = Math.max(...reads);
   row("  source reads of each blob", most.toFixed(2), "1", most === 1);
-  row("  peak memory", `${median(memory).toFixed(0)} MB`, "–", true);
+  note("  peak memory", `${median(memory).toFixed(0)} MB`);
 }
 
 /** Takes most of a minute between registries of the real kind, and has failed in one run of five: three of them then had the image. */

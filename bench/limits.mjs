@@ -1,8 +1,11 @@
 // What a registry that bears little costs: one that limits its rate, and one that is slow among others that are not.
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { systemClock } from "../dist/lib/async/clock.js";
 import { faulty } from "../dist/lib/server/index.js";
-import { median, noise, program, pushImage, row, runNode, startRegistry } from "./support.mjs";
+import { median, noise, program, pushImage, row, runNode, startRegistry, surroundings } from "./support.mjs";
 
 const clock = systemClock();
 const always = (fault) => [{ times: Infinity, fault: { ...fault, clock } }];
@@ -68,15 +71,18 @@ function copyTo(registries, name) {
 
 /** Seconds from the start of the program until each of `waited` has the manifest by digest. The program is then ended. */
 async function stagedAfter(waited, { name, registries, from, digest }) {
+  const home = mkdtempSync(join(tmpdir(), "bench-"));
   const begin = performance.now();
   const staged = waited.map((registry) => registry.once("PUT", `/v2/${name}/manifests/${digest}`));
   const child = spawn(process.execPath, [program, ...copyTo(registries, name), `${from.host}/source:1`], {
     stdio: "ignore",
+    env: surroundings(home),
   });
   const ended = new Promise((resolve) => child.once("close", resolve));
   await Promise.all(staged);
   const seconds = (performance.now() - begin) / 1000;
   child.kill("SIGKILL");
   await ended;
+  rmSync(home, { recursive: true });
   return seconds;
 }

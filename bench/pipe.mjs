@@ -54,6 +54,7 @@ async function copyManifest(digest, type) {
     bytes,
   );
   stored.resume();
+  if (stored.statusCode !== 201) throw new Error(`manifest ${digest}: ${stored.statusCode}`);
 }
 
 let active = 0;

@@ -124,30 +124,41 @@ export async function pushIndex(registry, repository, tag, manifests) {
   return sha256(index);
 }
 
-/** Runs a Node program to its end: wall seconds, processor seconds, peak memory. Throws where it fails. */
+/** What a program is run in: nothing of the machine's own configuration, and `folder` as its home. */
+export function surroundings(folder, more = {}) {
+  return { PATH: process.env.PATH, HOME: folder, XDG_STATE_HOME: folder, XDG_CACHE_HOME: cacheFolder, ...more };
+}
+
+/**
+ * Runs a Node program to its end: seconds until that and until its last word on stdout, processor seconds, peak memory. Throws
+ * where it fails.
+ */
 export async function runNode(args, { env = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const usageFile = join(folder, "usage.json");
-  const from = performance.now();
-  const child = spawn(process.execPath, ["--require", join(import.meta.dirname, "usage.cjs"), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      ...process.env,
-      XDG_STATE_HOME: folder,
-      XDG_CACHE_HOME: cacheFolder,
-      ...env,
-      WAYBILL_BENCH_USAGE: usageFile,
-    },
-  });
-  let output = "";
-  child.stdout.on("data", (chunk) => (output += chunk));
-  child.stderr.on("data", (chunk) => (output += chunk));
-  const exitCode = await new Promise((resolve) => child.on("close", resolve));
-  const wallS = (performance.now() - from) / 1000;
-  if (exitCode !== 0) throw new Error(`${args.join(" ")} ended with ${exitCode}: ${output}`);
+  const preloaded = ["--require", join(import.meta.dirname, "usage.cjs"), ...args];
+  const timed = await timeNode(preloaded, surroundings(folder, { ...env, WAYBILL_BENCH_USAGE: usageFile }));
   const usage = JSON.parse(readFileSync(usageFile, "utf8"));
   rmSync(folder, { recursive: true });
-  return { wallS, ...usage };
+  return { ...timed, ...usage };
+}
+
+/** The same with nothing loaded beforehand, so that nothing but the program itself is timed; it may end with `exitCode`. */
+export async function timeNode(args, env, { exitCode = 0 } = {}) {
+  const from = performance.now();
+  const seconds = () => (performance.now() - from) / 1000;
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  let output = "";
+  let resultS;
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+    resultS = seconds();
+  });
+  child.stderr.on("data", (chunk) => (output += chunk));
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  const wallS = seconds();
+  if (code !== exitCode) throw new Error(`${args.join(" ")} ended with ${code}: ${output}`);
+  return { wallS, resultS };
 }
 
 export function median(numbers) {
@@ -157,4 +168,9 @@ export function median(numbers) {
 /** One line of the table: what was measured, what is aimed at, and whether it was reached in this run. */
 export function row(figure, measured, goal, reached) {
   console.log(`${reached ? "  ok  " : "  far "} ${figure.padEnd(72)} ${measured.padEnd(34)} goal ${goal}`);
+}
+
+/** One line that is told for its own sake. */
+export function note(figure, measured) {
+  console.log(`       ${figure.padEnd(72)} ${measured}`);
 }

@@ -1,11 +1,7 @@
 // What telemetry costs a publish: traces and metrics to a collector that takes everything, against none, in turns.
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fill } from "./many-blobs.mjs";
-import { cacheFolder, median, program, row, startRegistry } from "./support.mjs";
+import { median, program, row, runNode, startRegistry } from "./support.mjs";
 
 // One run differs from the next by a tenth, what is looked for is a thirtieth: fewer pairs would say nothing.
 const rounds = 41;
@@ -18,7 +14,7 @@ export async function telemetryFigures() {
   await withPublish({ delayMs: 0 }, async (publish) => {
     const pairs = await offAndOn(publish, watched);
     const memory = median(pairs.map(({ off, on }) => on.peakMb - off.peakMb));
-    const after = median(pairs.map(({ on }) => on.endS - on.resultS));
+    const after = median(pairs.map(({ on }) => on.wallS - on.resultS));
     const figure = "8 platforms × 30 layers with traces and metrics on";
     timeRow(`${figure}, until the result`, pairs);
     row(`${figure}, peak memory`, `${memory.toFixed(1)} MB more`, "≤ 20", memory <= 20);
@@ -37,7 +33,7 @@ async function withPublish({ delayMs }, measure) {
   const [from, to] = [await startRegistry({ delayMs }), await startRegistry({ delayMs })];
   await fill(from);
   await measure((name, env) =>
-    untilResult(["create", "-q", "--no-journal", "-t", `${to.host}/${name}:1`, `${from.host}/source:1`], env),
+    runNode([program, "create", "-q", "--no-journal", "-t", `${to.host}/${name}:1`, `${from.host}/source:1`], { env }),
   );
   await Promise.all([from.close(), to.close()]);
 }
@@ -84,7 +80,7 @@ async function badCollectorFigures(publish, good) {
     const pairs = await inTurns(publish, kind.replaceAll(" ", "-"), surroundings);
     const time = median(pairs.map(({ one, other }) => other.resultS / one.resultS));
     const memory = median(pairs.map(({ one, other }) => other.peakMb - one.peakMb));
-    const after = Math.max(...pairs.map(({ other }) => other.endS - other.resultS));
+    const after = Math.max(...pairs.map(({ other }) => other.wallS - other.resultS));
     row(`a collector that ${kind}, until the result`, `${time.toFixed(3)} × a good one`, "≤ 1.03", time <= 1.03);
     row(`a collector that ${kind}, peak memory`, `${memory.toFixed(1)} MB more`, "≤ 5", memory <= 5);
     row(`a collector that ${kind}, longest time after the result`, `${after.toFixed(2)} s`, "≤ 2.2 s", after <= 2.2);
@@ -93,29 +89,4 @@ async function badCollectorFigures(publish, good) {
     server.closeAllConnections();
     server.close();
   }
-}
-
-/** Seconds until the result is on stdout and until the process ends, and its peak memory. */
-async function untilResult(args, env) {
-  const folder = mkdtempSync(join(tmpdir(), "bench-"));
-  const usage = join(folder, "usage.json");
-  const startedAt = performance.now();
-  const child = spawn(process.execPath, ["--require", join(import.meta.dirname, "usage.cjs"), program, ...args], {
-    stdio: ["ignore", "pipe", "ignore"],
-    env: {
-      PATH: process.env.PATH,
-      HOME: "/nonexistent",
-      XDG_CACHE_HOME: cacheFolder,
-      ...env,
-      WAYBILL_BENCH_USAGE: usage,
-    },
-  });
-  let resultS;
-  child.stdout.on("data", () => (resultS = (performance.now() - startedAt) / 1000));
-  const code = await new Promise((resolve) => child.on("close", resolve));
-  const endS = (performance.now() - startedAt) / 1000;
-  if (code !== 0 || resultS === undefined) throw new Error(`${args.join(" ")} ended with ${code}`);
-  const { peakMb } = JSON.parse(readFileSync(usage, "utf8"));
-  rmSync(folder, { recursive: true });
-  return { resultS, endS, peakMb };
 }
