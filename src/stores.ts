@@ -248,15 +248,8 @@ async function layoutOwner(clock: Clock): Promise<LayoutOwner> {
     import("node:os"),
     import("node:process"),
   ]);
-  const isAlive = (pid: number) => {
-    try {
-      return process.kill(pid, 0);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === "EPERM";
-    }
-  };
   const wait = (delayMs: number, signal: AbortSignal | undefined) => sleep(clock, delayMs, signal);
-  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), isAlive, sleep: wait });
+  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), sleep: wait });
 }
 
 /** Makes each thing once, by its first argument. */

@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { FolderOwner } from "../disk/lock.ts";
+import { isProcessRunning, processName } from "../disk/process-name.ts";
 import type { Host } from "./host.ts";
-import { isProcessRunning, processName } from "./process-name.ts";
 import { userFolder } from "./user-folder.ts";
 
 /** Where what must outlive a run is kept: `--state`, else the user's state folder as the system has it. */

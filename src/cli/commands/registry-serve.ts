@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Command } from "commander";
+import { isProcessRunning, processName } from "../../disk/process-name.ts";
 import { WaybillError } from "../../errors.ts";
 import {
   basicAuth,
@@ -19,7 +20,6 @@ import { isLoopback } from "../../server/gate.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import type { Host } from "../host.ts";
 import { warn } from "../log/log.ts";
-import { isProcessRunning, processName } from "../process-name.ts";
 import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
 import { reasonOf } from "../reason.ts";
 import { usage } from "../usage.ts";

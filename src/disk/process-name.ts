@@ -10,12 +10,13 @@ export function processName(pid: number): string {
 /** Whether the process that `processName` named so still runs; one of that number, where its beginning is not known. */
 export function isProcessRunning(name: string): boolean {
   const [, pid, start] = /^(\d+)(?: (\d+))?$/.exec(name) ?? [];
-  if (pid === undefined || !isRunning(Number(pid))) return false;
+  if (pid === undefined || !isAlive(Number(pid))) return false;
   const seen = startOf(Number(pid));
   return start === undefined || seen === undefined || start === seen;
 }
 
-function isRunning(pid: number): boolean {
+/** Whether there is a process of this number, whoever's it is. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
@@ -24,7 +25,7 @@ function isRunning(pid: number): boolean {
 }
 
 /** When a process began, in the kernel's own count; only Linux tells. */
-function startOf(pid: number): string | undefined {
+export function startOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];

@@ -1,0 +1,41 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { lockFolder } from "./lock.ts";
+
+let folder = "";
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "waybill-lock-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const owner = (name: string) => ({ name, isRunning: (other: string) => ["A", "B"].includes(other) });
+const holder = () => readFile(join(folder, "lock"), "utf8");
+
+test("lockFolder gives a folder to one of two that find a dead owner's lock", async () => {
+  for (let round = 0; round < 100; round++) {
+    await writeFile(join(folder, "lock"), "dead 1");
+    const unlocks = await Promise.all([lockFolder(folder, owner("A")), lockFolder(folder, owner("B"))]);
+    const given = unlocks.filter((unlock) => unlock !== undefined);
+    expect(given).toHaveLength(1);
+    await given[0]!();
+  }
+});
+
+test.each(["", "dead 1", "A"])("lockFolder takes over a lock that names %j for A", async (left) => {
+  await writeFile(join(folder, "lock"), left);
+  expect(await lockFolder(folder, owner("A"))).toBeDefined();
+  expect(await holder()).toBe("A");
+});
+
+test("lockFolder leaves the lock of a running process, and unlocking leaves another's", async () => {
+  const unlock = await lockFolder(folder, owner("A"));
+  expect(await lockFolder(folder, owner("B"))).toBeUndefined();
+
+  await writeFile(join(folder, "lock"), "B");
+  await unlock!();
+
+  expect(await holder()).toBe("B");
+});
