@@ -53,18 +53,33 @@ export async function makeFolder(path: string): Promise<void> {
   for (const made of await makeFolders(path, folderMode)) await syncFolder(dirname(made));
 }
 
-/** Writes `bytes` to `temporary` and gives it the name `path`; resolves when that survives a crash. */
+/**
+ * Writes `bytes` to the new file `temporary` and gives it the name `path`; resolves when that survives a crash. Where it fails, nothing
+ * is left beside `path`.
+ */
 export async function writeDurably(path: string, temporary: string, bytes: Uint8Array, mode = fileMode): Promise<void> {
   await writeSynced(temporary, bytes, mode);
-  await rename(temporary, path);
+  await orRemoved(temporary, () => rename(temporary, path));
   await syncFolder(dirname(path));
 }
 
-/** Writes a new file. Its bytes survive a crash when this resolves; its name does so after `syncFolder`. */
+/** Writes a new file, or none. Its bytes survive a crash when this resolves; its name does so after `syncFolder`. */
 export async function writeSynced(path: string, bytes: Uint8Array, mode = fileMode): Promise<void> {
   await using file = await open(path, "wx", mode);
-  await file.writeFile(bytes);
-  await file.sync();
+  await orRemoved(path, async () => {
+    await file.writeFile(bytes);
+    await file.sync();
+  });
+}
+
+/** Does `work` on the new file at `path`, which nobody is left with where that fails. */
+async function orRemoved(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await removeFile(path).catch(() => undefined);
+    throw error;
+  }
 }
 
 export async function listFolder(path: string): Promise<readonly string[]> {

@@ -169,6 +169,28 @@ describe("waybill create", () => {
   });
 });
 
+test.skipIf(process.platform === "win32")(
+  "a publish that cannot write its files leaves no pieces of them",
+  async () => {
+    const place = mkdtempSync(join(folder, "full-"));
+    const asked = ["--report", join(place, "report.json"), "--timeline", join(place, "timeline.html")];
+    const command = [program.path, "create", "-t", `${registry.host}/full:1`, ...asked, ...sources()];
+
+    // No file may become larger than a block.
+    const { code, stderr } = await runCommand("sh", [
+      "-c",
+      'ulimit -f 1 && exec "$@"',
+      "sh",
+      process.execPath,
+      ...command,
+    ]);
+
+    expect([code, stderr]).toEqual([0, expect.stringContaining("The report is not up to date")]);
+    expect(stderr).toContain("Cannot write timeline");
+    expect(readdirSync(place)).toEqual([]);
+  },
+);
+
 test("a publish keeps what was compiled for those to come, and is none the worse where that is spoiled", async () => {
   const cache = mkdtempSync(join(tmpdir(), "waybill-cache-"));
   const env = { XDG_CACHE_HOME: cache };

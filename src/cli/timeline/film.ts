@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { rename, writeFile } from "node:fs/promises";
+import { writeDurably } from "../../disk/durable.ts";
 import { WaybillError } from "../../errors.ts";
 import { silent, type Report } from "../../telemetry/events.ts";
 import { addValue, asText } from "../options.ts";
@@ -77,7 +77,5 @@ export async function pageFor(film: KeptFilm): Promise<string> {
 /** The page appears whole or not at all. @throws WaybillError `io_failed` where something lies there that is no file */
 export async function writePage(path: string, page: string): Promise<void> {
   await requireReplaceable("timeline", path);
-  const temporary = temporaryFor(path);
-  await writeFile(temporary, page, { flag: "wx" });
-  await rename(temporary, path);
+  await writeDurably(path, temporaryFor(path), Buffer.from(page), 0o666);
 }

@@ -1,0 +1,33 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { writeDurably } from "./durable.ts";
+
+let folder = "";
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "waybill-durable-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const write = () => writeDurably(join(folder, "file"), join(folder, "file.new"), Buffer.from("new"));
+
+test("writeDurably puts a file in the place of another", async () => {
+  await writeFile(join(folder, "file"), "old");
+  await write();
+  expect(await readFile(join(folder, "file"), "utf8")).toBe("new");
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("writeDurably leaves no temporary file where the name is taken by a folder", async () => {
+  await mkdir(join(folder, "file"));
+  await expect(write()).rejects.toMatchObject({ syscall: "rename" });
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("writeDurably leaves a file alone that bears the temporary name already", async () => {
+  await writeFile(join(folder, "file.new"), "another's");
+  await expect(write()).rejects.toMatchObject({ code: "EEXIST" });
+  expect(await readFile(join(folder, "file.new"), "utf8")).toBe("another's");
+});
