@@ -70,6 +70,7 @@ describe("publicationOf", () => {
 
 describe("parsePublication", () => {
   test.each([
+    ["no target", { targets: [] }],
     ["no digest", { root: { digest: "sha256:1" } }],
     ["a repository with an escape", { targets: [{ target: "a.example/\u001b[31m", tags: [], before: {} }] }],
     ["a tag that is none", { targets: [{ target: "a.example/app", tags: ["-rf /"], before: {} }] }],

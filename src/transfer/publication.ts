@@ -128,7 +128,11 @@ export const publicationSchema = v.object({
     compare: v.optional(v.boolean()),
     strategy: v.optional(v.picklist(["parallel", "serial"])),
   }),
-  targets: v.pipe(v.array(v.object({ target: place, tags: v.array(tag), before: beforeSchema })), v.maxLength(1000)),
+  targets: v.pipe(
+    v.array(v.object({ target: place, tags: v.array(tag), before: beforeSchema })),
+    v.minLength(1),
+    v.maxLength(1000),
+  ),
 });
 
 /** Reads a publication that was written down. @throws WaybillError `invalid_argument` */
