@@ -16,7 +16,7 @@ export interface PhaseLimits {
   readonly marks?: Marks | undefined;
 }
 
-/** Begins something and returns how to undo it; calls one of its arguments at most once that counts. */
+/** Begins something and returns how to undo it; calls its arguments as often as it likes, and the first call counts. */
 export type Begin<T> = (done: (value: T) => void, fail: (error: Error) => void) => () => void;
 
 /**
@@ -30,21 +30,25 @@ export function phase<T>(which: "dns" | "connect" | "tls", limits: PhaseLimits, 
     if (signal?.aborted) return reject(new Cancelled());
     marks?.add(which);
     let undo: () => void = () => undefined;
+    let isOver = false;
+    // Sockets go on telling us how they fare: only the first end is the phase's.
     const leave = () => {
+      if (isOver) return false;
+      isOver = true;
       cancelTimer();
       stay();
       marks?.add(`${which}-done`);
+      return true;
     };
     const fail = (error: Error) => {
-      leave();
+      if (!leave()) return;
       undo();
       reject(error);
     };
     const cancelTimer = clock.after(delayMs, () => fail(new DeadlineExpired(which, delayMs)));
     const stay = onAbort(signal, () => fail(new Cancelled()));
     undo = begin((value) => {
-      leave();
-      resolve(value);
+      if (leave()) resolve(value);
     }, fail);
   });
 }

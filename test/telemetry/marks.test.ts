@@ -82,6 +82,16 @@ describe("an attempt over HTTP/1.1 notes", () => {
     https.close();
   });
 
+  test("nothing when a connection that it has opened over TLS is closed later", async () => {
+    const https = createHttps({ cert, key }, (_request, response) => response.end("a"));
+    const url = `https://registry.example:${await listening(https)}/`;
+    const wire = observed();
+    await wire.ask({ method: "GET", url });
+    await wire[Symbol.asyncDispose]();
+    expect(wire.drops()).toEqual([]);
+    https.close();
+  });
+
   test("that it was sent again on another connection", async () => {
     await using server = await socketServer((socket, number) => {
       let heads = 0;
