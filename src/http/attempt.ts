@@ -6,7 +6,7 @@ import { destroyed, idleHintMs, type Connection, type ConnectionUser } from "./c
 import type { AttemptContext, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import type { OutgoingStream } from "./outgoing.ts";
-import type { AttemptOutcome } from "./outcome.ts";
+import { cancelledError, transportError, type AttemptOutcome } from "./outcome.ts";
 import { textOf, type RequestHead } from "./request-head.ts";
 import type { HttpRequest } from "./send.ts";
 
@@ -27,12 +27,12 @@ export async function attempt(
   if (connection.reused && request.body !== undefined) await new Promise((resolve) => setImmediate(resolve));
   if (!connection.isOpen) {
     await destroyed(socket);
-    const error = new Error("the connection was closed");
-    return { kind: "transport", error, sent: "nothing", free: connection.reused };
+    const error = transportError(request, new Error("the connection was closed"), "nothing");
+    return { kind: "failed", error, free: connection.reused };
   }
   if (request.signal?.aborted) {
     await destroyed(socket);
-    return { kind: "cancelled", sent: "nothing" };
+    return { kind: "failed", error: cancelledError(request, "nothing"), free: false };
   }
   const use = new ConnectionUse(request, head, connection);
   return use.begin(context);
@@ -172,7 +172,7 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
     return this.#isEnded && this.writableLength === 0 ? "all" : "some";
   }
 
-  isFree(_error: Error, consumed: boolean): boolean {
+  isFree(consumed: boolean): boolean {
     const { body, operation } = this.#request;
     // Of an upload the registry may hold a part, to which the same bytes sent again would be added.
     const isSafe = !consumed || (isUint8Array(body) && operation !== "upload-body");

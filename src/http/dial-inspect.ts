@@ -1,9 +1,8 @@
 import type { PeerCertificate, TLSSocket } from "node:tls";
-import { WaybillError } from "../errors.ts";
+import type { WaybillError } from "../errors.ts";
 import { classOfAddress } from "./address.ts";
-import { DeadlineExpired } from "./deadlines.ts";
 import { dialPlain, tlsOptions, type DialContext, type PlainLine } from "./dial.ts";
-import { cancelledError, codeOf, timeoutError, transportError } from "./outcome.ts";
+import { cancelledError, codeOf, errorOf } from "./outcome.ts";
 import { Cancelled, phase } from "./phase.ts";
 import { destroyed } from "./connection.ts";
 import type { ResolvedAddress } from "./resolve.ts";
@@ -80,9 +79,7 @@ export async function inspectLine(
 function inWords(error: unknown, { url, signal }: { readonly url: URL; readonly signal?: AbortSignal }): WaybillError {
   const request = { method: "GET", url: url.href, ...(signal && { signal }) } as const;
   if (error instanceof Cancelled || signal?.aborted) throw cancelledError(request, "nothing");
-  if (error instanceof DeadlineExpired) return timeoutError(request, error, "nothing");
-  if (error instanceof WaybillError) return error;
-  return transportError(request, error as Error, "nothing");
+  return errorOf(request, error, "nothing") as WaybillError;
 }
 
 type Inspected = { readonly url: URL; readonly signal?: AbortSignal };

@@ -9,7 +9,7 @@ import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingStream } from "./outgoing.ts";
 import type { AttemptOutcome } from "./outcome.ts";
-import { cancelledError, timeoutError, transportError } from "./outcome.ts";
+import { errorOf } from "./outcome.ts";
 import { Cancelled } from "./phase.ts";
 import type { HttpHeaders, HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 
@@ -34,7 +34,7 @@ export interface Wire {
   resume(): void;
   sent(): Sent;
   /** True when nobody can have seen the request, so that it may be repeated at once. `consumed`: its body was begun. */
-  isFree(error: Error, consumed: boolean): boolean;
+  isFree(consumed: boolean): boolean;
 }
 
 export interface ResponseHead {
@@ -78,7 +78,7 @@ export class Exchange {
     });
     this.#headersMs = headersDeadlineMs(request, sizeBytes, deadlines);
     this.#stopLooking = lookRegularly((now) => this.#look(now));
-    this.#stopWaiting = onAbort(request.signal, () => this.fail(new Cancelled()));
+    this.#stopWaiting = onAbort(request.signal, () => this.#failWith(new Cancelled(), false));
     if (sizeBytes === 0) this.#sentAt = clock.now();
   }
 
@@ -101,7 +101,7 @@ export class Exchange {
     try {
       await outgoing.pump(body.open(this.#bodySignal()));
     } catch (error) {
-      this.#finishWith({ kind: "refused", error });
+      this.#finishWith({ kind: "failed", error, free: false });
     }
   }
 
@@ -121,7 +121,7 @@ export class Exchange {
         if (complete) this.#request.marks?.add("last-byte");
         this.#end(complete && !early);
       },
-      describe: (error) => bodyError(this.#request, error),
+      describe: (error) => errorOf(this.#request, error, "all"),
     });
     this.#incoming = incoming;
     const parts = { url: this.#request.url, body: incoming, isEarly: early, clock: this.#context.clock };
@@ -140,18 +140,13 @@ export class Exchange {
 
   /** Something broke. Ends the attempt, or the body of its response. */
   fail(error: Error): void {
+    this.#failWith(error, this.#wire.isFree(this.outgoing?.consumed ?? false));
+  }
+
+  #failWith(error: Error, free: boolean): void {
     if (this.#state === "over") return this.#context.onLate();
     if (this.#state === "answered") return this.#incoming?.fail(error);
-    const sent = this.#wire.sent();
-    if (error instanceof Cancelled) this.#finishWith({ kind: "cancelled", sent });
-    else if (error instanceof DeadlineExpired) this.#finishWith({ kind: "deadline", expired: error, sent });
-    else
-      this.#finishWith({
-        kind: "transport",
-        error,
-        sent,
-        free: this.#wire.isFree(error, this.outgoing?.consumed ?? false),
-      });
+    this.#finishWith({ kind: "failed", error: errorOf(this.#request, error, this.#wire.sent()), free });
   }
 
   /** Nothing more can come: a failure, unless the exchange is over. */
@@ -191,7 +186,7 @@ export class Exchange {
 
   #look(now: number): void {
     const expired = this.#judge(now);
-    if (expired) this.fail(expired);
+    if (expired) this.#failWith(expired, false);
   }
 
   #judge(now: number): DeadlineExpired | undefined {
@@ -243,10 +238,4 @@ interface AnswerParts {
   readonly body: Incoming;
   readonly isEarly: boolean;
   readonly clock: Clock;
-}
-
-function bodyError(request: HttpRequest, error: Error): Error {
-  if (error instanceof Cancelled) return cancelledError(request, "all");
-  if (error instanceof DeadlineExpired) return timeoutError(request, error, "all");
-  return transportError(request, error, "all");
 }

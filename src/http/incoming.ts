@@ -9,12 +9,12 @@ export interface IncomingOptions {
   /** Called once, when the last byte has come or nothing more can come. */
   readonly onEnd: (complete: boolean) => void;
   /** What the reader gets when the body ends before its end. */
-  readonly describe: (error: Error) => Error;
+  readonly describe: (error: Error) => unknown;
 }
 
 interface Waiter {
   readonly resolve: (result: IteratorResult<Uint8Array, undefined>) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Bytes held for a reader that is slower than the wire; beyond it the wire is stopped. */

@@ -1,5 +1,4 @@
 import type { Clock } from "../async/clock.ts";
-import { WaybillError } from "../errors.ts";
 import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
 import { assertAddressAllowed } from "./address.ts";
@@ -7,14 +6,13 @@ import { attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import type { LineReport } from "./dial-inspect.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { DeadlineExpired, defaultDeadlines, regularLooks } from "./deadlines.ts";
+import { defaultDeadlines, regularLooks } from "./deadlines.ts";
 import type { DialContext, Line, TlsSettings } from "./dial.ts";
 import { dial, proxyAuthorization, proxyRefusal } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
 import type { Session } from "./network2.ts";
 import type { AttemptOutcome } from "./outcome.ts";
-import { cancelledError, settle } from "./outcome.ts";
-import { Cancelled } from "./phase.ts";
+import { cancelledError, errorOf } from "./outcome.ts";
 import { createPool } from "./pool.ts";
 import { headersOf, targetOf, type RequestHead } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
@@ -126,7 +124,9 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
       const outcome = await attempt(request, head, connection, attempts);
       return proxy ? await withoutProxyRefusal(outcome, proxy) : outcome;
     } catch (error) {
-      return request.signal?.aborted ? { kind: "cancelled", sent: "nothing" } : dialOutcome(error);
+      const isCancelled = request.signal?.aborted;
+      const seen = isCancelled ? cancelledError(request, "nothing") : errorOf(request, error, "nothing");
+      return { kind: "failed", error: seen, free: false };
     }
   }
 
@@ -136,8 +136,8 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     for (let round = 1; ; round += 1) {
       if (round > 1) request.marks?.add("repeated");
       const outcome = await once(request, headers, round > 1);
-      const again = outcome.kind === "transport" && outcome.free && round < freeRounds;
-      if (!again) return settle(outcome, request);
+      if (outcome.kind === "response") return outcome.response;
+      if (!outcome.free || round === freeRounds) throw outcome.error;
     }
   }
 
@@ -170,7 +170,7 @@ interface Route {
 async function withoutProxyRefusal(outcome: AttemptOutcome, proxy: URL): Promise<AttemptOutcome> {
   if (outcome.kind !== "response" || outcome.response.status !== 407) return outcome;
   await outcome.response[Symbol.asyncDispose]();
-  return { kind: "refused", error: proxyRefusal(proxy, 407) };
+  return { kind: "failed", error: proxyRefusal(proxy, 407), free: false };
 }
 
 function headOf(url: string, headers: Headers, proxy: URL | undefined): RequestHead {
@@ -182,14 +182,6 @@ function headOf(url: string, headers: Headers, proxy: URL | undefined): RequestH
 
 function isOverTls(origin: Origin): boolean {
   return origin.startsWith("https:");
-}
-
-function dialOutcome(error: unknown): AttemptOutcome {
-  const sent = "nothing";
-  if (error instanceof DeadlineExpired) return { kind: "deadline", expired: error, sent };
-  if (error instanceof Cancelled) return { kind: "cancelled", sent };
-  if (error instanceof WaybillError || !(error instanceof Error)) return { kind: "refused", error };
-  return { kind: "transport", error, sent, free: false };
 }
 
 type Check = (address: AddressClass) => void;

@@ -8,7 +8,7 @@ import type { Line } from "./dial.ts";
 import type { AttemptContext, ResponseHead, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { headersFrom } from "./headers.ts";
-import { codeOf, type AttemptOutcome } from "./outcome.ts";
+import { cancelledError, codeOf, errorOf, type AttemptOutcome } from "./outcome.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { HttpRequest } from "./send.ts";
 
@@ -53,7 +53,7 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
       return lastStreamId === undefined && !session.closed && !session.destroyed;
     },
     async attempt(request, head) {
-      if (request.signal?.aborted) return { kind: "cancelled", sent: "nothing" };
+      if (request.signal?.aborted) return { kind: "failed", error: cancelledError(request, "nothing"), free: false };
       try {
         return await exchangeOver(session, request, head, {
           ...context,
@@ -64,7 +64,7 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
         });
       } catch (error) {
         // The session ended between the look at `usable` and the request.
-        return { kind: "transport", error: error as Error, sent: "nothing", free: true };
+        return { kind: "failed", error: errorOf(request, error, "nothing"), free: true };
       }
     },
     close: () => closed(session, line),

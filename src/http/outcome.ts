@@ -1,25 +1,26 @@
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
-import type { DeadlineExpired } from "./deadlines.ts";
+import { DeadlineExpired } from "./deadlines.ts";
+import { Cancelled } from "./phase.ts";
 import type { HttpRequest, HttpResponse } from "./send.ts";
 
 /** How one attempt ended. Exactly one of these, once; what happens afterwards is counted and dropped. */
 export type AttemptOutcome =
   | { readonly kind: "response"; readonly response: HttpResponse }
-  /** `free` when nobody can have seen the request, so that repeating it at once costs nothing and risks nothing. */
-  | { readonly kind: "transport"; readonly error: Error; readonly sent: Sent; readonly free: boolean }
-  | { readonly kind: "deadline"; readonly expired: DeadlineExpired; readonly sent: Sent }
-  | { readonly kind: "cancelled"; readonly sent: Sent }
-  /** We decided against it: a forbidden address, a proxy's refusal, a body that is not what it should be. Thrown as it is. */
-  | { readonly kind: "refused"; readonly error: unknown };
+  /**
+   * `error` as callers of `send` see it; `free` when nobody can have seen the request, so that repeating it at once costs nothing
+   * and risks nothing.
+   */
+  | { readonly kind: "failed"; readonly error: unknown; readonly free: boolean };
 
-/** The response, or the error that callers of `send` see. @throws WaybillError */
-export function settle(outcome: AttemptOutcome, request: HttpRequest): HttpResponse {
-  if (outcome.kind === "response") return outcome.response;
-  if (outcome.kind === "refused") throw outcome.error;
-  if (outcome.kind === "cancelled") throw cancelledError(request, outcome.sent);
-  if (outcome.kind === "deadline") throw timeoutError(request, outcome.expired, outcome.sent);
-  throw transportError(request, outcome.error, outcome.sent);
+/**
+ * What callers of `send` see of an error that `request` met. Ours stay as they are: a forbidden address, a proxy's refusal; so does
+ * what is no error at all.
+ */
+export function errorOf(request: HttpRequest, error: unknown, sent: Sent): unknown {
+  if (error instanceof Cancelled) return cancelledError(request, sent);
+  if (error instanceof DeadlineExpired) return timeoutError(request, error, sent);
+  return error instanceof Error && !(error instanceof WaybillError) ? transportError(request, error, sent) : error;
 }
 
 /** What a transport failure means, by the code that Node gives it. */
@@ -79,7 +80,7 @@ export class ProxyFailed extends Error {
 }
 
 /** A deadline that passed, in words. */
-export function timeoutError(request: HttpRequest, expired: DeadlineExpired, sent: Sent): WaybillError {
+function timeoutError(request: HttpRequest, expired: DeadlineExpired, sent: Sent): WaybillError {
   const { host, origin } = new URL(request.url);
   const seconds = Math.round(expired.delayMs / 100) / 10;
   const seen: Record<DeadlineExpired["which"], string> = {
