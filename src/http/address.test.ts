@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AddressClass } from "./address.ts";
 import { assertAddressAllowed, classOfAddress } from "./address.ts";
-import { originOf } from "./send.ts";
+import { originOf } from "./url.ts";
 
 describe("classOfAddress", () => {
   test.each([

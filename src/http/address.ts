@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { WaybillError } from "../errors.ts";
 import type { Origin } from "./send.ts";
+import { bareHost } from "./url.ts";
 
 /**
  * What an IP address is good for. `forbidden` holds link-local, metadata, unspecified, multicast and broadcast addresses:
@@ -35,7 +36,7 @@ export function classOfAddress(text: string): AddressClass | undefined {
 }
 
 function judge(text: string): AddressClass | undefined {
-  const bare = text.replace(/^\[|\]$/g, "").replace(/%.*$/s, "");
+  const bare = bareHost(text).replace(/%.*$/s, "");
   if (!ipaddr.isValid(bare)) return undefined;
   const address = unwrapped(ipaddr.parse(bare));
   if (metadata.has(address.toString())) return "forbidden";

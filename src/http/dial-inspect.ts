@@ -6,6 +6,7 @@ import { cancelledError, codeOf, errorOf } from "./outcome.ts";
 import { Cancelled, phase } from "./phase.ts";
 import { destroyed } from "./connection.ts";
 import type { ResolvedAddress } from "./resolve.ts";
+import { portOf } from "./url.ts";
 
 /** What a connection to an origin goes through, as far as it comes. Durations are in milliseconds. */
 export interface LineReport {
@@ -87,7 +88,7 @@ type Inspected = { readonly url: URL; readonly signal?: AbortSignal };
 async function inspectTls(line: PlainLine, { url, signal }: Inspected, context: DialContext): Promise<TlsReport> {
   const { connect, createSecureContext } = await import("node:tls");
   const { clock, deadlines } = context;
-  const settings = await context.tlsFor(`${url.hostname}:${url.port || 443}`);
+  const settings = await context.tlsFor(`${url.hostname}:${portOf(url)}`);
   const options = await tlsOptions(line.socket, url, context, createSecureContext);
   const since = clock.now();
   const limits = { clock, delayMs: deadlines.tlsMs, signal };

@@ -16,6 +16,7 @@ import { unescaped } from "./proxy.ts";
 import { textOf } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
 import { resolveHost } from "./resolve.ts";
+import { bareHost, portOf } from "./url.ts";
 
 /** How TLS is spoken with one `host:port`; fields as in `tls.connect`. */
 export interface TlsSettings {
@@ -119,7 +120,7 @@ async function openTcp(target: Omit<DialTarget, "alpn">, context: DialContext): 
   const addresses = await resolveHost(url.hostname, lookup, { delayMs: deadlines.dnsMs, ...common }, check);
   const limits: PhaseLimits = { delayMs: deadlines.connectMs, ...common };
   const options = {
-    host: url.hostname.replace(/^\[|\]$/g, ""),
+    host: bareHost(url.hostname),
     port: portOf(url),
     noDelay: true,
     keepAlive: true,
@@ -182,7 +183,7 @@ export async function tlsOptions(
     socket,
     secureContext,
     rejectUnauthorized,
-    host: url.hostname.replace(/^\[|\]$/g, ""),
+    host: bareHost(url.hostname),
     ...(isAddress ? {} : { servername: url.hostname }),
   };
 }
@@ -250,10 +251,4 @@ export function proxyAuthorization(proxy: URL): Readonly<Record<string, string>>
   if (proxy.username === "" && proxy.password === "") return {};
   const pair = [proxy.username, proxy.password].map(unescaped).join(":");
   return { "proxy-authorization": `Basic ${Buffer.from(pair).toString("base64")}` };
-}
-
-/** The port that a URL stands for. */
-function portOf(url: URL): number {
-  if (url.port !== "") return Number(url.port);
-  return url.protocol === "https:" ? 443 : 80;
 }

@@ -10,7 +10,8 @@ import type { Report } from "../telemetry/events.ts";
 import { initialConcurrency, stepConcurrency, type Concurrency, type ConcurrencyEvent } from "./concurrency.ts";
 import { createHold, type Hold, type Permit } from "./hold.ts";
 import { freePace, stepPace, type Pace, type PaceEvent } from "./pace.ts";
-import { hostOf, type HttpRequest, type Operation, type Origin } from "./send.ts";
+import type { HttpRequest, Operation, Origin } from "./send.ts";
+import { hostOf } from "./url.ts";
 
 /** What the user allows towards one origin. Absent: as much as it bears. */
 export interface OriginLimit {

@@ -11,7 +11,8 @@ import type { NetworkOptions } from "./network.ts";
 import { createNetwork } from "./network.ts";
 import { retry } from "./retry.ts";
 import type { HttpRequest } from "./send.ts";
-import { intercept, originOf, Secret } from "./send.ts";
+import { intercept, Secret } from "./send.ts";
+import { originOf } from "./url.ts";
 
 function network(options: Partial<NetworkOptions> = {}) {
   const made = createNetwork({ clock: systemClock(), userAgent: "waybill/test", ...options });

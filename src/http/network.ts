@@ -18,7 +18,7 @@ import { headersOf, targetOf, type RequestHead } from "./request-head.ts";
 import type { Lookup } from "./resolve.ts";
 import { systemLookup } from "./resolve.ts";
 import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
-import { originOf } from "./send.ts";
+import { originOf } from "./url.ts";
 import { createSessions } from "./sessions.ts";
 
 export type { TlsSettings } from "./dial.ts";

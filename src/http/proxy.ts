@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import { WaybillError } from "../errors.ts";
 import { classOfAddress } from "./address.ts";
 import { Secret } from "./send.ts";
+import { bareHost, isLoopbackHost, portOf } from "./url.ts";
 
 /** The proxy's URL for a request to `url`; `undefined` where it goes straight. @throws WaybillError `invalid_config` */
 export type ProxyFor = (url: string) => string | undefined;
@@ -20,10 +21,11 @@ export function proxyFromEnv(env: Readonly<Record<string, string | undefined>>):
   if (!byScheme["http:"] && !byScheme["https:"]) return () => undefined;
   const exceptions = exceptionsOf(read("NO_PROXY") ?? "");
   return (url) => {
-    const { protocol, hostname, port } = new URL(url);
+    const parsed = new URL(url);
+    const { protocol, hostname } = parsed;
     const proxy = byScheme[protocol];
-    if (proxy === undefined || isLoopback(hostname)) return undefined;
-    const target = { host: bare(hostname), port: port || (protocol === "https:" ? "443" : "80") };
+    if (proxy === undefined || isHere(hostname)) return undefined;
+    const target = { host: named(hostname), port: `${portOf(parsed)}` };
     return exceptions.some((matches) => matches(target)) ? undefined : usable(withScheme(proxy), protocol);
   };
 }
@@ -107,15 +109,14 @@ function splitPort(entry: string): { host: string; port?: string } {
   return match[2] === undefined ? { host } : { host, port: match[2] };
 }
 
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname.endsWith(".localhost") || classOfAddress(hostname) === "loopback";
+/** Names below `localhost` as well: a proxy would look for them on its own machine, if anywhere. */
+function isHere(hostname: string): boolean {
+  return isLoopbackHost(hostname) || hostname.endsWith(".localhost") || classOfAddress(hostname) === "loopback";
 }
 
-function bare(hostname: string): string {
-  return hostname
-    .toLowerCase()
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "");
+/** As `NO_PROXY` has it. `URL.hostname` is in lower case already. */
+function named(hostname: string): string {
+  return bareHost(hostname).replace(/\.$/, "");
 }
 
 function withScheme(proxy: string): string {

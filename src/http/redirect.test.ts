@@ -3,7 +3,8 @@ import { nothing } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import { followRedirects } from "./redirect.ts";
 import type { HttpRequest, Send } from "./send.ts";
-import { originOf, Secret } from "./send.ts";
+import { Secret } from "./send.ts";
+import { originOf } from "./url.ts";
 
 const start = "https://r.example/v2/app/blobs/x";
 const authorization = { origin: originOf(start), value: new Secret("Bearer canary") };

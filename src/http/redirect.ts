@@ -1,7 +1,7 @@
 import { WaybillError } from "../errors.ts";
 import { drain } from "./body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Send } from "./send.ts";
-import { originOf } from "./send.ts";
+import { originOf } from "./url.ts";
 
 const maxHops = 5;
 

@@ -1,6 +1,6 @@
 import { sizeOfBody } from "./body.ts";
 import type { HttpRequest } from "./send.ts";
-import { hostOf, originOf } from "./send.ts";
+import { hostOf, originOf } from "./url.ts";
 
 /** The request as it goes on the wire. */
 export interface RequestHead {

@@ -2,6 +2,7 @@ import type { AddressClass } from "./address.ts";
 import { classOfAddress } from "./address.ts";
 import type { PhaseLimits } from "./phase.ts";
 import { phase } from "./phase.ts";
+import { bareHost } from "./url.ts";
 
 export interface ResolvedAddress {
   readonly address: string;
@@ -24,7 +25,7 @@ export async function resolveHost(
   limits: PhaseLimits,
   check: (address: AddressClass) => void,
 ): Promise<readonly ResolvedAddress[]> {
-  const bare = hostname.replace(/^\[|\]$/g, "");
+  const bare = bareHost(hostname);
   const literal = classOfAddress(bare);
   if (literal !== undefined) {
     check(literal);

@@ -11,8 +11,7 @@ import { defaultMaxRetryAfterMs, retryAfterMs } from "./retry-after.ts";
 import type { AttemptResult } from "./retry-policy.ts";
 import { attemptsFor, isRepeatable } from "./retry-policy.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "./send.ts";
-import { originOf } from "./send.ts";
-import { withoutQuery } from "./trace.ts";
+import { originOf, withoutQuery } from "./url.ts";
 
 export interface RetryOptions {
   readonly clock: Clock;

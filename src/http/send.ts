@@ -6,33 +6,6 @@ export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** Where requests go: scheme, host and port in the form of `URL.origin`. What credentials are bound to. */
 export type Origin = string & { readonly brand: "Origin" };
 
-const octet = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
-const label = "(?:[a-z0-9]+(?:-[a-z0-9]+)*)";
-const port = String.raw`:(?!80(?!\d)|443(?!\d))(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3})`;
-// Hosts that the URL parser leaves as they are, without a port that goes without saying.
-const plainOrigin = new RegExp(
-  String.raw`^https?://(?:(?:${octet}\.){3}${octet}|(?:${label}\.)*(?=[a-z])${label})(?:${port})?(?=[/?#]|$)`,
-);
-
-let last = { url: "", origin: "" as Origin };
-
-/**
- * The origin of a URL. Looks at most URLs without parsing them, and at none twice in a row: every layer of the wire asks.
- *
- * @throws TypeError for what is no URL
- */
-export function originOf(url: string): Origin {
-  if (url === last.url) return last.origin;
-  const origin = (plainOrigin.exec(url)?.[0] ?? new URL(url).origin) as Origin;
-  last = { url, origin };
-  return origin;
-}
-
-/** The `host[:port]` of an origin. */
-export function hostOf(origin: Origin): string {
-  return origin.slice(origin.indexOf("//") + 2);
-}
-
 /** A body that can be opened again for another attempt. */
 export interface RequestBody {
   readonly sizeBytes: number;

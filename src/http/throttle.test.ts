@@ -8,7 +8,8 @@ import { nothing, one, readBody } from "./body.ts";
 import type { ConcurrencyEvent } from "./concurrency.ts";
 import { initialConcurrency, stepConcurrency } from "./concurrency.ts";
 import { headersFrom } from "./headers.ts";
-import { originOf, type HttpRequest, type HttpResponse, type Operation, type Send } from "./send.ts";
+import type { HttpRequest, HttpResponse, Operation, Send } from "./send.ts";
+import { originOf } from "./url.ts";
 import { throttle } from "./throttle.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -5,7 +5,8 @@ import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
 import type { OwnLoad } from "../async/own-load.ts";
 import { defaultMaxRetryAfterMs, retryAfterMs } from "./retry-after.ts";
 import { isPassingStatus } from "./retry-policy.ts";
-import { originOf, type HttpRequest, type HttpResponse, type Interceptor, type Origin } from "./send.ts";
+import type { HttpRequest, HttpResponse, Interceptor, Origin } from "./send.ts";
+import { originOf } from "./url.ts";
 
 export interface ThrottleOptions extends Omit<GateOptions, "limit"> {
   /** How busy this process is itself: while it is, late answers are not blamed on the registry. Default never. */

@@ -7,8 +7,9 @@ import type { MarkName } from "../telemetry/marks.ts";
 import { one, readBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import type { HttpRequest, HttpResponse, Send } from "./send.ts";
-import { intercept, originOf, Secret } from "./send.ts";
-import { traceAttempts, traceRequests, withoutQuery } from "./trace.ts";
+import { intercept, Secret } from "./send.ts";
+import { originOf, withoutQuery } from "./url.ts";
+import { traceAttempts, traceRequests } from "./trace.ts";
 
 const url = "https://user:pw@r.example/v2/?_state=secret";
 

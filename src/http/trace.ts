@@ -6,15 +6,8 @@ import { Marks, type MarksOptions } from "../telemetry/marks.ts";
 import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
 import { withoutCredentials } from "./echoes.ts";
-import {
-  originOf,
-  type HttpHeaders,
-  type HttpRequest,
-  type HttpResponse,
-  type Interceptor,
-  type Origin,
-  type RequestHistory,
-} from "./send.ts";
+import type { HttpHeaders, HttpRequest, HttpResponse, Interceptor, Origin, RequestHistory } from "./send.ts";
+import { originOf, withoutQuery } from "./url.ts";
 
 export interface TraceOptions {
   readonly clock: Clock;
@@ -174,15 +167,6 @@ class Attempt {
 function follow(history: RequestHistory, id: string): void {
   history.last = id;
   history.sent++;
-}
-
-// Nothing that the URL parser would change but dots, which are shown as they are sent.
-const plainPath = /^\/[\w.~!$&'()*+,;=:@%/-]*(?=[?#]|$)/;
-
-/** A URL as it may be shown: without query, fragment, user and password. `origin` is its own, for those who know it. */
-export function withoutQuery(url: string, origin: Origin = originOf(url)): string {
-  const path = url.startsWith(origin) ? plainPath.exec(url.slice(origin.length))?.[0] : undefined;
-  return origin + (path ?? new URL(url).pathname);
 }
 
 /** What registries call a request by in their own logs, the usual first. */

@@ -1,7 +1,8 @@
 import type { Clock, Random } from "../async/clock.ts";
 import type { CallOptions } from "../content/store.ts";
 import { WaybillError, inContext } from "../errors.ts";
-import { hostOf, originOf, type HttpRequest, type HttpResponse, type Origin, type Send } from "../http/send.ts";
+import type { HttpRequest, HttpResponse, Origin, Send } from "../http/send.ts";
+import { hostOf, originOf } from "../http/url.ts";
 import { formatLocation, isHost, isRepository, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Quirks } from "./quirks.ts";

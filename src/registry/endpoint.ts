@@ -1,17 +1,10 @@
 import { hasCode, WaybillError } from "../errors.ts";
 import { answerLike, nothing, one } from "../http/body.ts";
-import {
-  hostOf,
-  originOf,
-  type HttpRequest,
-  type HttpResponse,
-  type Interceptor,
-  type Origin,
-  type Send,
-} from "../http/send.ts";
+import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "../http/send.ts";
+import { hostOf, isLoopbackHost, originOf } from "../http/url.ts";
 import { normalizeHost } from "../spec/reference.ts";
 import type { BuilderSettings } from "./buildkit.ts";
-import { apiHost, isLoopback } from "./host.ts";
+import { apiHost } from "./host.ts";
 import { parseHosts } from "./host-list.ts";
 
 export interface EndpointOptions {
@@ -49,7 +42,7 @@ export function endpoints(options: EndpointOptions = {}): Endpoints {
   return {
     baseUrl(host) {
       const api = apiHost(host);
-      const isLocal = URL.canParse(`http://${api}`) && isLoopback(new URL(`http://${api}`).hostname);
+      const isLocal = URL.canParse(`http://${api}`) && isLoopbackHost(new URL(`http://${api}`).hostname);
       return `${(isPlain(host) ?? isLocal) ? "http" : "https"}://${api}`;
     },
     settleScheme: (next) => {
@@ -57,7 +50,7 @@ export function endpoints(options: EndpointOptions = {}): Endpoints {
       return (request) => {
         const origin = originOf(request.url);
         const host = hostOf(origin);
-        const isOpen = origin.startsWith("http:") && isLoopback(host.replace(/:\d+$/, "")) && !isPlain(host);
+        const isOpen = origin.startsWith("http:") && isLoopbackHost(host.replace(/:\d+$/, "")) && !isPlain(host);
         if (!isOpen || settling.ports.get(origin)?.scheme === "http") return next(request);
         return settle(settling, request);
       };

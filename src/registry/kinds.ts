@@ -1,4 +1,5 @@
-import { originOf, type HttpResponse } from "../http/send.ts";
+import type { HttpResponse } from "../http/send.ts";
+import { originOf } from "../http/url.ts";
 import type { RegistryAccess } from "./access.ts";
 
 /** A kind of registry of which it was tried what deleting a tag does, and how its answers tell it from others. */

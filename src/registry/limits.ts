@@ -1,6 +1,7 @@
 import { WaybillError } from "../errors.ts";
 import type { OriginLimit } from "../http/gate.ts";
-import { hostOf, type Origin } from "../http/send.ts";
+import type { Origin } from "../http/send.ts";
+import { hostOf } from "../http/url.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
 
 /** The most that a run may ask of one registry. What is absent is not limited but by what the registry bears. */

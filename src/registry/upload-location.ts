@@ -1,6 +1,7 @@
 import { WaybillError } from "../errors.ts";
 import { lastByteOf } from "../http/range.ts";
-import { hostOf, originOf, type HttpResponse, type Origin } from "../http/send.ts";
+import type { HttpResponse, Origin } from "../http/send.ts";
+import { hostOf, originOf } from "../http/url.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { contextOf, homeOf, nameOfRepository, warnOnce, type Access } from "./access.ts";
 

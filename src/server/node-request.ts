@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
-import { originOf, Secret, type HttpRequest, type Method, type RequestBody } from "../http/send.ts";
+import { Secret, type HttpRequest, type Method, type RequestBody } from "../http/send.ts";
+import { originOf } from "../http/url.ts";
 
 const methods: ReadonlySet<string> = new Set<Method>(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 /** A body up to here is read in one go. */

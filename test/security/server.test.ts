@@ -200,7 +200,8 @@ describe("S55 uploads by the thousand", () => {
     const registry = createRegistry(createMemoryStorage(), { auth: basicAuth(users()) });
     const open = async (name: string) => {
       const value = `Basic ${Buffer.from(`${name}:${name}`).toString("base64")}`;
-      const { Secret, originOf } = await import("../../src/http/send.ts");
+      const { Secret } = await import("../../src/http/send.ts");
+      const { originOf } = await import("../../src/http/url.ts");
       const url = "http://r.example/v2/a/blobs/uploads/";
       await using response = await registry({
         method: "POST",

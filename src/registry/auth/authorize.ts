@@ -1,14 +1,8 @@
 import type { Clock } from "../../async/clock.ts";
 import { createMemo, type Memo } from "../../async/memo.ts";
 import { drain } from "../../http/body.ts";
-import {
-  originOf,
-  type HttpRequest,
-  type HttpResponse,
-  type Interceptor,
-  type Origin,
-  type Send,
-} from "../../http/send.ts";
+import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "../../http/send.ts";
+import { originOf } from "../../http/url.ts";
 import type { Report } from "../../telemetry/events.ts";
 import type { CredentialSource } from "../credentials/credential.ts";
 import { isOnRegistry } from "../host.ts";

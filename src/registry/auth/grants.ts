@@ -1,6 +1,7 @@
 import type { Clock } from "../../async/clock.ts";
 import { hasCode, WaybillError } from "../../errors.ts";
-import { originOf, Secret, type BoundAuthorization, type Send } from "../../http/send.ts";
+import { Secret, type BoundAuthorization, type Send } from "../../http/send.ts";
+import { originOf } from "../../http/url.ts";
 import type { Report } from "../../telemetry/events.ts";
 import { basicAuthorization } from "../credentials/credential.ts";
 import type { ChosenChallenge } from "./challenge.ts";

@@ -1,7 +1,7 @@
 import { WaybillError } from "../../errors.ts";
 import type { Origin } from "../../http/send.ts";
+import { isLoopbackHost, portOf } from "../../http/url.ts";
 import { normalizeHost } from "../../spec/reference.ts";
-import { isLoopback } from "../host.ts";
 
 /** A registry as its users name it, and where it was reached. */
 export interface RegistryIdentity {
@@ -51,8 +51,7 @@ export async function assertTrusted(realm: URL, at: RegistryIdentity, trustRealm
 
 function namesHost(entry: string, realm: URL): boolean {
   const wanted = entry.toLowerCase();
-  const withPort = realm.port === "" ? `${realm.hostname}:${realm.protocol === "http:" ? 80 : 443}` : realm.host;
-  return wanted === realm.hostname || wanted === realm.host || wanted === withPort;
+  return wanted === realm.hostname || wanted === `${realm.hostname}:${portOf(realm)}`;
 }
 
 function isKnown(realm: URL, registry: string): boolean {
@@ -62,7 +61,7 @@ function isKnown(realm: URL, registry: string): boolean {
 }
 
 async function isRelated(realmHost: string, registryHost: string): Promise<boolean> {
-  if (realmHost === registryHost || (isLoopback(realmHost) && isLoopback(registryHost))) return true;
+  if (realmHost === registryHost || (isLoopbackHost(realmHost) && isLoopbackHost(registryHost))) return true;
   const { getDomain } = await import("tldts");
   const domain = getDomain(registryHost, { allowPrivateDomains: true });
   return domain !== null && domain === getDomain(realmHost, { allowPrivateDomains: true });

@@ -2,6 +2,7 @@ import type { Clock } from "../../async/clock.ts";
 import { WaybillError } from "../../errors.ts";
 import { drain } from "../../http/body.ts";
 import type { HttpResponse, Send } from "../../http/send.ts";
+import { withoutQuery } from "../../http/url.ts";
 import type { Report } from "../../telemetry/events.ts";
 import type { CredentialSource } from "../credentials/credential.ts";
 import { chooseChallenge } from "./challenge.ts";
@@ -78,11 +79,6 @@ async function answerTo(send: Send, request: RegistryRequest): Promise<HttpRespo
   const response = await send(request);
   await drain(response);
   return response;
-}
-
-function withoutQuery(realm: string): string {
-  const url = new URL(realm);
-  return url.origin + url.pathname;
 }
 
 function accountOf({ credential }: Principal): Pick<SignIn, "account"> {

@@ -4,7 +4,8 @@ import { WaybillError, type ErrorCode } from "../../errors.ts";
 import { readBody } from "../../http/body.ts";
 import { scrub } from "../../http/echoes.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
-import { originOf, Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
+import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
+import { originOf, withoutQuery } from "../../http/url.ts";
 import { parseJson } from "../../spec/json.ts";
 import { basicAuthorization, secretOf, type Credential } from "../credentials/credential.ts";
 import type { RegistryIdentity } from "./realm.ts";
@@ -68,7 +69,7 @@ export function tokenService({ send, clock }: TokenServiceOptions): (request: To
   };
   return async (request) => {
     const { credential } = request;
-    const address = request.realm.origin + request.realm.pathname;
+    const address = withoutQuery(request.realm.href);
     if (credential && !getOnly.has(address)) {
       const { response, accept } = await exchange(postRequest(request, credential), request);
       if (!mayAskByGet(response, credential)) return accept();
@@ -169,7 +170,7 @@ function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest
 }
 
 function failure(code: ErrorCode, seen: string, request: TokenRequest, facts: object): WaybillError {
-  const address = request.realm.origin + request.realm.pathname;
+  const address = withoutQuery(request.realm.href);
   const message = `Cannot get a token for "${request.registry}" from "${address}": ${seen}`;
   const { origin } = request.realm;
   return new WaybillError(code, message, { registry: request.registry, origin, sent: "nothing", ...facts });

@@ -1,5 +1,5 @@
 import type { TlsReport } from "../../../http/network.ts";
-import { isLoopback } from "../../../registry/host.ts";
+import { isLoopbackHost } from "../../../http/url.ts";
 import { failed, failure, note, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";
 
@@ -21,7 +21,7 @@ export const tls: Check<Patient> = {
 };
 
 function plainHttp(host: string, hostname: string): Said {
-  if (isLoopback(hostname)) return note("plain HTTP, on this machine", { protocol: "none" });
+  if (isLoopbackHost(hostname)) return note("plain HTTP, on this machine", { protocol: "none" });
   const advice = `passwords and tokens for ${host} can be read on the way; leave --plain-http out if it speaks TLS`;
   return warning("plain HTTP", advice, { protocol: "none" });
 }

@@ -14,7 +14,7 @@ import {
   webPath,
 } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hostOf, originOf } from "./send.ts";
+import { bareHost, hostOf, isLoopbackHost, originOf, portOf } from "./url.ts";
 
 const anyHost = oneof(
   domain(),
@@ -72,4 +72,26 @@ describe("originOf", () => {
 test("hostOf keeps a port that the scheme does not imply", () => {
   expect(hostOf(originOf("https://a.example:8443/v2/"))).toBe("a.example:8443");
   expect(hostOf(originOf("http://[::1]:5000/"))).toBe("[::1]:5000");
+});
+
+test("portOf knows the port that a scheme implies", () => {
+  const urls = ["http://a.example/", "https://a.example/", "https://a.example:5000/", "http://[::1]:8080/"];
+  expect(urls.map((url) => portOf(new URL(url)))).toEqual([80, 443, 5000, 8080]);
+});
+
+test("bareHost takes the brackets off an IPv6 address and leaves all else", () => {
+  expect(["[::1]", "a.example", "127.0.0.1"].map(bareHost)).toEqual(["::1", "a.example", "127.0.0.1"]);
+});
+
+test.each([
+  ["localhost", true],
+  ["127.0.0.1", true],
+  ["127.1.2.3", true],
+  ["[::1]", true],
+  ["a.localhost", false],
+  ["localhost.evil.test", false],
+  ["127.0.0.1.evil.test", false],
+  ["10.0.0.1", false],
+])("isLoopbackHost says of %s: %s", (hostname, expected) => {
+  expect(isLoopbackHost(hostname)).toBe(expected);
 });
