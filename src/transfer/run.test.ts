@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { onAbort } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
@@ -163,5 +164,21 @@ describe("run", () => {
   test.each(["b", "c"])("refuses it also where the step waits for another first: for a, then %s", async (id) => {
     const steps = [stage("a", left), stage("b", left, ["a", id]), stage("c", left)];
     await expect(run({ steps }, { perform: async () => "sent" })).rejects.toThrow(`waits for "${id}"`);
+  });
+
+  test("begins nothing, and leaves nothing on the signal, where it refuses the plan", async () => {
+    const { signal } = new AbortController();
+    const performed: string[] = [];
+    const perform = async ({ id }: Step) => {
+      performed.push(id);
+      return "sent" as const;
+    };
+
+    const refused = run({ steps: [stage("a", left), stage("b", left, ["nowhere"])] }, { signal, perform });
+
+    await expect(refused).rejects.toThrow(TypeError);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(performed).toEqual([]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 });

@@ -46,29 +46,43 @@ export interface RunOptions {
  * @throws TypeError where a step waits for one that the plan does not list before it.
  */
 export async function run(plan: Plan, options: RunOptions): Promise<ReadonlyMap<string, StepOutcome>> {
-  const scopes = new TargetScopes(options);
+  requireOrder(plan);
+  using scopes = new TargetScopes(options);
   const running = new Map<string, Promise<StepOutcome>>();
   for (const step of plan.steps) running.set(step.id, runStep(step, before(step, running), { scopes, options }));
   const outcomes = new Map<string, StepOutcome>();
   for (const [id, outcome] of running) outcomes.set(id, await outcome);
-  scopes[Symbol.dispose]();
   return outcomes;
+}
+
+/** Looks at all steps before the first begins. @throws TypeError as `run` */
+function requireOrder({ steps }: Plan): void {
+  const listed = new Set<string>();
+  const requireListed = (step: Step, id: string) => {
+    if (!listed.has(id))
+      throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
+  };
+  for (const step of steps) {
+    for (const id of step.after) requireListed(step, id);
+    if (step.kind !== "barrier" && step.behind !== undefined) requireListed(step, step.behind);
+    if (step.kind === "stage" && step.unless) for (const id of step.unless) requireListed(step, id);
+    listed.add(step.id);
+  }
 }
 
 /** What a step waits for: what it needs, what it comes behind, and what may make it unnecessary. */
 interface Before {
-  readonly needed: readonly Promise<StepOutcome>[];
-  readonly behind: Promise<StepOutcome> | undefined;
-  readonly checks: readonly Promise<StepOutcome>[];
+  readonly needed: readonly Waited[];
+  readonly behind: Waited;
+  readonly checks: readonly Waited[];
 }
 
-/** All are looked up before the first is waited for: what is not listed before the step is not running yet. */
+/** Missing for nothing; what a step names is there, because `requireOrder` has seen it. */
+type Waited = Promise<StepOutcome> | undefined;
+
+/** All are looked up before the first is waited for. */
 function before(step: Step, running: ReadonlyMap<string, Promise<StepOutcome>>): Before {
-  const outcomeOf = (id: string): Promise<StepOutcome> => {
-    const outcome = running.get(id);
-    if (!outcome) throw new TypeError(`Step "${step.id}" waits for "${id}", which the plan does not list before it`);
-    return outcome;
-  };
+  const outcomeOf = (id: string) => running.get(id);
   const { behind } = step.kind === "barrier" ? {} : step;
   return {
     needed: step.after.map(outcomeOf),
@@ -86,7 +100,7 @@ interface RunContext {
 async function runStep(step: Step, before: Before, { scopes, options }: RunContext): Promise<StepOutcome> {
   const scope = step.kind === "barrier" ? undefined : scopes.at(step);
   let isReady = true;
-  for (const needed of before.needed) isReady = (await needed).state === "done" && isReady;
+  for (const needed of before.needed) isReady = (await needed)?.state === "done" && isReady;
   await before.behind;
   let isPresent = before.checks.length > 0;
   for (const check of before.checks) isPresent = hasFound(await check) && isPresent;
@@ -106,8 +120,8 @@ async function runStep(step: Step, before: Before, { scopes, options }: RunConte
   return outcome;
 }
 
-function hasFound(check: StepOutcome): boolean {
-  return check.state === "done" && check.result === "present";
+function hasFound(check: StepOutcome | undefined): boolean {
+  return check?.state === "done" && check.result === "present";
 }
 
 /** What runs for each target, so that one failure can end its own target and, where the policy says so, the others. */
