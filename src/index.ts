@@ -55,5 +55,5 @@ export {
 export { parseReport, type KeptReport } from "./transfer/report-reader.ts";
 export { inspect, type InspectRequest } from "./verbs/inspect.ts";
 export type { SourceFile } from "./image/gather.ts";
-export type { TagResult, TagState, TargetResult } from "./transfer/ledger.ts";
+export type { TagResult, TagState, TargetResult } from "./transfer/result.ts";
 export type { PreflightResult } from "./transfer/look.ts";

@@ -6,7 +6,7 @@ import { collect, one } from "../src/http/body.ts";
 import type { HttpRequest, Interceptor } from "../src/http/send.ts";
 import type { Storage } from "../src/server/storage.ts";
 import { digestOf } from "../src/spec/digest.ts";
-import { isComplete } from "../src/transfer/outcome.ts";
+import { isComplete } from "../src/transfer/result.ts";
 import { create, type CreateRequest } from "../src/verbs/create.ts";
 import type { FakeClock } from "./support/fake-clock.ts";
 import { bytesOf, pushImage } from "./support/images.ts";

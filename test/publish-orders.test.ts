@@ -6,7 +6,7 @@ import type { Digest } from "../src/spec/digest.ts";
 import type { Manifest } from "../src/spec/manifest.ts";
 import { formatLocation, type Location } from "../src/spec/reference.ts";
 import { closureOf, toPush } from "../src/transfer/closure.ts";
-import type { TargetResult } from "../src/transfer/ledger.ts";
+import type { TargetResult } from "../src/transfer/result.ts";
 import { lookAt } from "../src/transfer/look.ts";
 import { publish, type PublishPolicy } from "../src/transfer/publish.ts";
 import { parseReferrersPolicy } from "../src/transfer/referrers.ts";

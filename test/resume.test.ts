@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { HttpRequest } from "../src/http/send.ts";
 import { journalRecorder } from "../src/transfer/journal.ts";
 import type { Recorder, Recording } from "../src/transfer/recording.ts";
-import { isComplete } from "../src/transfer/outcome.ts";
+import { isComplete } from "../src/transfer/result.ts";
 import { listRuns } from "../src/transfer/runs.ts";
 import type { CreateRequest, CreateResult } from "../src/verbs/create.ts";
 import type { Context } from "../src/verbs/context.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FaultRule } from "../src/server/faults.ts";
-import { isComplete } from "../src/transfer/outcome.ts";
+import { isComplete } from "../src/transfer/result.ts";
 import { create, type CreateRequest } from "../src/verbs/create.ts";
 import { missingBelow } from "./support/closures.ts";
 import { hosts as caseHosts, makeCase } from "./support/publish-case.ts";

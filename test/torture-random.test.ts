@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isComplete } from "../src/transfer/outcome.ts";
+import { isComplete } from "../src/transfer/result.ts";
 import { WaybillError } from "../src/errors.ts";
 import { lacking, makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
 import { simulate, type Simulation } from "./support/simulation.ts";

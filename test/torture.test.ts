@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { exitCodeOf } from "../src/cli/exit-code.ts";
 import { outcomeError } from "../src/cli/outcome.ts";
-import { isComplete } from "../src/transfer/outcome.ts";
+import { isComplete } from "../src/transfer/result.ts";
 import { hasCode, WaybillError } from "../src/errors.ts";
 import type { Fault } from "../src/server/fault.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sleep } from "../src/async/clock.ts";
-import { isComplete } from "../src/transfer/outcome.ts";
+import { isComplete } from "../src/transfer/result.ts";
 import { WaybillError } from "../src/errors.ts";
 import { openBody } from "../src/http/body.ts";
 import type { HttpRequest, Interceptor } from "../src/http/send.ts";

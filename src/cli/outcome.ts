@@ -1,9 +1,6 @@
 import { hasCode, WaybillError } from "../errors.ts";
-import { isComplete } from "../transfer/outcome.ts";
+import { isComplete, tagStates, type StateFacts } from "../transfer/result.ts";
 import type { CreateResult } from "../verbs/create.ts";
-
-/** Tags in these states name something else than before the run. */
-const stays: ReadonlySet<string> = new Set(["created", "moved", "left-behind"]);
 
 /**
  * What the run's exit code speaks of: nothing where every target is complete; `partial` where some are not although a tag
@@ -30,7 +27,11 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
 
 /** True where a tag names something else than before the run. */
 export function hasMoved({ targets }: CreateResult): boolean {
-  return targets.some(({ tags }) => tags.some(({ state }) => stays.has(state)));
+  return targets.some(({ tags }) => tags.some(({ state }) => isMoved(tagStates[state])));
+}
+
+function isMoved({ wasTried, names }: StateFacts): boolean {
+  return wasTried && names === "root";
 }
 
 /** True where a tag does not name what it named before, or nobody can tell. */

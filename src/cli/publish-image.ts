@@ -1,5 +1,5 @@
 import { WaybillError } from "../errors.ts";
-import { isComplete } from "../transfer/outcome.ts";
+import { isComplete } from "../transfer/result.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
 import { withAbsoluteLayout, withAbsoluteTag } from "./absolute-layout.ts";
 import { openCommandContext } from "./context.ts";

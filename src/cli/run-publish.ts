@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
-import { isComplete } from "../transfer/outcome.ts";
+import { isComplete } from "../transfer/result.ts";
 import { createRepeats, type Repeats } from "../transfer/repeats.ts";
 import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";

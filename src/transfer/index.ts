@@ -18,5 +18,5 @@ export type {
 export { lookAt, type Found, type LookOptions, type Looked, type PreflightResult, type PublishTarget } from "./look.ts";
 export { preflight, type PreflightOptions } from "./preflight.ts";
 export { publish, type PublishOptions, type PublishPolicy } from "./publish.ts";
-export type { TagResult, TagState, TargetResult } from "./ledger.ts";
+export type { TagResult, TagState, TargetResult } from "./result.ts";
 export { parseReferrersPolicy, type ReferrersPolicy } from "./referrers.ts";

@@ -6,51 +6,13 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { afterwards } from "./afterwards.ts";
-import { isFound, preflightResult, type Looked, type PreflightResult } from "./look.ts";
+import { isFound, preflightResult, type Looked } from "./look.ts";
 import type { PlannedTarget } from "./plan.ts";
 import { nameNow } from "./name-now.ts";
+import { writtenState, type TagResult, type TagState, type TargetResult } from "./result.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { TargetStep } from "./step.ts";
-
-/**
- * What a tag came to. `moved` is said, too, where nobody knows what it named. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
- * `rolled-back` names what it named before, also where that was nothing; `left-behind` is new, or nobody knows what it
- * named; it names the new content, and was not taken away.
- */
-export type TagState = "created" | "moved" | "unchanged" | "failed" | "rolled-back" | "left-behind" | "not-attempted";
-
-export interface TagResult {
-  readonly tag: string;
-  readonly state: TagState;
-  /** What it named before the first run of this publish, `absent` for nothing; missing where the target does not say. */
-  readonly before?: Digest | "absent";
-  /** When this run's write was acknowledged, in milliseconds since the epoch. */
-  readonly writtenAt?: number;
-  /** For `failed`, where its write was begun: what it was seen to name afterwards; missing where nobody could be asked. */
-  readonly now?: Digest | "absent";
-  /** For `failed`: it names something else than before, or its write may have been done and nobody can tell. */
-  readonly mayDiffer?: true;
-  /** What else there is to say, such as why a new tag was left behind by a roll-back. May hold a registry's words. */
-  readonly why?: string;
-}
-
-/** What a publish did at one target; true also when it failed. */
-export interface TargetResult {
-  readonly at: Location;
-  readonly tags: readonly TagResult[];
-  /** Bytes of blobs that left towards the target, repeated ones included. */
-  readonly sentBytes: number;
-  readonly mountedBytes: number;
-  readonly skippedBytes: number;
-  readonly durationMs: number;
-  /** Why the target is not complete; absent when it is, or when it was only held back. */
-  readonly error?: unknown;
-  /** Not tagged, or given up, because another target failed. */
-  readonly heldBack: boolean;
-  /** What was found out before anything was written; absent where that itself has failed. */
-  readonly preflight?: PreflightResult;
-}
 
 export interface LedgerOptions {
   readonly open: (location: Location) => Promise<Store>;
@@ -133,7 +95,7 @@ export class Ledger {
       target: formatLocation(this.at),
       tag,
       digest: this.#root,
-      state: this.#writtenState(tag),
+      state: writtenState(this.#before[tag]),
       at: clock.now(),
     });
   }
@@ -244,12 +206,8 @@ export class Ledger {
     if (this.#before[tag] === this.#root) return "unchanged";
     const undone = this.#undone.get(tag);
     if (undone) return undone.state;
-    if (await this.#isWritten(tag)) return this.#writtenState(tag);
+    if (await this.#isWritten(tag)) return writtenState(this.#before[tag]);
     return this.#failed.has(tag) ? "failed" : "not-attempted";
-  }
-
-  #writtenState(tag: string): TagState {
-    return this.#before[tag] === "absent" ? "created" : "moved";
   }
 
   /** A write whose answer was lost may have happened, whatever became of its repetition. */

@@ -7,11 +7,10 @@ import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
 import { isLate, type Late } from "./late.ts";
-import type { TargetResult } from "./ledger.ts";
 import { isFound, type Looked } from "./look.ts";
-import { isComplete } from "./outcome.ts";
 import { publishGroup, type GroupOptions } from "./publish-group.ts";
 import { sinceFirst, type Ending, type Recording } from "./recording.ts";
+import { isComplete, type TargetResult } from "./result.ts";
 
 /** How targets depend on each other, and what counts as proof. */
 export interface PublishPolicy {

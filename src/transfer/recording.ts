@@ -1,6 +1,6 @@
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
-import type { TargetResult } from "./ledger.ts";
+import type { TargetResult } from "./result.ts";
 import type { Publication, PublicationTarget } from "./publication.ts";
 
 /**

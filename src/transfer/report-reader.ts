@@ -4,6 +4,7 @@ import { issueOf } from "../spec/descriptor.ts";
 import { parseJson } from "../spec/json.ts";
 import { publicationSchema, type Publication } from "./publication.ts";
 import { tagName, type Earlier } from "./recording.ts";
+import { tagStates, type TagState } from "./result.ts";
 
 const maxBytes = 64 * 1024 * 1024;
 
@@ -17,7 +18,7 @@ export interface KeptReport {
 
 const tagSchema = v.object({
   tag: v.string(),
-  state: v.string(),
+  state: v.picklist(Object.keys(tagStates) as TagState[]),
   isBeingWritten: v.optional(v.boolean(), false),
 });
 const reportSchema = v.object({
@@ -26,9 +27,6 @@ const reportSchema = v.object({
   targets: v.array(v.object({ target: v.string(), tags: v.array(tagSchema) })),
   plan: v.optional(publicationSchema),
 });
-
-/** A tag in these states was written by the run, or may have been. */
-const written: ReadonlySet<string> = new Set(["created", "moved", "left-behind", "failed"]);
 
 /**
  * Reads the report of an earlier run. Its account is believed as far as it narrows what may be undone; what tags name now is
@@ -47,7 +45,7 @@ export function parseReport(bytes: Uint8Array, what: string): KeptReport {
   );
   const ours = targets.flatMap(({ target, tags }) =>
     tags
-      .filter(({ state, isBeingWritten }) => isBeingWritten || written.has(state))
+      .filter(({ state, isBeingWritten }) => isBeingWritten || mayHoldOurs(state))
       .map(({ tag }) => tagName(target, tag)),
   );
   return {
@@ -55,6 +53,11 @@ export function parseReport(bytes: Uint8Array, what: string): KeptReport {
     earlier: { before: new Map(before), written: new Set(ours), sessions: new Map() },
     startedAt: Date.parse(startedAt),
   };
+}
+
+/** A tag in this state was written by the run, or may have been, and was not put back. */
+function mayHoldOurs(state: TagState): boolean {
+  return tagStates[state].wasTried && tagStates[state].names !== "old";
 }
 
 function parsedJson(bytes: Uint8Array, what: string): unknown {

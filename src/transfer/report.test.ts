@@ -7,7 +7,7 @@ import { createMemoryStore } from "../content/memory.ts";
 import { WaybillError } from "../errors.ts";
 import { digestOf } from "../spec/digest.ts";
 import { parseReference } from "../spec/reference.ts";
-import type { TagResult, TargetResult } from "./ledger.ts";
+import type { TagResult, TargetResult } from "./result.ts";
 import { publicationOf } from "./publication.ts";
 import { interimReport, reportOf } from "./report.ts";
 import { parseReport } from "./report-reader.ts";
@@ -134,6 +134,14 @@ describe("parseReport", () => {
     ];
     const report = reportOf({ state: "failed", results }, times, await publication());
     expect(parseReport(Buffer.from(JSON.stringify(report)), "report").earlier.written.size).toBe(0);
+  });
+
+  test("parseReport does not guess whether a tag in a state that it does not know was written", async () => {
+    const results = [result([{ tag: "1", state: "moved" }])];
+    const text = JSON.stringify(reportOf({ state: "failed", results }, times, await publication()));
+    expect(() => parseReport(Buffer.from(text.replace('"moved"', '"lost"')), "report")).toThrow(
+      "Cannot use report: targets.0.tags.0.state is not valid",
+    );
   });
 
   test("parseReport says that there is nothing to go on with when its run had no plan", () => {

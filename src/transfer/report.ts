@@ -1,12 +1,12 @@
 import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
-import type { TagState, TargetResult } from "./ledger.ts";
 import type { PreflightResult } from "./look.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
 import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
 import type { Repeats } from "./repeats.ts";
+import { tagStates, writtenState, type TagState, type TargetResult } from "./result.ts";
 
 /**
  * The account of a publish, as `--report` writes it and `schema/report-1.json` describes it. It holds the plan, so that
@@ -154,7 +154,7 @@ export function targetReports(
       ...beforeOf(before),
       ...afterOf(state, { before, root, now }),
       ...(why !== undefined && { why }),
-      ...(repeats && hasTried.has(state) && { attempts: 1 + repeats.ofTag(result.at, tag) }),
+      ...(repeats && tagStates[state].wasTried && { attempts: 1 + repeats.ofTag(result.at, tag) }),
     })),
     sentBytes: result.sentBytes,
     mountedBytes: result.mountedBytes,
@@ -174,26 +174,17 @@ export function withTelemetry(report: PublishReport, health: TelemetryHealth): P
   return { ...report, telemetry: { ...(degraded !== undefined && { degraded }), spansSent, spansDropped, problems } };
 }
 
-/** In these states a tag was written, or its write was tried. */
-const hasTried: ReadonlySet<TagState> = new Set(["created", "moved", "failed", "rolled-back", "left-behind"]);
-
-function writtenState(before: Digest | "absent" | undefined): TagState {
-  return before === "absent" ? "created" : "moved";
-}
-
 function beforeOf(before: Digest | "absent" | undefined): Pick<TagReport, "before"> {
   return before === undefined ? {} : { before: before === "absent" ? null : before };
 }
-
-const namesRoot: ReadonlySet<TagState> = new Set(["created", "moved", "unchanged", "left-behind"]);
-const namesOld: ReadonlySet<TagState> = new Set(["rolled-back", "not-attempted"]);
 
 function afterOf(
   state: TagState,
   { before, root, now }: Pick<TargetResult["tags"][number], "before" | "now"> & { readonly root: Digest | undefined },
 ): Pick<TagReport, "after"> {
-  if (namesRoot.has(state)) return root === undefined ? {} : { after: root };
-  const named = namesOld.has(state) ? before : now;
+  const { names } = tagStates[state];
+  if (names === "root") return root === undefined ? {} : { after: root };
+  const named = names === "old" ? before : now;
   return named === undefined ? {} : { after: named === "absent" ? null : named };
 }
 

@@ -6,7 +6,7 @@ import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import { parseExpectations } from "../transfer/expectations.ts";
-import type { TargetResult } from "../transfer/ledger.ts";
+import type { TargetResult } from "../transfer/result.ts";
 import { answersFor, isLate } from "../transfer/late.ts";
 import { asExpected, type PublishTarget } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/publish.ts";

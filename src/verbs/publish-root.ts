@@ -3,7 +3,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { ClosureRoot } from "../transfer/closure.ts";
-import type { TargetResult } from "../transfer/ledger.ts";
+import type { TargetResult } from "../transfer/result.ts";
 import { isLate, type Late } from "../transfer/late.ts";
 import { namesAlready, type Looked } from "../transfer/look.ts";
 import { publicationOf } from "../transfer/publication.ts";

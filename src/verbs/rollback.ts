@@ -1,6 +1,6 @@
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
-import type { TagResult, TargetResult } from "../transfer/ledger.ts";
+import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
 import { undo, type Move, type Undone } from "../transfer/rollback.ts";

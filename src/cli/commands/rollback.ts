@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import { shortDigest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import type { TargetResult } from "../../transfer/ledger.ts";
+import type { TargetResult } from "../../transfer/result.ts";
 import { tagName } from "../../transfer/recording.ts";
 import { planRollback, rollback, type RollbackTag, type RollbackTarget } from "../../verbs/rollback.ts";
 import { askYes } from "../ask.ts";

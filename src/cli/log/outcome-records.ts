@@ -1,6 +1,6 @@
 import { WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import type { TargetResult } from "../../transfer/ledger.ts";
+import type { TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { headline } from "../show/summary-words.ts";
 import { placeFields, type LogRecord } from "./record.ts";

@@ -1,6 +1,6 @@
 import { shortDigest, type Digest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import type { TagResult, TargetResult } from "../../transfer/ledger.ts";
+import type { TagResult, TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import type { Style, Styles } from "./styles.ts";

@@ -1,8 +1,7 @@
 import { hasCode, WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import type { TagState, TargetResult } from "../../transfer/ledger.ts";
 import { quoted } from "../../verbs/explain/shell-words.ts";
-import { isComplete } from "../../transfer/outcome.ts";
+import { isComplete, tagStates, type TagState, type TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { adviceFor } from "../failure.ts";
@@ -95,7 +94,7 @@ function advicesIn(targets: readonly TargetResult[]): readonly string[] {
 }
 
 function isOpen(state: TagState): boolean {
-  return state === "failed" || state === "not-attempted" || state === "rolled-back";
+  return tagStates[state].names !== "root";
 }
 
 function isInterrupted(error: unknown): boolean {

@@ -4,7 +4,7 @@ import { WaybillError } from "../../errors.ts";
 import { digestOf, type Digest } from "../../spec/digest.ts";
 import { display, widthOf } from "../../spec/display.ts";
 import { mediaTypes } from "../../spec/media-type.ts";
-import type { TagResult, TagState, TargetResult } from "../../transfer/ledger.ts";
+import type { TagResult, TagState, TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { outcomeError } from "../outcome.ts";
 import { createRepeats } from "../../transfer/repeats.ts";

@@ -1,4 +1,4 @@
-import { isComplete } from "../../transfer/outcome.ts";
+import { isComplete } from "../../transfer/result.ts";
 import type { Repeats } from "../../transfer/repeats.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { repeatRemarks } from "./repeat-remarks.ts";
