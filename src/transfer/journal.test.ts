@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { bytesOf, pushImage } from "../../test/support/images.ts";
 import { createMemoryStore } from "../content/memory.ts";
+import { Journal } from "../disk/journal.ts";
+import { WaybillError } from "../errors.ts";
 import { digestOf, type Digest } from "../spec/digest.ts";
 import { parseReference } from "../spec/reference.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
@@ -16,6 +18,14 @@ let folder = "";
 let events: WaybillEvent[] = [];
 const clock = fakeClock();
 const place = parseReference("b.example/app").location;
+const endedTarget = {
+  target: "b.example/app",
+  tags: [],
+  sentBytes: 0,
+  mountedBytes: 0,
+  skippedBytes: 0,
+  durationMs: 1,
+};
 const old = digestOf(bytesOf("old"));
 const blob = digestOf(bytesOf("blob"));
 
@@ -211,6 +221,43 @@ describe("journalRecorder", () => {
 });
 
 describe("runs", () => {
+  test.each([
+    ["without tags", { ...endedTarget, tags: undefined }],
+    ["with nothing but its name", { target: "b.example/app" }],
+    ["in a state that there is not", { ...endedTarget, tags: [{ tag: "1", state: "lost" }] }],
+    ["with an error that says nothing", { ...endedTarget, error: { class: "unavailable" } }],
+  ])("listRuns passes over an end that tells of a target %s", async (_what, target) => {
+    {
+      await using recording = await recorder().begin(await publication());
+      await using journal = await Journal.open(join(folder, "runs", recording.id!, "journal"), () => undefined);
+      await journal.append({ type: "end", at: clock.now(), state: "done", targets: [target] });
+    }
+    expect(await listRuns(folder)).toMatchObject([{ state: "unfinished", targets: [] }]);
+  });
+
+  test("listRuns gives what the end tells of each target", async () => {
+    const { root } = await publication();
+    const tags = [{ tag: "1", state: "moved", before: old, writtenAt: 5 }] as const;
+    const error = new WaybillError("unavailable", "Cannot push", { registry: "b.example", status: 503 });
+    const amounts = { sentBytes: 1, mountedBytes: 2, skippedBytes: 3, durationMs: 4 };
+    const preflight = { push: "allowed", immutable: { "1": "unknown" }, pullQuota: { remaining: 7 } } as const;
+    {
+      await using recording = await recorder().begin(await publication());
+      const results = [{ at: place, tags, ...amounts, heldBack: true, error, preflight }];
+      await recording.end({ state: "failed", results });
+    }
+    expect((await listRuns(folder))[0]?.targets).toEqual([
+      {
+        target: "b.example/app",
+        tags: [{ tag: "1", state: "moved", before: old, after: root.digest }],
+        ...amounts,
+        heldBack: true,
+        error: { class: "unavailable", message: "Cannot push", registry: "b.example", status: 503 },
+        preflight,
+      },
+    ]);
+  });
+
   test("listRuns gives every run, the latest first, with its state", async () => {
     for (const [seed, state] of [
       ["a", "done"],

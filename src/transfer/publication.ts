@@ -108,16 +108,20 @@ const tag = v.pipe(v.string(), v.check(isTag, "not a tag"));
 const maxRootBytes = 8 * 1024 * 1024;
 
 /** What tags named. */
-export const beforeSchema = v.record(tag, v.union([digest, v.literal("absent")]));
+export const beforeSchema: v.GenericSchema<unknown, PublicationTarget["before"]> = v.record(
+  tag,
+  v.union([digest, v.literal("absent")]),
+);
 
-export const publicationSchema = v.object({
+/** A publication that was written down. */
+export const publicationSchema: v.GenericSchema<unknown, Publication> = v.object({
   root: v.object({
     mediaType: mediaTypeSchema,
     digest,
     size: sizeSchema,
     bytes: v.pipe(v.string(), v.maxLength(maxRootBytes), v.base64()),
   }),
-  origins: v.pipe(v.record(digest, v.pipe(v.array(place), v.maxLength(100)))),
+  origins: v.pipe(v.record(v.custom<string>(isDigest, "not a digest"), v.pipe(v.array(place), v.maxLength(100)))),
   referrers: v.pipe(v.string(), v.maxLength(4096)),
   policy: v.object({
     onError: v.picklist(["abort", "keep-going"]),
@@ -138,7 +142,7 @@ export const publicationSchema = v.object({
 /** Reads a publication that was written down. @throws WaybillError `invalid_argument` */
 export function parsePublication(raw: unknown, what: string): Publication {
   const result = v.safeParse(publicationSchema, raw);
-  if (result.success) return result.output as Publication;
+  if (result.success) return result.output;
   throw new WaybillError("invalid_argument", `Cannot read ${what}: ${issueOf(result.issues)}`);
 }
 

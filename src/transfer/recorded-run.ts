@@ -8,7 +8,7 @@ import {
   type PublicationTarget,
 } from "./publication.ts";
 import { blobName, tagName, withBefore, type Earlier, type Ending } from "./recording.ts";
-import type { TargetReport } from "./report.ts";
+import { targetReportSchema, type TargetReport } from "./report.ts";
 
 const digest = v.custom<Digest>(isDigest, "not a digest");
 const place = v.pipe(v.string(), v.maxLength(4096));
@@ -25,28 +25,17 @@ const entrySchema = v.variant("type", [
     blob: digest,
     session: v.optional(v.pipe(v.string(), v.maxLength(16_384))),
   }),
-  v.object({ type: v.literal("tagging"), target: place, tags: v.array(v.string()) }),
+  v.object({ type: v.literal("tagging"), target: place, tags: v.pipe(v.array(v.string()), v.readonly()) }),
   v.object({ type: v.literal("tagged"), target: place, tag: v.string() }),
   v.object({
     type: v.literal("end"),
     at,
     state: v.picklist(["done", "failed", "interrupted", "rolled-back"]),
-    targets: v.array(v.looseObject({})),
+    targets: v.pipe(v.array(targetReportSchema), v.readonly()),
   }),
 ]);
 
-export type JournalEntry =
-  | { readonly type: "begin"; readonly at: number; readonly publication: Publication; readonly undoes?: boolean }
-  | { readonly type: "looked"; readonly target: string; readonly before: PublicationTarget["before"] }
-  | { readonly type: "session"; readonly target: string; readonly blob: Digest; readonly session?: string }
-  | { readonly type: "tagging"; readonly target: string; readonly tags: readonly string[] }
-  | { readonly type: "tagged"; readonly target: string; readonly tag: string }
-  | {
-      readonly type: "end";
-      readonly at: number;
-      readonly state: Ending["state"];
-      readonly targets: readonly TargetReport[];
-    };
+export type JournalEntry = v.InferOutput<typeof entrySchema>;
 
 /** A publication and what became of it, as its journal tells. */
 export interface RecordedRun {
@@ -82,7 +71,7 @@ export function replayRun(): { add(raw: unknown): void; run(): RecordedRun | und
   return {
     add(raw) {
       const parsed = v.safeParse(entrySchema, raw);
-      if (parsed.success) apply(replay, parsed.output as unknown as JournalEntry);
+      if (parsed.success) apply(replay, parsed.output);
     },
     run: () => replay.run && { ...replay.run, earlier: replay },
   };

@@ -4,6 +4,7 @@ import { issueOf } from "../spec/descriptor.ts";
 import { parseJson } from "../spec/json.ts";
 import { publicationSchema, type Publication } from "./publication.ts";
 import { tagName, type Earlier } from "./recording.ts";
+import { tagReportSchema } from "./report.ts";
 import { tagStates, type TagState } from "./result.ts";
 
 const maxBytes = 64 * 1024 * 1024;
@@ -16,11 +17,7 @@ export interface KeptReport {
   readonly startedAt: number;
 }
 
-const tagSchema = v.object({
-  tag: v.string(),
-  state: v.picklist(Object.keys(tagStates) as TagState[]),
-  isBeingWritten: v.optional(v.boolean(), false),
-});
+const tagSchema = v.pick(tagReportSchema, ["tag", "state", "isBeingWritten"]);
 const reportSchema = v.object({
   schemaVersion: v.literal(1),
   startedAt: v.pipe(v.string(), v.isoTimestamp()),
@@ -37,9 +34,8 @@ const reportSchema = v.object({
 export function parseReport(bytes: Uint8Array, what: string): KeptReport {
   const parsed = v.safeParse(reportSchema, parsedJson(bytes, what));
   if (!parsed.success) throw unreadable(what, issueOf(parsed.issues));
-  const { plan, targets, startedAt } = parsed.output;
-  if (!plan) throw unreadable(what, "its run never came to a plan, so that there is nothing to go on with");
-  const publication = plan as Publication;
+  const { plan: publication, targets, startedAt } = parsed.output;
+  if (!publication) throw unreadable(what, "its run never came to a plan, so that there is nothing to go on with");
   const before = publication.targets.flatMap(({ target, before }) =>
     Object.entries(before).map(([tag, digest]) => [tagName(target, tag), digest] as const),
   );

@@ -1,5 +1,6 @@
+import * as v from "valibot";
 import { WaybillError } from "../errors.ts";
-import type { Digest } from "../spec/digest.ts";
+import { isDigest, type Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
 import { publicationId, type Publication } from "./publication.ts";
@@ -79,6 +80,52 @@ export interface ErrorReport {
   readonly detail?: string;
   readonly advice?: string;
 }
+
+const digest = v.custom<Digest>(isDigest, "not a digest");
+
+const errorSchema = v.object({
+  class: v.string(),
+  message: v.string(),
+  registry: v.optional(v.string()),
+  repository: v.optional(v.string()),
+  status: v.optional(v.number()),
+  registryCode: v.optional(v.string()),
+  detail: v.optional(v.string()),
+  advice: v.optional(v.string()),
+});
+
+const preflightSchema = v.object({
+  push: v.picklist(["allowed", "unknown"]),
+  immutable: v.record(v.string(), v.picklist(["no", "unknown"])),
+  pullQuota: v.optional(
+    v.object({ remaining: v.number(), limit: v.optional(v.number()), windowSeconds: v.optional(v.number()) }),
+  ),
+});
+
+/** A tag of a report that was written down. */
+export const tagReportSchema = v.object({
+  tag: v.string(),
+  state: v.picklist(Object.keys(tagStates) as TagState[]),
+  before: v.optional(v.nullable(digest)),
+  after: v.optional(v.nullable(digest)),
+  why: v.optional(v.string()),
+  attempts: v.optional(v.number()),
+  isBeingWritten: v.optional(v.literal(true)),
+});
+
+/** A target of a report that was written down. */
+export const targetReportSchema: v.GenericSchema<unknown, TargetReport> = v.object({
+  target: v.string(),
+  tags: v.array(tagReportSchema),
+  sentBytes: v.number(),
+  mountedBytes: v.number(),
+  skippedBytes: v.number(),
+  durationMs: v.number(),
+  retries: v.optional(v.number()),
+  heldBack: v.optional(v.literal(true)),
+  error: v.optional(errorSchema),
+  preflight: v.optional(preflightSchema),
+});
 
 export interface ReportTimes {
   readonly startedAt: number;
