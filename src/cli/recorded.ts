@@ -3,10 +3,9 @@ import { shortDigest } from "../spec/digest.ts";
 import type { Publication } from "../transfer/publication.ts";
 import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
 import type { Earlier } from "../transfer/recording.ts";
-import { listRuns } from "../transfer/runs.ts";
+import { runsNamed, theOnly } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
-import { thisProcess } from "./state-folder.ts";
 
 /** A publish of the past, from a journal or from a report file. */
 export interface Recorded {
@@ -17,14 +16,16 @@ export interface Recorded {
   readonly report?: string;
 }
 
-/** What `recordedAs` says where nothing is named and the choice is not clear. */
-export interface Choice {
-  /** `resume`, for the advice. */
+/** What `recordedAs` is asked for. */
+export interface Wanted {
+  /** `resume`. */
   readonly command: string;
   /** What the user types before it. */
   readonly typed: string;
   /** Which runs count when none is named. */
   readonly counts: (run: RecordedRun) => boolean;
+  /** What one that counts is called: `an unfinished run`. */
+  readonly called: string;
 }
 
 /**
@@ -33,39 +34,26 @@ export interface Choice {
  *
  * @throws WaybillError `invalid_argument` where none or several would do; what reading a report throws.
  */
-export async function recordedAs(name: string | undefined, folder: string, choice: Choice): Promise<Recorded> {
+export async function recordedAs(name: string | undefined, folder: string, wanted: Wanted): Promise<Recorded> {
+  const choice = { ...wanted, doing: wanted.command };
+  if (name === undefined) {
+    const runs = await runsNamed(folder);
+    const only = theOnly(runs.filter(wanted.counts), choice);
+    if (!only) throw noneCounts(runs, wanted);
+    return only;
+  }
   // Whoever names a report has nothing to do with what is remembered here.
-  const mayBeId = name === undefined || /^[0-9a-f]{4,16}$/.test(name);
-  const runs = mayBeId ? await listRuns(folder, thisProcess().user) : [];
-  if (name === undefined) return theOnly(runs, choice);
-  const named = runs.filter(({ id }) => id.startsWith(name));
-  if (named.length === 1 && named[0]) return named[0];
-  if (named.length > 1) throw ambiguous(named, choice);
-  return { ...(await readReportFile(name)), report: name };
+  const mayBeId = /^[0-9a-f]{4,16}$/.test(name);
+  const run = mayBeId ? theOnly(await runsNamed(folder, name), choice) : undefined;
+  return run ?? { ...(await readReportFile(name)), report: name };
 }
 
-function theOnly(all: readonly RecordedRun[], choice: Choice): RecordedRun {
-  const runs = all.filter(choice.counts);
-  const [run, ...others] = runs;
-  if (run && others.length === 0) return run;
-  if (run) throw ambiguous(runs, choice);
-  const { command, typed } = choice;
-  const half = all.find(isHalfUndone);
+function noneCounts(runs: readonly RecordedRun[], { command, typed, called }: Wanted): WaybillError {
+  const half = runs.find(isHalfUndone);
   const advice = half
     ? `${half.id} is half rolled back: finish that with \`${typed} rollback ${half.id}\`, or publish it again with \`${typed} resume ${half.id}\``
     : `name a run of \`${typed} history\`, or a report: ${typed} ${command} waybill-report.json`;
-  throw new WaybillError("invalid_argument", `Cannot ${command}: no journal tells of an unfinished run`, {
-    advice,
-  });
-}
-
-function ambiguous(runs: readonly RecordedRun[], { command, typed }: Choice): WaybillError {
-  const listed = runs.map(
-    ({ id, publication }) => `${id} (${publication.targets.map(({ target }) => target).join(", ")})`,
-  );
-  return new WaybillError("invalid_argument", `Cannot ${command}: several runs would do: ${listed.join("; ")}`, {
-    advice: `name one: ${typed} ${command} ${runs[0]?.id ?? "ID"}`,
-  });
+  return new WaybillError("invalid_argument", `Cannot ${command}: no journal tells of ${called}`, { advice });
 }
 
 /** Runs as a table for people. */

@@ -153,6 +153,10 @@ describe("waybill resume", () => {
       code: 2,
       stderr: expect.stringContaining("no journal tells of an unfinished run"),
     });
+    expect(await waybill("rollback")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Cannot rollback: no journal tells of a run"),
+    });
     refuseTag();
     for (const architecture of ["amd64", "arm64"]) await create(source(architecture));
     expect(await waybill("resume")).toMatchObject({
@@ -167,6 +171,30 @@ describe("waybill resume", () => {
     expect(await waybill("resume", join(folder, "bad.json"))).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("Cannot use report"),
+    });
+  });
+});
+
+describe("waybill history and timeline", () => {
+  const ids = async () => [...(await waybill("history")).stdout.matchAll(/\b[0-9a-f]{16}\b/g)].map(([id]) => id);
+
+  test.each(["history", "timeline"])("waybill %s says which runs a beginning may mean", async (command) => {
+    for (const architecture of ["amd64", "arm64"]) expect((await create(source(architecture))).code).toBe(0);
+    const [last, first] = await ids();
+
+    const { code, stderr } = await waybill(command, "");
+
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(new RegExp(`several runs would do: ${last} .*; ${first} `)),
+    ]);
+    expect(stderr).toContain(`name one: waybill ${command} ${last}`);
+  });
+
+  test.each(["history", "timeline"])("waybill %s says when no journal tells of the run", async (command) => {
+    expect(await waybill(command, "0000")).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('run "0000": no journal tells of it'),
     });
   });
 });

@@ -1,13 +1,12 @@
 import type { Command } from "commander";
-import { WaybillError } from "../../errors.ts";
 import { display, displayJson } from "../../spec/display.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
-import { listRuns } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
+import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
 import { addCommonOptions, addExamples, addSwitch, addValue, asText, newCommand } from "../options.ts";
 import { runsText } from "../recorded.ts";
 import { writeResult } from "../result.ts";
-import { stateFolder, thisProcess } from "../state-folder.ts";
+import { stateFolder } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
 
 interface HistoryFlags {
@@ -27,16 +26,11 @@ export function historyCommand(path: string, host: Host): Command {
   addCommonOptions(command);
   addExamples(command, ["What was published here, and what is unfinished", path]);
   return command.action(async (id: string | undefined, flags: HistoryFlags) => {
-    const all = await listRuns(stateFolder(flags.state, host), thisProcess().user);
-    const runs = id === undefined ? all : all.filter((run) => run.id.startsWith(id));
-    if (id !== undefined && runs.length !== 1) throw unknown(id, runs.length, typedName(host));
+    const runs = await runsNamed(stateFolder(flags.state, host), id);
+    const choice = { doing: `show run "${id}"`, command: "history", typed: typedName(host) };
+    if (id !== undefined && !theOnly(runs, choice)) throw unknownRun(choice);
     writeResult(host.stdout, flags.json ? jsonText(runs) : textOf(runs, id));
   });
-}
-
-function unknown(id: string, found: number, typed: string): WaybillError {
-  const seen = found === 0 ? "no journal tells of it" : `${found} runs begin so`;
-  return new WaybillError("not_found", `Cannot show run "${id}": ${seen}`, { advice: `see \`${typed} history\`` });
 }
 
 function textOf(runs: readonly RecordedRun[], id: string | undefined): string {

@@ -33,6 +33,7 @@ export function resumeCommand(path: string, host: Host): Command {
       typed: typedName(host),
       command: "resume",
       counts: isUnfinished,
+      called: "an unfinished run",
     });
     const { publication, earlier, startedAt, report = flags.report } = recorded;
     const own = report === undefined ? flags : { ...flags, report: flags.report ?? report };

@@ -62,7 +62,8 @@ export function rollbackCommand(path: string, host: Host): Command {
 
 async function run(name: string | undefined, flags: RollbackFlags, host: Host): Promise<void> {
   const folder = stateFolder(flags.state, host);
-  const recorded = await recordedAs(name, folder, { command: "rollback", typed: typedName(host), counts: () => true });
+  const wanted = { command: "rollback", typed: typedName(host), counts: () => true, called: "a run" };
+  const recorded = await recordedAs(name, folder, wanted);
   await inShow({ ...flags, quiet: true }, host, async (show, shown) => {
     const { recorder } = await openRecorder(recordFlags(flags, recorded), host, { ...recorded, news: show.report });
     await using context = await openCommandContext(flags, shown, show.report, recorder);

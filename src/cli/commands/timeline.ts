@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
-import { listRuns, runFolder } from "../../transfer/runs.ts";
+import { runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
+import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
 import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
 import { reasonOf } from "../reason.ts";
-import { stateFolder, thisProcess } from "../state-folder.ts";
+import { stateFolder } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
 import { pageFor, writePage } from "../timeline/film.ts";
 import { readFilm } from "../timeline/kept.ts";
@@ -44,13 +45,11 @@ export function timelineCommand(path: string, host: Host): Command {
 }
 
 async function runNamed(id: string | undefined, folder: string, typed: string): Promise<RecordedRun> {
-  const runs = (await listRuns(folder, thisProcess().user)).filter((run) => id === undefined || run.id.startsWith(id));
-  const [run, other] = runs;
-  if (run && (id === undefined || !other)) return run;
-  const seen = run ? "several runs begin so" : "no journal tells of it";
-  throw new WaybillError("not_found", `Cannot draw a timeline of run "${id ?? "latest"}": ${seen}`, {
-    advice: `see \`${typed} history\``,
-  });
+  const choice = { doing: `draw a timeline of run "${id ?? "latest"}"`, command: "timeline", typed };
+  const runs = await runsNamed(folder, id);
+  const run = id === undefined ? runs[0] : theOnly(runs, choice);
+  if (!run) throw unknownRun(choice);
+  return run;
 }
 
 async function written(path: string, page: string): Promise<void> {

@@ -1,0 +1,44 @@
+import { WaybillError } from "../errors.ts";
+import type { RecordedRun } from "../transfer/recorded-run.ts";
+import { listRuns } from "../transfer/runs.ts";
+import { thisProcess } from "./state-folder.ts";
+
+/** What a run is looked for for, in the words of what is said where it cannot be told which. */
+export interface Choice {
+  /** What cannot be done: `resume`, `show run "4f"`. */
+  readonly doing: string;
+  /** `resume`, for the advice. */
+  readonly command: string;
+  /** What the user types before it. */
+  readonly typed: string;
+}
+
+/**
+ * The runs of which a journal in `folder` tells and whose ids begin with `prefix`, by default all; the latest first.
+ *
+ * @throws WaybillError `io_failed` where others than this user can write to the folder.
+ */
+export async function runsNamed(folder: string, prefix = ""): Promise<readonly RecordedRun[]> {
+  const runs = await listRuns(folder, thisProcess().user);
+  return runs.filter(({ id }) => id.startsWith(prefix));
+}
+
+/** The one that is meant; `undefined` where there is none. @throws WaybillError `invalid_argument` where it may be any of several. */
+export function theOnly(runs: readonly RecordedRun[], { doing, command, typed }: Choice): RecordedRun | undefined {
+  const [run, ...others] = runs;
+  if (!run || others.length === 0) return run;
+  const listed = runs.map(
+    ({ id, publication }) => `${id} (${publication.targets.map(({ target }) => target).join(", ")})`,
+  );
+  const advice = `name one: ${typed} ${command} ${run.id}`;
+  throw new WaybillError("invalid_argument", `Cannot ${doing}: several runs would do: ${listed.join("; ")}`, {
+    advice,
+  });
+}
+
+/** That no run here is the one that is meant. */
+export function unknownRun({ doing, typed }: Choice): WaybillError {
+  return new WaybillError("not_found", `Cannot ${doing}: no journal tells of it`, {
+    advice: `see \`${typed} history\``,
+  });
+}
