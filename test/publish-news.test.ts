@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { WaybillError } from "../src/errors.ts";
+import type { Interceptor } from "../src/http/send.ts";
 import { faulty } from "../src/server/faults.ts";
 import type { WaybillEvent } from "../src/telemetry/events.ts";
+import { create } from "../src/verbs/create.ts";
 import { bytesOf, pushImage } from "./support/images.ts";
 import { makeWorld } from "./support/world.ts";
 
@@ -44,6 +47,27 @@ test("a publish that fails tells which target has failed, and of the others that
   await world.create({ tags: ["b.example/app:1", "c.example/bad/app:1"], sources: ["a.example/app:1"] });
 
   const ends = Object.fromEntries(newsOf(world.events, "work-done").map(({ id, error }) => [id, error]));
-  expect(ends["c.example/bad/app"]).toContain("403");
-  expect(ends["b.example/app"]).toBe("Cancelled: another target failed");
+  expect(ends["c.example/bad/app"]?.message).toContain("403");
+  expect(ends["b.example/app"]).toEqual({ code: "cancelled", message: "Cancelled: another target failed" });
+});
+
+test("a publish that is interrupted in the middle of an upload tells target and blob as cancelled", async () => {
+  const controller = new AbortController();
+  const interrupting: Interceptor = (next) => (request) => {
+    const isUpload = request.method !== "GET" && request.url.includes("//b.example/v2/app/blobs/uploads/");
+    if (isUpload) controller.abort(new WaybillError("cancelled", "Cancelled: got SIGINT"));
+    request.signal?.throwIfAborted();
+    return next(request);
+  };
+  const world = makeWorld({ interceptors: [interrupting] });
+  await pushImage(await world.store("a.example/app"), { layers, tags: ["1"] });
+  const context = { ...world.context, signal: controller.signal };
+  await create({ sources: ["a.example/app:1"], tags: ["b.example/app:1"] }, context);
+
+  const [done] = newsOf(world.events, "work-done");
+  expect(done?.error?.code).toBe("cancelled");
+  expect(done?.error?.message).toMatch(/^copy sha256:.*: Cancelled: got SIGINT$/);
+  const blobs = newsOf(world.events, "content-done");
+  expect(blobs.map(({ error }) => error?.code)).toEqual(Array(blobs.length).fill("cancelled"));
+  expect(blobs.length).toBeGreaterThan(0);
 });

@@ -1,5 +1,5 @@
 import type { AttemptEvent } from "./attempt.ts";
-import type { TaskEvent } from "./task.ts";
+import type { TaskEvent, TaskFailure } from "./task.ts";
 
 /**
  * How far the work towards one target is: content on its way, asked for, complete and held at the barrier until other
@@ -33,8 +33,8 @@ export type WaybillEvent =
       readonly at: number;
     }
   | { readonly type: "work-log"; readonly id: string; readonly message: string; readonly at: number }
-  /** `error` begins with `Cancelled` where nothing is wrong with this work, but with another or with the whole run. */
-  | { readonly type: "work-done"; readonly id: string; readonly at: number; readonly error?: string }
+  /** The code of `error` is `cancelled` where nothing is wrong with this work, but with another or with the whole run. */
+  | { readonly type: "work-done"; readonly id: string; readonly at: number; readonly error?: TaskFailure }
   /** A piece of content begins to go to a target. `sizeBytes` is the whole. */
   | {
       readonly type: "content-started";
@@ -64,7 +64,7 @@ export type WaybillEvent =
       readonly outcome: "existed" | "mounted" | "sent" | "failed";
       readonly sizeBytes: number;
       readonly at: number;
-      readonly error?: string;
+      readonly error?: TaskFailure;
     }
   | {
       readonly type: "tag-done";

@@ -37,7 +37,7 @@ export interface Task {
 /** The task that stands for the whole run: what has no parent belongs to it, and it to whoever called us. */
 export const commandTask = "command";
 
-/** Why a task failed. Foreign text: escaped where it is shown. */
+/** Why a task or a piece of work failed. Foreign text: escaped where it is shown. */
 export interface TaskFailure {
   readonly code: string;
   readonly message: string;

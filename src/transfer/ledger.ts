@@ -5,6 +5,7 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
+import { failureOf } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
 import { isFound, preflightResult, type Looked } from "./look.ts";
 import type { PlannedTarget } from "./plan.ts";
@@ -131,8 +132,8 @@ export class Ledger {
     this.#endedAt = clock.now();
     // A run that is cancelled before its first step leaves no failed step behind. What was done by then is done.
     if (signal?.aborted && this.#isHeldBack) this.#error ??= signal.reason;
-    const held = this.#isHeldBack ? "Cancelled: another target failed" : undefined;
-    const error = this.#error === undefined ? held : messageOf(this.#error);
+    const held = this.#isHeldBack ? { code: "cancelled", message: "Cancelled: another target failed" } : undefined;
+    const error = this.#error === undefined ? held : failureOf(this.#error);
     const news = { id: formatLocation(this.at), at: this.#endedAt, ...(error !== undefined && { error }) };
     report({ type: "work-done", ...news });
   }
@@ -244,8 +245,4 @@ function mayHaveArrived(error: unknown): boolean {
 function plannedBy(steps: readonly TargetStep[]): { readonly blobs: number; readonly bytes: number } {
   const sizes = steps.flatMap((step) => (step.kind === "stage" && step.role === "blob" ? [step.content.size] : []));
   return { blobs: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

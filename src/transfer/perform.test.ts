@@ -37,7 +37,7 @@ test("performOn tells why content failed in the words of the error, without its 
   await expect(run()).rejects.toThrow("it is too large");
 
   expect(events.filter(({ type }) => type === "content-done")).toMatchObject([
-    { outcome: "failed", error: "Cannot push blob: it is too large" },
+    { outcome: "failed", error: { code: "too_large", message: "Cannot push blob: it is too large" } },
   ]);
 });
 

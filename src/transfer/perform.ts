@@ -199,8 +199,7 @@ async function sendBlob(
     report({ type: "content-done", outcome, at: clock.now(), ...news });
     return outcome;
   } catch (error) {
-    const { message } = failureOf(error);
-    report({ type: "content-done", outcome: "failed", at: clock.now(), error: message, ...news });
+    report({ type: "content-done", outcome: "failed", at: clock.now(), error: failureOf(error), ...news });
     throw error;
   }
 }

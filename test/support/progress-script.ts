@@ -37,7 +37,7 @@ export const script: readonly WaybillEvent[] = [
   { type: "phase", target: one, phase: "tag", at: 7150 },
   { type: "tag-done", target: one, tag: "1.0", digest: root, state: "created", at: 7200 },
   { type: "work-done", id: "a", at: 7200 },
-  { type: "work-done", id: "b", at: 12_000, error: "Cannot push manifest: denied" },
+  { type: "work-done", id: "b", at: 12_000, error: { code: "auth_denied", message: "Cannot push manifest: denied" } },
 ];
 
 const foreign = fc.oneof(
@@ -62,10 +62,13 @@ function anyEvent(): fc.Arbitrary<object> {
   const planned = fc.option(fc.record({ blobs: fc.nat(300), bytes }), { nil: undefined });
   const digest = fc.oneof(fc.constantFrom(small, large), foreign);
   const outcome = fc.constantFrom("existed", "mounted", "sent", "failed");
+  const error = fc.option(fc.record({ code: fc.constantFrom("cancelled", "unavailable"), message: foreign }), {
+    nil: undefined,
+  });
   return fc.oneof(
     fc.record({ type: fc.constant("work-started"), id: targets, name: foreign, target: targets, planned }),
     fc.record({ type: fc.constant("work-log"), id: targets, message: foreign }),
-    fc.record({ type: fc.constant("work-done"), id: targets, error: fc.option(foreign, { nil: undefined }) }),
+    fc.record({ type: fc.constant("work-done"), id: targets, error }),
     fc.record({ type: fc.constant("phase"), target: targets, phase: phases, waitingFor: fc.nat(9) }),
     fc.record({
       type: fc.constant("content-started"),
@@ -77,7 +80,15 @@ function anyEvent(): fc.Arbitrary<object> {
     }),
     fc.record({ type: fc.constant("content-progress"), id: ids, bytes }),
     fc.record({ type: fc.constant("content-again"), id: ids, offsetBytes: bytes }),
-    fc.record({ type: fc.constant("content-done"), id: ids, digest, outcome, sizeBytes: bytes, target: targets }),
+    fc.record({
+      type: fc.constant("content-done"),
+      id: ids,
+      digest,
+      outcome,
+      sizeBytes: bytes,
+      target: targets,
+      error,
+    }),
     fc.record({ type: fc.constant("tag-done"), target: targets, tag: foreign, digest, state: fc.constant("created") }),
     fc.record({
       type: fc.constant("retry"),

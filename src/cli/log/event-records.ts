@@ -82,7 +82,12 @@ export class EventRecords {
     if (error === undefined)
       return { level: "info", message: `${name}: done`, at, fields: { ...fields, duration_ms: durationMs } };
     const level = isCancelled(error) ? "info" : "error";
-    return { level, message: `${name}: ${error}`, at, fields: { ...fields, duration_ms: durationMs, error } };
+    return {
+      level,
+      message: `${name}: ${error.message}`,
+      at,
+      fields: { ...fields, duration_ms: durationMs, error: error.code },
+    };
   }
 
   #ofContent(event: ContentEvent): LogRecord | undefined {
@@ -100,9 +105,13 @@ export class EventRecords {
     }
     this.#contents.delete(id);
     const { outcome, error, sizeBytes } = event;
-    const isFailed = outcome === "failed" && !isCancelled(error ?? "");
-    const what = error === undefined ? outcome : `${outcome}: ${error}`;
-    return contentRecord({ level: isFailed ? "warn" : "debug", what, at }, event, { size: sizeBytes, outcome, error });
+    const isFailed = outcome === "failed" && !isCancelled(error);
+    const what = error === undefined ? outcome : `${outcome}: ${error.message}`;
+    return contentRecord({ level: isFailed ? "warn" : "debug", what, at }, event, {
+      size: sizeBytes,
+      outcome,
+      error: error?.code,
+    });
   }
 
   #ofTask(event: TaskEvent): LogRecord {

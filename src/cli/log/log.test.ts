@@ -19,7 +19,7 @@ const news: readonly WaybillEvent[] = [
   attempt,
   { type: "phase", target: "r.example/acme/app", phase: "tag", at: 0 },
   warning,
-  { type: "work-done", id: "w1", error: "Cannot push", at: 0 },
+  { type: "work-done", id: "w1", error: { code: "auth_denied", message: "Cannot push" }, at: 0 },
 ];
 
 describe("a level", () => {
@@ -97,6 +97,21 @@ describe("JSON", () => {
       expect(line.match(/\n/g)).toHaveLength(1);
       expect(validate(JSON.parse(line)), `${line} ${JSON.stringify(validate.errors)}`).toBe(true);
     }
+  });
+
+  test("tells what was cancelled as information, with its code", () => {
+    const error = { code: "cancelled", message: "copy sha256:2 to r.example/app: Cancelled: got SIGINT" };
+    const facts = { digest: `sha256:${"2".repeat(64)}`, target: "r.example/app", sizeBytes: 10, at: 0 };
+    const log = logFor(json);
+    const lines = [
+      log.ofEvent({ type: "content-done", id: "c1", outcome: "failed", error, ...facts }),
+      log.ofEvent({ type: "work-done", id: "w1", error, at: 0 }),
+    ];
+    const told = lines.map((line) => JSON.parse(line ?? "") as object);
+    expect(told).toMatchObject([
+      { level: "debug", error: "cancelled" },
+      { level: "info", error: "cancelled", message: `w1: ${error.message}` },
+    ]);
   });
 
   test("tells an error with its code, its exit code and what to do; causes and stacks to whoever wants details", () => {

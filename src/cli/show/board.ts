@@ -1,4 +1,5 @@
 import type { ContentEvent, EventOf, Phase, WaybillEvent } from "../../telemetry/events.ts";
+import type { TaskFailure } from "../../telemetry/task.ts";
 import { causeOf, registryOf } from "../../telemetry/retry.ts";
 import { InFlight } from "./in-flight.ts";
 import { Loads } from "./load.ts";
@@ -13,7 +14,7 @@ export interface Row {
   readonly target: string;
   readonly startedAt: number;
   endedAt?: number;
-  error?: string;
+  error?: TaskFailure;
   phase?: Phase;
   /** The last news of the phase was of another phase, not of how many are waited for. Staging, where all begin, is none. */
   hasNewPhase: boolean;
@@ -212,8 +213,8 @@ function end(row: Row, event: EventOf<"work-done">): void {
 }
 
 /** True for the end of work that nothing is wrong with: another target failed, or the run was told to stop. */
-export function isCancelled(error: string): boolean {
-  return error.startsWith("Cancelled");
+export function isCancelled(error: TaskFailure | undefined): boolean {
+  return error?.code === "cancelled";
 }
 
 function isAbout({ url, registry }: EventOf<"retry">, target: string): boolean {

@@ -65,7 +65,7 @@ class PublicEvents {
     if (event.type === "content-done") {
       this.#pace.forget(id);
       const { target, digest, sizeBytes, outcome, error } = event;
-      return { type: "blob-done", at, target, digest, sizeBytes, outcome, error };
+      return { type: "blob-done", at, target, digest, sizeBytes, outcome, error: error?.message };
     }
     if (event.type === "content-started") {
       const { target, digest, mediaType, sizeBytes } = event;
@@ -89,7 +89,7 @@ function newsOf(event: WaybillEvent, row: Row | undefined): Told | undefined {
     case "work-log":
       return { type: "log", at: event.at, target: row?.target, message: event.message };
     case "work-done":
-      return { type: "target-done", at: event.at, target: row?.target, error: event.error };
+      return { type: "target-done", at: event.at, target: row?.target, error: event.error?.message };
     case "phase":
       return { type: "phase", at: event.at, target: event.target, phase: event.phase, waitingFor: event.waitingFor };
     case "tag-done": {

@@ -105,10 +105,15 @@ describe("paint", () => {
     const held: WaybillEvent = {
       type: "work-done",
       id: "one.example/app0",
-      error: "Cancelled: another target failed",
+      error: { code: "cancelled", message: "Cancelled: another target failed" },
       at: 3000,
     };
-    const failed: WaybillEvent = { type: "work-done", id: "one.example/app1", error: "Cannot push: 403", at: 3000 };
+    const failed: WaybillEvent = {
+      type: "work-done",
+      id: "one.example/app1",
+      error: { code: "auth_denied", message: "Cannot push: 403" },
+      at: 3000,
+    };
 
     expect(painted([...crowd(1, 0, () => "one.example"), held])[0]).toBe(
       "– one.example/app0  Cancelled: another target failed",

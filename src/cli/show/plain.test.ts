@@ -118,8 +118,18 @@ test("plainRenderer writes why a blob failed, and nothing of those that were can
   const facts = { type: "content-done" as const, target: "a", sizeBytes: 10, outcome: "failed" as const, at: 10 };
   const text = plain([
     { type: "work-started", id: "a", name: "pushing a", target: "a", at: 0 },
-    { ...facts, id: "1", digest: "sha256:1", error: "Cannot push blob: it is too large" },
-    { ...facts, id: "2", digest: "sha256:2", error: "Cancelled because another part of the run failed" },
+    {
+      ...facts,
+      id: "1",
+      digest: "sha256:1",
+      error: { code: "too_large", message: "Cannot push blob: it is too large" },
+    },
+    {
+      ...facts,
+      id: "2",
+      digest: "sha256:2",
+      error: { code: "cancelled", message: "Cancelled because another part of the run failed" },
+    },
     { type: "work-done", id: "a", at: 900 },
   ]);
 
@@ -127,10 +137,12 @@ test("plainRenderer writes why a blob failed, and nothing of those that were can
   expect(text).not.toContain("sha256:2");
 });
 
-test("plainRenderer says CANCELED and shows no failure when the run was cancelled", () => {
+const interrupted = { code: "cancelled", message: "copy sha256:2 to a: Cancelled: got SIGINT" };
+
+test("plainRenderer says CANCELED and shows no failure when the run was cancelled, whatever it was at", () => {
   const text = plain([
     { type: "work-started", id: "a", name: "pushing x", at: 0 },
-    { type: "work-done", id: "a", error: "Cancelled: got SIGINT", at: 900 },
+    { type: "work-done", id: "a", error: interrupted, at: 900 },
   ]);
 
   expect(text).toBe("#1 [internal] pushing x\n#1 CANCELED\n");

@@ -181,7 +181,7 @@ class PlainLines {
 
 function endOf(row: Row): string {
   if (row.error === undefined) return `DONE ${(((row.endedAt ?? row.startedAt) - row.startedAt) / 1000).toFixed(1)}s`;
-  return isCancelled(row.error) ? "CANCELED" : `ERROR: ${display(row.error)}`;
+  return isCancelled(row.error) ? "CANCELED" : `ERROR: ${display(row.error.message)}`;
 }
 
 /** How far it is: what a heartbeat says. */
@@ -202,8 +202,9 @@ function standingOf(row: Row, now: number): string {
 
 function contentLine(event: EventOf<"content-done">, row: Row): string | undefined {
   if (event.outcome === "failed") {
-    const { error = "no reason given" } = event;
-    return isCancelled(error) ? undefined : `${since(row, event.at)} ${display(`${event.digest} failed: ${error}`)}`;
+    const { digest, error } = event;
+    const why = error?.message ?? "no reason given";
+    return isCancelled(error) ? undefined : `${since(row, event.at)} ${display(`${digest} failed: ${why}`)}`;
   }
   if (event.outcome !== "sent") return undefined;
   return `${display(event.digest)} ${bytes(event.sizeBytes)} / ${bytes(event.sizeBytes)} done`;

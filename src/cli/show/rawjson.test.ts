@@ -78,10 +78,15 @@ test("rawJsonRenderer tells a warning of a vertex of its own, so that readers do
 test("rawJsonRenderer ends what was cancelled with the words by which readers know it", () => {
   const [, last] = statuses([
     { type: "work-started", id: "a", name: "pushing a", at: 0 },
-    { type: "work-done", id: "a", error: "Cancelled: got SIGINT", at: 900 },
+    {
+      type: "work-done",
+      id: "a",
+      error: { code: "cancelled", message: "copy sha256:2 to a: Cancelled: got SIGINT" },
+      at: 900,
+    },
   ]);
 
-  expect(last?.["vertexes"]?.[0]?.["error"]).toBe("Cancelled: got SIGINT: context canceled");
+  expect(last?.["vertexes"]?.[0]?.["error"]).toBe("copy sha256:2 to a: Cancelled: got SIGINT: context canceled");
 });
 
 test("rawJsonRenderer writes what buildkit's readers take, whatever is reported", () => {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { displayJson } from "../../spec/display.ts";
 import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
+import type { TaskFailure } from "../../telemetry/task.ts";
 import { againText, retryText } from "./repeat-text.ts";
 import { Board, isCancelled, type Row } from "./board.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -100,8 +101,8 @@ function vertexOf(row: Row): { digest: string; name: string; started: string } {
 }
 
 /** Readers tell what was cancelled from what failed by Go's words at the end. */
-function errorOf(error: string | undefined): string | undefined {
-  return error !== undefined && isCancelled(error) ? `${error}: context canceled` : error;
+function errorOf(error: TaskFailure | undefined): string | undefined {
+  return error && isCancelled(error) ? `${error.message}: context canceled` : error?.message;
 }
 
 interface Status {
