@@ -1,6 +1,6 @@
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
-import { causeOf, registryOf, type RetryEvent } from "../telemetry/retry.ts";
+import { causeOf, placeOfRetry, registryOf, type RetryEvent } from "../telemetry/retry.ts";
 import { tagName } from "./recording.ts";
 
 /** Counts, from the news of a run, how often something had to be sent again. */
@@ -34,7 +34,7 @@ export function createRepeats(): Repeats {
   const hearRetry = (event: RetryEvent) => {
     const registry = registryOf(event);
     byRegistry.set(registry, oneMore(byRegistry.get(registry), event));
-    const place = placeOf(event);
+    const place = placeOfRetry(event);
     if (!place) return;
     count(targets, place.target);
     if (event.method === "PUT" && place.tag !== undefined) count(tags, tagName(place.target, place.tag));
@@ -70,11 +70,3 @@ function oneMore({ requests, waitedMs, causes }: Repeated = noneYet, event: Retr
 }
 
 const noneYet: Repeated = { requests: 0, waitedMs: 0, causes: new Map() };
-
-/** The repository that a request was for, and the tag where it was for one. */
-function placeOf({ registry, url }: RetryEvent): { target: string; tag?: string } | undefined {
-  const [, repository, kind, name] = /\/v2\/(.+)\/(manifests|blobs|referrers|tags)\/([^/?]*)/.exec(url) ?? [];
-  if (registry === undefined || repository === undefined) return undefined;
-  const target = `${registry}/${repository}`;
-  return kind === "manifests" && name !== undefined && !name.includes(":") ? { target, tag: name } : { target };
-}

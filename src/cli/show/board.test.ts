@@ -65,6 +65,18 @@ describe("Board", () => {
     expect(rowAfter(retry("docker.io", "https://registry-1.docker.io/v2/acme/other/manifests/1")).retries).toBe(0);
   });
 
+  test("gives a retry to its own repository, not to one that is a beginning of its name", () => {
+    const board = new Board();
+    for (const name of ["r.example/app/web", "r.example/app"])
+      board.apply({ type: "work-started", id: name, name, target: name, at: 0 });
+    const facts = { type: "retry" as const, method: "PUT", registry: "r.example", attempt: 1, delayMs: 100, at: 5 };
+
+    const row = board.apply({ ...facts, url: "https://r.example/v2/app/web/manifests/1", why: "503" });
+
+    expect(row?.target).toBe("r.example/app/web");
+    expect(board.rows.map(({ retries }) => retries)).toEqual([1, 0]);
+  });
+
   test("keeps a retry of nobody's work as a wait of the run", () => {
     const board = new Board();
     board.apply({

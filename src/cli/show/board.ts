@@ -1,6 +1,6 @@
 import type { ContentEvent, EventOf, Phase, WaybillEvent } from "../../telemetry/events.ts";
 import type { TaskFailure } from "../../telemetry/task.ts";
-import { causeOf, registryOf } from "../../telemetry/retry.ts";
+import { causeOf, placeOfRetry, registryOf } from "../../telemetry/retry.ts";
 import { InFlight } from "./in-flight.ts";
 import { Loads } from "./load.ts";
 import { Meter } from "./meter.ts";
@@ -140,7 +140,8 @@ export class Board {
   }
 
   #retry(event: EventOf<"retry">): Row | undefined {
-    const row = this.rows.findLast((candidate) => candidate.endedAt === undefined && isAbout(event, candidate.target));
+    const target = placeOfRetry(event)?.target;
+    const row = this.rows.findLast((candidate) => candidate.endedAt === undefined && candidate.target === target);
     const wait = { text: `${registryOf(event)}: ${causeOf(event)}`, until: event.at + event.delayMs };
     if (!row) {
       this.wait = wait;
@@ -215,11 +216,4 @@ function end(row: Row, event: EventOf<"work-done">): void {
 /** True for the end of work that nothing is wrong with: another target failed, or the run was told to stop. */
 export function isCancelled(error: TaskFailure | undefined): boolean {
   return error?.code === "cancelled";
-}
-
-function isAbout({ url, registry }: EventOf<"retry">, target: string): boolean {
-  const slash = target.indexOf("/");
-  const repository = target.slice(slash + 1);
-  const isThere = repository !== "" && url.includes(`/v2/${repository}/`);
-  return isThere && (registry === undefined || registry === target.slice(0, slash));
 }

@@ -15,6 +15,7 @@ export function placeOfTarget(target: string | undefined): Place {
 export interface PathFacts {
   readonly repository?: string;
   readonly digest?: string;
+  readonly tag?: string;
   readonly isManifest?: true;
   /** The path with its variable parts named; absent for addresses that are none of the distribution API. */
   readonly template?: string;
@@ -39,7 +40,7 @@ export function pathFacts(path: string): PathFacts {
   return {
     repository,
     ...(isDigest && { digest: reference }),
-    ...(kind === "manifests" && { isManifest: true }),
+    ...(kind === "manifests" && { isManifest: true, ...(!isDigest && { tag: reference }) }),
     template: `/v2/{name}/${kind}/{${kind === "manifests" ? "reference" : "digest"}}`,
   };
 }

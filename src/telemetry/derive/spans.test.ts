@@ -169,6 +169,9 @@ test("pathFacts reads the distribution API's paths, and no others", () => {
     digest,
     template: "/v2/{name}/blobs/{digest}",
   });
+  const template = "/v2/{name}/manifests/{reference}";
+  expect(pathFacts("/v2/a/manifests/1.0")).toEqual({ repository: "a", tag: "1.0", isManifest: true, template });
+  expect(pathFacts(`/v2/a/manifests/${digest}`)).toEqual({ repository: "a", digest, isManifest: true, template });
   expect(pathFacts("/v2/a/blobs/uploads/")).toEqual({ repository: "a", template: "/v2/{name}/blobs/uploads/" });
   expect(pathFacts("/v2/a/blobs/uploads/1-2")).toMatchObject({ template: "/v2/{name}/blobs/uploads/{session}" });
   expect(pathFacts("/v2/")).toEqual({ template: "/v2/" });
