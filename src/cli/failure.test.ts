@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { WaybillError } from "../errors.ts";
-import { failureText } from "./failure.ts";
+import { errorFacts, failureText } from "./failure.ts";
+import { outcomeJson } from "./show/outcome-json.ts";
 
 describe("failureText", () => {
   test("failureText is the sentence alone when there is no advice", () => {
@@ -51,4 +52,13 @@ describe("failureText", () => {
 
     expect(failureText(error, { debug: true }).length).toBeLessThan(100_000);
   });
+});
+
+test.each([
+  [new TypeError("x is not a function"), "TypeError: x is not a function"],
+  ["a text", "something was thrown: a text"],
+])("our own mistake, such as %s, is told in the same words in every form", (error, message) => {
+  expect(failureText(error)).toContain(`ERROR: ${message}\n`);
+  expect(errorFacts(error)).toMatchObject({ error: "internal", message });
+  expect(outcomeJson({ error })).toMatchObject({ error: { code: "internal", message } });
 });

@@ -1,5 +1,6 @@
 import { WaybillError } from "../errors.ts";
 import { display } from "../spec/display.ts";
+import { failureOf } from "../telemetry/task.ts";
 import { generalAdvice } from "../verbs/advice.ts";
 
 /**
@@ -22,10 +23,11 @@ interface FailureTextOptions {
 export function errorFacts(error: unknown, options: { readonly debug?: boolean } = {}): ErrorFacts {
   const isMistake = !(error instanceof WaybillError);
   const more = options.debug || isMistake ? { causes: causesOf(error), stack: stackOf(error) } : {};
-  if (isMistake) return { message: sentenceOf(error), error: "internal", ...more };
+  const { code, message } = failureOf(error);
+  if (isMistake) return { message, error: code, ...more };
   const { registry, repository, status, registryCode, detail } = error.context;
   const facts = { registry, repository, status, registry_code: registryCode, detail };
-  return { message: error.message, error: error.code, advice: adviceFor(error), ...facts, ...more };
+  return { message, error: code, advice: adviceFor(error), ...facts, ...more };
 }
 
 interface ErrorFacts {
@@ -62,13 +64,9 @@ function expected(error: WaybillError): string[] {
   return advice === undefined ? [sentence] : [sentence, `  hint: ${display(advice)}`];
 }
 
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : `something was thrown: ${String(error)}`;
-}
-
 function unexpected(error: unknown): string[] {
   return [
-    `ERROR: ${display(sentenceOf(error))}`,
+    `ERROR: ${display(failureOf(error).message)}`,
     ...stackOf(error),
     "  hint: this is a bug in waybill; please report it with the lines above, your command and `waybill --version`",
   ];

@@ -100,8 +100,9 @@ export async function asTask<T>(
   }
 }
 
-/** An error as it is told. */
+/** An error as it is told, in every account the same. What is not a `WaybillError` is our mistake, and named with its class. */
 export function failureOf(error: unknown): TaskFailure {
   if (error instanceof WaybillError) return { code: error.code, message: error.message };
-  return { code: "internal", message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : `something was thrown: ${String(error)}`;
+  return { code: "internal", message };
 }

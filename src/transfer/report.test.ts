@@ -146,6 +146,7 @@ describe("parseReport", () => {
 
   test("parseReport says that there is nothing to go on with when its run had no plan", () => {
     const report = reportOf({ state: "failed", results: [], error: new Error("gone") }, times);
+    expect(report.error).toEqual({ class: "internal", message: "Error: gone" });
     expect(() => parseReport(Buffer.from(JSON.stringify(report)), 'report "r.json"')).toThrow(
       'Cannot use report "r.json": its run never came to a plan, so that there is nothing to go on with',
     );

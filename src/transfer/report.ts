@@ -1,11 +1,12 @@
 import * as v from "valibot";
-import { WaybillError } from "../errors.ts";
+import { WaybillError, type ErrorContext } from "../errors.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
 import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
+import { failureOf } from "../telemetry/task.ts";
 import type { Repeats } from "./repeats.ts";
 import { tagStates, writtenState, type TagState, type TargetResult } from "./result.ts";
 
@@ -242,12 +243,12 @@ function tagSkewMs(results: readonly TargetResult[]): number | undefined {
 }
 
 function errorReport(error: unknown): ErrorReport {
-  if (!(error instanceof WaybillError))
-    return { class: "internal", message: error instanceof Error ? error.message : String(error) };
-  const { registry, repository, status, registryCode, detail, advice } = error.context;
+  const { code, message } = failureOf(error);
+  const context: ErrorContext = error instanceof WaybillError ? error.context : {};
+  const { registry, repository, status, registryCode, detail, advice } = context;
   const facts = { registry, repository, status, registryCode, detail, advice };
   const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
-  return { class: error.code, message: error.message, ...known };
+  return { class: code, message, ...known };
 }
 
 function timeText(at: number): string {

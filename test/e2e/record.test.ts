@@ -123,7 +123,8 @@ describe("waybill resume", () => {
     hurdle = undefined;
     expect((await waybill("resume")).code).toBe(0);
     const [run] = JSON.parse((await waybill("history", "--json")).stdout) as { id: string; state: string }[];
-    expect(run).toMatchObject({ state: "done" });
+    const [planned, seen] = [{ before: { "1": null } }, { tags: [{ tag: "1", before: null }] }];
+    expect(run).toMatchObject({ state: "done", tags: [planned, planned], targets: [seen, seen] });
     expect((await waybill("history", run!.id.slice(0, 6))).stdout).toContain("/out:1  created  before: nothing\n");
   });
 

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { display, displayJson } from "../../spec/display.ts";
+import type { Digest } from "../../spec/digest.ts";
+import type { PublicationTarget } from "../../transfer/publication.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import type { Host } from "../host.ts";
 import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
@@ -64,7 +66,12 @@ function jsonOf({ id, state, undoes, startedAt, changedAt, publication, targets 
     startedAt: new Date(startedAt).toISOString(),
     changedAt: new Date(changedAt).toISOString(),
     root: { mediaType, digest, size },
-    tags: publication.targets.map(({ target, tags, before }) => ({ target, tags, before })),
+    tags: publication.targets.map(({ target, tags, before }) => ({ target, tags, before: namedBefore(before) })),
     targets,
   };
+}
+
+/** `null` where a tag named nothing, as in `targets`. */
+function namedBefore(before: PublicationTarget["before"]): Readonly<Record<string, Digest | null>> {
+  return Object.fromEntries(Object.entries(before).map(([tag, named]) => [tag, named === "absent" ? null : named]));
 }

@@ -1,5 +1,5 @@
-import { WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
+import { failureOf } from "../../telemetry/task.ts";
 import type { TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { headline } from "../show/summary-words.ts";
@@ -28,7 +28,7 @@ function targetRecord({ at, tags, error, heldBack, ...amounts }: TargetResult): 
       skipped_bytes: amounts.skippedBytes,
       duration_ms: amounts.durationMs,
       held_back: heldBack || undefined,
-      error: error === undefined ? undefined : error instanceof WaybillError ? error.code : "internal",
+      error: error === undefined ? undefined : failureOf(error).code,
     }),
   };
 }

@@ -1,5 +1,6 @@
-import { WaybillError } from "../../errors.ts";
+import { WaybillError, type ErrorContext } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
+import { failureOf } from "../../telemetry/task.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import type { Outcome } from "./show.ts";
@@ -29,7 +30,7 @@ function targetJson(target: CreateResult["targets"][number]): object {
 }
 
 function errorJson(error: unknown): object {
-  if (!(error instanceof WaybillError)) return { code: "internal", message: String(error) };
-  const { status, registryCode, detail, advice } = error.context;
-  return { code: error.code, message: error.message, status, registryCode, detail, advice };
+  const context: ErrorContext = error instanceof WaybillError ? error.context : {};
+  const { status, registryCode, detail, advice } = context;
+  return { ...failureOf(error), status, registryCode, detail, advice };
 }
