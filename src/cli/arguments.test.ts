@@ -2,15 +2,15 @@ import { Command } from "commander";
 import { assert, array, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { goArguments } from "./arguments.ts";
-import { addList, addSwitch, addValue, asText } from "./options.ts";
+import { addList, addSwitch, addValue } from "./options.ts";
 
 function command(): Command {
   const made = new Command("test")
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
     .argument("[sources...]");
-  addList(made, "-t, --tag <reference>", "", asText);
-  addValue(made, "--progress <mode>", "", asText);
+  addList(made, "-t, --tag <reference>", "");
+  addValue(made, "--progress <mode>", "");
   addSwitch(made, "--prefer-index", "", true);
   addSwitch(made, "-q, --quiet", "");
   return addSwitch(made, "-D, --debug", "");

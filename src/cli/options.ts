@@ -27,23 +27,23 @@ export function addSwitch(command: Command, flags: string, description: string, 
   return command.addOption(new Option(`--no-${long}`).hideHelp());
 }
 
-/** A flag whose values gather in a list, in the given order. */
+/** A flag whose values, each as `parse` reads it, gather in a list, in the given order. */
 export function addList(
   command: Command,
   flags: string,
   description: string,
-  parse: (value: string) => unknown,
+  parse: (value: string) => unknown = asText,
 ): Command {
   const gather = (value: string, before: readonly unknown[] | undefined) => [...(before ?? []), parse(value)];
   return command.addOption(new Option(flags, description).argParser(gather));
 }
 
-/** A flag whose one value `parse` reads. */
+/** A flag whose one value `parse` reads; unless given, it stays a text. */
 export function addValue(
   command: Command,
   flags: string,
   description: string,
-  parse: (value: string) => unknown,
+  parse: (value: string) => unknown = asText,
 ): Command {
   return command.addOption(new Option(flags, description).argParser(parse));
 }
@@ -59,7 +59,10 @@ export function addColor(command: Command): Command {
   return addChoice(command, "--color <when>", description, colorModes);
 }
 
-export const asText = (value: string): string => value;
+/** Where what outlives a run is kept; `stateFolder` reads it. */
+export function addStateOption(command: Command): Command {
+  return addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)");
+}
 
 /** What `addReachOptions`, `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
 export interface RegistryFlags {
@@ -104,10 +107,10 @@ export function addRegistryOptions(command: Command): Command {
 /** Flags about reaching registries, the same on each command that does. */
 export function addReachOptions(command: Command): Command {
   command.optionsGroup(registriesGroup);
-  addValue(command, "--builder <name>", "Use the registry settings of this buildx builder [$BUILDX_BUILDER]", asText);
-  addList(command, "--ca-file <path>", "Also trust the certificate authorities in this PEM file; repeatable", asText);
-  addValue(command, "--cert-file <path>", "Client certificate (PEM)", asText);
-  addValue(command, "--key-file <path>", "Key of the client certificate (PEM)", asText);
+  addValue(command, "--builder <name>", "Use the registry settings of this buildx builder [$BUILDX_BUILDER]");
+  addList(command, "--ca-file <path>", "Also trust the certificate authorities in this PEM file; repeatable");
+  addValue(command, "--cert-file <path>", "Client certificate (PEM)");
+  addValue(command, "--key-file <path>", "Key of the client certificate (PEM)");
   addList(
     command,
     "--insecure <host>",
@@ -180,6 +183,10 @@ export function addCommonOptions(command: Command): Command {
 export function addExamples(command: Command, ...examples: readonly (readonly [string, string])[]): Command {
   const lines = examples.map(([what, typed]) => `  # ${what}\n  ${typed}`);
   return command.addHelpText("after", `\nExamples:\n${lines.join("\n\n")}`);
+}
+
+function asText(value: string): string {
+  return value;
 }
 
 function levelNamed(word: string): LogLevel {

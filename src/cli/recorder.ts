@@ -13,7 +13,7 @@ import type { Repeats } from "../transfer/repeats.ts";
 import { runFolder } from "../transfer/runs.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Host } from "./host.ts";
-import { addSwitch, addValue, asText } from "./options.ts";
+import { addStateOption, addSwitch, addValue } from "./options.ts";
 import { openReportFile, type ReportFile } from "./report-file.ts";
 import { stateFolder, thisProcess } from "./state-folder.ts";
 
@@ -30,9 +30,8 @@ export function addRecordOptions(command: Command): Command {
     command,
     "--report <path>",
     "Write an account as JSON, kept up to date; `waybill resume` and `rollback` take it",
-    asText,
   );
-  addValue(command, "--state <folder>", "Where the journal is kept (default: $XDG_STATE_HOME/waybill)", asText);
+  addStateOption(command);
   return addSwitch(
     command,
     "--journal",

@@ -8,12 +8,12 @@ import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
-import { addColor, addSwitch, addValue, asText, type RegistryFlags } from "./options.ts";
+import { addColor, addSwitch, addValue, type RegistryFlags } from "./options.ts";
 import { outcomeError } from "./outcome.ts";
 import { openRecorder, type RecordFlags, type RecorderOptions } from "./recorder.ts";
 import { wantsColor, type ColorMode } from "./show/color.ts";
 import { progressMode } from "./show/mode.ts";
-import { openShow, type Show } from "./show/show.ts";
+import { onStderr, openShow, type Show } from "./show/show.ts";
 import { createFilm, type TimelineFlags } from "./timeline/film.ts";
 import { ToldError } from "./told.ts";
 import { typedName } from "./typed-name.ts";
@@ -29,7 +29,7 @@ export interface ProgressFlags {
 
 export function addProgressOptions(command: Command): void {
   const modes = "auto, none, quiet, plain, rawjson, jsonl or tty (default: auto) [$BUILDKIT_PROGRESS]";
-  addValue(command, "--progress <mode>", modes, asText);
+  addValue(command, "--progress <mode>", modes);
   addColor(command);
   addSwitch(command, "-q, --quiet", "Show nothing but REPOSITORY@DIGEST for each target");
 }
@@ -46,7 +46,7 @@ export async function runPublish(
   { title, ...known }: Omit<RecorderOptions, "news" | "repeats"> & { readonly title: string },
 ): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
   return inShow(flags, host, async (show, shown) => {
-    const film = createFilm(flags);
+    const film = createFilm(title, flags);
     const warn = (message: string) => show.report({ type: "warning", message, at: host.clock.now() });
     const repeats = createRepeats();
     let hasSent = false;
@@ -60,15 +60,15 @@ export async function runPublish(
     let result: CreateResult;
     try {
       const opened = await openCommandContext(flags, shown, news, recorder);
-      result = await filmed(published(publish, opened), () => film.draw(title, warn));
+      result = await filmed(published(publish, opened), () => film.draw(warn));
     } catch (error) {
-      await film.keep(title, runFolder(), warn);
+      await film.keep(runFolder(), warn);
       await fail(error);
       throw error;
     }
     host.onPublished?.(hasSent);
     const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs() });
-    await film.keep(title, runFolder(), (message) => tellLate(message, host));
+    await film.keep(runFolder(), (message) => tellLate(message, host));
     return { result, failure };
   });
 }
@@ -134,11 +134,10 @@ export async function inShow<T>(
   host: Host,
   work: (show: Show, shown: Host) => Promise<T>,
 ): Promise<T> {
-  const { stderr: output, clock, env, log } = host;
-  const stderr = { env, isTerminal: output.isTTY === true };
-  const mode = progressMode(askedMode(flags, log), stderr);
+  const stderr = { env: host.env, isTerminal: host.stderr.isTTY === true };
+  const mode = progressMode(askedMode(flags, host.log), stderr);
   const color = wantsColor(flags.color ?? "auto", stderr);
-  const show = await openShow(mode, { output, clock, env, log, color });
+  const show = await openShow(mode, { ...onStderr(host), color });
   try {
     const done = await work(show, { ...host, stderr: show.output });
     show.close();

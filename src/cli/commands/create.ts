@@ -8,7 +8,6 @@ import {
   addRegistryOptions,
   addSwitch,
   addValue,
-  asText,
   newCommand,
 } from "../options.ts";
 import { addRecordOptions } from "../recorder.ts";
@@ -46,37 +45,24 @@ export function createCommand(path: string, host: Host): Command {
 
 function addImageOptions(command: Command): void {
   command.optionsGroup("Image:");
-  addList(
-    command,
-    "-t, --tag <reference>",
-    "Name of the new image, in a registry or oci-layout://PATH; repeatable",
-    asText,
-  );
+  addList(command, "-t, --tag <reference>", "Name of the new image, in a registry or oci-layout://PATH; repeatable");
   addList(
     command,
     "-f, --file <path>",
     "Read a source from a file, or with - from standard input: descriptor, digest, reference or buildx metadata; repeatable",
-    asText,
   );
   addSwitch(command, "--append", "Take the first --tag as the first source");
   addList(
     command,
     "--annotation <text>",
     "Add an annotation, [index:|manifest-descriptor[PLATFORM]:]KEY=VALUE; repeatable",
-    asText,
   );
-  addList(
-    command,
-    "-p, --platform <platform>",
-    "Keep only these platforms; repeatable, or separated by commas",
-    asText,
-  );
+  addList(command, "-p, --platform <platform>", "Keep only these platforms; repeatable, or separated by commas");
   addSwitch(command, "--prefer-index", "Put a single image into an index; =false makes a plain copy", true);
   addValue(
     command,
     "--referrers <types>",
     "Signatures, attestations and SBOMs that travel along: default, all, none or artifact types; none also stops the search for attestations of images without one (default: default)",
-    asText,
   );
 }
 
@@ -116,14 +102,13 @@ function addPublishOptions(command: Command): void {
     command,
     "--expect-digest <reference=digest>",
     "Move the tag only if it names this digest now, or with =absent nothing; repeatable",
-    asText,
   );
 }
 
 function addOutputOptions(command: Command): void {
   command.optionsGroup("Output:");
   addSwitch(command, "--dry-run", "Show the final image instead of pushing it");
-  addValue(command, "--metadata-file <path>", "Write the result as JSON to this file", asText);
+  addValue(command, "--metadata-file <path>", "Write the result as JSON to this file");
   addProgressOptions(command);
   addTimelineOption(command);
 }

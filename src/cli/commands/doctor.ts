@@ -10,13 +10,12 @@ import {
   addList,
   addReachOptions,
   addSwitch,
-  asText,
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
 import { checkupJson, sectionText, tallyText, type CheckupLook } from "../show/checkup.ts";
 import { wantsColor, type ColorMode } from "../show/color.ts";
-import { openShow } from "../show/show.ts";
+import { onStderr, openShow } from "../show/show.ts";
 import { stylesFor } from "../show/styles.ts";
 import { symbolsFor } from "../show/symbols.ts";
 import { trySpan } from "../telemetry/try-span.ts";
@@ -40,7 +39,6 @@ export function doctorCommand(path: string, host: Host): Command {
     command,
     "--probe <repository>",
     "Also open an upload there, send 1 KiB, ask its status and cancel it; repeatable",
-    asText,
   );
   addSwitch(command, "--json", "Print the result as JSON (schema/doctor-1.json)");
   addColor(command);
@@ -59,12 +57,7 @@ export function doctorCommand(path: string, host: Host): Command {
 }
 
 async function check(references: readonly string[], flags: DoctorFlags, host: Host): Promise<void> {
-  const show = await openShow("quiet", {
-    output: host.stderr,
-    clock: host.clock,
-    env: host.env,
-    log: host.log,
-  });
+  const show = await openShow("quiet", onStderr(host));
   const context = await commandOptions(flags, host, show.report);
   const options = { ...context, runtime: runtimeOf(host), trySpan: () => trySpan(host) };
   const look = lookFor(host, flags.color);

@@ -5,7 +5,7 @@ import type { PublicationTarget } from "../../transfer/publication.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import type { Host } from "../host.ts";
 import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
-import { addCommonOptions, addExamples, addSwitch, addValue, asText, newCommand } from "../options.ts";
+import { addCommonOptions, addExamples, addStateOption, addSwitch, newCommand } from "../options.ts";
 import { runsText } from "../recorded.ts";
 import { writeResult } from "../result.ts";
 import { stateFolder } from "../state-folder.ts";
@@ -24,7 +24,7 @@ export function historyCommand(path: string, host: Host): Command {
     .argument("[run]", "ID of a run, or its beginning: what became of each of its targets");
   command.optionsGroup("Output:");
   addSwitch(command, "--json", "Write JSON");
-  addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)", asText);
+  addStateOption(command);
   addCommonOptions(command);
   addExamples(command, ["What was published here, and what is unfinished", path]);
   return command.action(async (id: string | undefined, flags: HistoryFlags) => {

@@ -7,13 +7,12 @@ import {
   addRegistryOptions,
   addSwitch,
   addValue,
-  asText,
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
 import { inspect } from "../../verbs/inspect.ts";
 import { writeResult } from "../result.ts";
-import { openShow } from "../show/show.ts";
+import { onStderr, openShow } from "../show/show.ts";
 
 interface InspectFlags extends RegistryFlags {
   readonly format?: string;
@@ -27,7 +26,7 @@ export function inspectCommand(path: string, host: Host): Command {
     .description("Show details of an image in a registry or an OCI layout")
     .argument("<name>", "Reference of the image");
   command.optionsGroup("Output:");
-  addValue(command, "--format <template>", "Format the output with this Go template (default: {{.Manifest}})", asText);
+  addValue(command, "--format <template>", "Format the output with this Go template (default: {{.Manifest}})");
   addSwitch(command, "--raw", "Show the original, unformatted manifest, byte for byte");
   addRegistryOptions(command);
   addCommonOptions(command);
@@ -42,8 +41,7 @@ export function inspectCommand(path: string, host: Host): Command {
 }
 
 async function show(name: string, flags: InspectFlags, host: Host): Promise<void> {
-  const options = { output: host.stderr, clock: host.clock, env: host.env, log: host.log };
-  const news = await openShow("quiet", options);
+  const news = await openShow("quiet", onStderr(host));
   await using context = await openCommandContext(flags, host, news.report);
   const shown = await inspect({ reference: name, raw: flags.raw === true, format: flags.format ?? "" }, context);
   writeResult(host.stdout, shown);

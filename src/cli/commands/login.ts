@@ -7,7 +7,6 @@ import {
   addReachOptions,
   addSwitch,
   addValue,
-  asText,
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
@@ -16,7 +15,7 @@ import { nodeCredentialEnvironment } from "../../registry/credentials/environmen
 import { display } from "../../spec/display.ts";
 import { openContext } from "../../verbs/context.ts";
 import { commandOptions } from "../context.ts";
-import { openShow } from "../show/show.ts";
+import { onStderr, openShow } from "../show/show.ts";
 import { Secret } from "../../http/send.ts";
 
 interface LoginFlags extends RegistryFlags {
@@ -34,7 +33,7 @@ export function loginCommand(path: string, host: Host): Command {
     .description("Store a credential for a registry in docker's config.json, or in the credential helper that it names")
     .argument("[host]", "HOST or HOST:PORT; without it, Docker Hub");
   command.optionsGroup("Credential:");
-  addValue(command, "-u, --username <name>", "User name", asText);
+  addValue(command, "-u, --username <name>", "User name");
   addSwitch(command, "--password-stdin", "Read the password or token from standard input");
   command.addOption(new Option("-p, --password <password>").hideHelp().argParser(refusePassword));
   addReachOptions(command);
@@ -63,7 +62,7 @@ async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Pro
     });
   }
   const password = await passwordFrom(host.stdin);
-  const show = await openShow("plain", { output: host.stderr, clock: host.clock, env: host.env, log: host.log });
+  const show = await openShow("plain", onStderr(host));
   const options = await commandOptions(flags, host, show.report);
   await using context = await openContext(options);
   const { storedIn } = await login(registry, username, password, {

@@ -20,7 +20,7 @@ import { isLoopback } from "../../server/gate.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import type { Host } from "../host.ts";
 import { warn } from "../log/log.ts";
-import { addCommonOptions, addExamples, addList, addSwitch, addValue, asText, newCommand } from "../options.ts";
+import { addChoice, addCommonOptions, addExamples, addList, addSwitch, addValue, newCommand } from "../options.ts";
 import { reasonOf } from "../reason.ts";
 import { usage } from "../usage.ts";
 
@@ -32,7 +32,7 @@ interface ServeFlags {
   readonly multiTag?: boolean;
   readonly allowHost?: readonly string[];
   readonly htpasswd?: string;
-  readonly auth?: string;
+  readonly auth?: "basic" | "bearer";
   readonly anonymousPull?: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -44,8 +44,8 @@ export function registryServeCommand(path: string, host: Host): Command {
     .usage("[OPTIONS]")
     .description("Run a registry on this machine until Ctrl-C. Prints `listening on URL` when it is ready");
   command.optionsGroup("Registry:");
-  addValue(command, "--listen <address>", "HOST:PORT; port 0 picks a free one (default: 127.0.0.1:5000)", asText);
-  addValue(command, "--data <dir>", "Keep content in this folder", asText);
+  addValue(command, "--listen <address>", "HOST:PORT; port 0 picks a free one (default: 127.0.0.1:5000)");
+  addValue(command, "--data <dir>", "Keep content in this folder");
   addSwitch(command, "--memory", "Keep content in memory only (the default without --data)");
   addSwitch(command, "--read-only", "Refuse every write");
   addSwitch(
@@ -55,17 +55,15 @@ export function registryServeCommand(path: string, host: Host): Command {
     true,
   );
   command.optionsGroup("Access:");
-  addList(
-    command,
-    "--allow-host <host>",
-    "Name that requests may be addressed to besides loopback's; repeatable",
-    asText,
-  );
-  addValue(command, "--htpasswd <path>", "Let in only the users of this file (bcrypt)", asText);
-  addValue(command, "--auth <kind>", "How users of --htpasswd log in: basic or bearer (default: basic)", asText);
+  addList(command, "--allow-host <host>", "Name that requests may be addressed to besides loopback's; repeatable");
+  addValue(command, "--htpasswd <path>", "Let in only the users of this file (bcrypt)");
+  addChoice(command, "--auth <kind>", "How users of --htpasswd log in: basic or bearer (default: basic)", [
+    "basic",
+    "bearer",
+  ]);
   addSwitch(command, "--anonymous-pull", "Let everybody read where --htpasswd is given");
-  addValue(command, "--tls-cert <path>", "Serve TLS with this certificate (PEM)", asText);
-  addValue(command, "--tls-key <path>", "Key of --tls-cert (PEM)", asText);
+  addValue(command, "--tls-cert <path>", "Serve TLS with this certificate (PEM)");
+  addValue(command, "--tls-key <path>", "Key of --tls-cert (PEM)");
   addCommonOptions(command);
   addExamples(
     command,
@@ -121,7 +119,6 @@ async function authOf(flags: ServeFlags, { clock }: Host): Promise<RegistryAuth 
     const advice = "without users everybody may read and write";
     throw new WaybillError("invalid_argument", `Cannot serve: ${flag} needs the users of --htpasswd`, { advice });
   }
-  if (auth !== "basic" && auth !== "bearer") throw usage("--auth", auth, "basic or bearer");
   if (htpasswd === undefined) return undefined;
   const passwords = parseHtpasswd((await readNamed(htpasswd)).toString("utf8"), clock);
   return auth === "basic" ? basicAuth(passwords, { anonymousPull }) : bearerAuth(passwords, { clock, anonymousPull });

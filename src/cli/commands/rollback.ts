@@ -12,9 +12,8 @@ import {
   addCommonOptions,
   addExamples,
   addReachOptions,
+  addStateOption,
   addSwitch,
-  addValue,
-  asText,
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
@@ -49,7 +48,7 @@ export function rollbackCommand(path: string, host: Host): Command {
     "--delete-created-tags",
     "Delete tags that were new, where the registry is known to delete nothing else with a tag",
   );
-  addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)", asText);
+  addStateOption(command);
   addReachOptions(command);
   addCommonOptions(command);
   addExamples(

@@ -4,7 +4,7 @@ import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
 import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
-import { addCommonOptions, addExamples, addValue, asText, newCommand } from "../options.ts";
+import { addCommonOptions, addExamples, addStateOption, addValue, newCommand } from "../options.ts";
 import { reasonOf } from "../reason.ts";
 import { stateFolder } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
@@ -26,8 +26,8 @@ export function timelineCommand(path: string, host: Host): Command {
     )
     .argument("[run]", "ID of a run (see `waybill history`), or its beginning; without it, the latest");
   command.optionsGroup("Output:");
-  addValue(command, "-o, --output <path>", "Where the page is written (default: waybill-timeline-ID.html)", asText);
-  addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)", asText);
+  addValue(command, "-o, --output <path>", "Where the page is written (default: waybill-timeline-ID.html)");
+  addStateOption(command);
   addCommonOptions(command);
   addExamples(
     command,

@@ -15,13 +15,7 @@ interface Standing {
 }
 
 /** What is going on, for people: `staging`, `waiting for 2 others`. */
-export function phaseText({
-  phase = "stage",
-  waitingFor,
-}: {
-  readonly phase?: Phase;
-  readonly waitingFor: number;
-}): string {
+export function phaseText({ phase = "stage", waitingFor }: Standing): string {
   if (phase !== "barrier" || waitingFor === 0) return texts[phase];
   return `waiting for ${waitingFor} ${waitingFor === 1 ? "other" : "others"}`;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../../async/clock.ts";
 import type { Report, WaybillEvent } from "../../telemetry/events.ts";
 import type { CreateResult } from "../../verbs/create.ts";
-import type { Output } from "../host.ts";
+import type { Host, Output } from "../host.ts";
 import type { Log } from "../log/log.ts";
 import { outcomeRecords } from "../log/outcome-records.ts";
 import type { ProgressMode } from "./mode.ts";
@@ -39,6 +39,11 @@ export interface RendererOptions {
   readonly log: Log;
   /** Whether colours are wanted; default not. */
   readonly color?: boolean;
+}
+
+/** News goes to the host's `stderr`. */
+export function onStderr({ stderr: output, clock, env, log }: Host): RendererOptions {
+  return { output, clock, env, log };
 }
 
 /** A renderer that cannot hurt the job, and the log of what it does not show. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { writeDurably } from "../../disk/durable.ts";
 import { WaybillError } from "../../errors.ts";
 import { silent, type Report } from "../../telemetry/events.ts";
-import { addValue, asText } from "../options.ts";
+import { addValue } from "../options.ts";
 import type { RecordFlags } from "../recorder.ts";
 import { reasonOf } from "../reason.ts";
 import { requireReplaceable, temporaryFor } from "../replaceable.ts";
@@ -15,42 +15,37 @@ export interface TimelineFlags {
 }
 
 export function addTimelineOption(command: Command): Command {
-  return addValue(
-    command,
-    "--timeline <path>",
-    "Draw the run as a page to look at: what took how long, and why",
-    asText,
-  );
+  return addValue(command, "--timeline <path>", "Draw the run as a page to look at: what took how long, and why");
 }
 
 /** Takes a run down for a picture of it. */
 export interface Film {
   readonly report: Report;
   /** Writes the picture, where one was asked for. Never rejects: `warn` hears of what cannot be written. */
-  draw(title: string, warn: (message: string) => void): Promise<void>;
+  draw(warn: (message: string) => void): Promise<void>;
   /**
    * Keeps what a picture is made of in the run's folder, where there is one, for `waybill timeline`. Takes some milliseconds that the
    * result need not wait for. Never rejects, as `draw`.
    */
-  keep(title: string, runFolder: string | undefined, warn: (message: string) => void): Promise<void>;
+  keep(runFolder: string | undefined, warn: (message: string) => void): Promise<void>;
 }
 
-/** Begins. */
-export function createFilm({ timeline, journal }: TimelineFlags & RecordFlags): Film {
+/** Begins. `title`: what stands above the picture. */
+export function createFilm(title: string, { timeline, journal }: TimelineFlags & RecordFlags): Film {
   if (timeline === undefined && journal === false)
     return { report: silent, draw: async () => undefined, keep: async () => undefined };
   const collector = createCollector();
-  const filmOf = (title: string) => ({ title, events: collector.events, dropped: collector.dropped });
+  const film = () => ({ title, events: collector.events, dropped: collector.dropped });
   return {
     report: collector.report,
-    async draw(title, warn) {
+    async draw(warn) {
       if (timeline === undefined) return;
-      const write = async () => writePage(timeline, await pageFor(filmOf(title)));
+      const write = async () => writePage(timeline, await pageFor(film()));
       await attempt(`timeline "${timeline}"`, write, warn);
     },
-    async keep(title, runFolder, warn) {
+    async keep(runFolder, warn) {
       if (runFolder === undefined) return;
-      await attempt("what a timeline of this run would need", () => keepFilm(runFolder, filmOf(title)), warn);
+      await attempt("what a timeline of this run would need", () => keepFilm(runFolder, film()), warn);
     },
   };
 }
