@@ -8,9 +8,9 @@ import { createMemoryStore } from "../content/memory.ts";
 import { blobOf, bodyOf, imageOf, manifestOf, pushImage, readBlob, referrerOf } from "../content/samples.ts";
 import { storeSuite } from "../content/store-suite.ts";
 import type { Source, Store } from "../content/store.ts";
-import { walk, childrenIn } from "../content/graph.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { digestOf } from "../spec/digest.ts";
+import { childrenOf } from "../spec/manifest.ts";
 import { isManifestType, mediaTypes } from "../spec/media-type.ts";
 import type { Files } from "./files.ts";
 import { openLayout } from "./layout.ts";
@@ -43,16 +43,14 @@ async function indexJson(path: string): Promise<IndexJson> {
   return JSON.parse(await readFile(join(path, "index.json"), "utf8")) as IndexJson;
 }
 
-async function copy(root: Descriptor, from: Source, to: Store, tags: readonly string[]): Promise<void> {
-  await walk(root, childrenIn(from), async (descriptor) => {
-    if (!isManifestType(descriptor.mediaType)) {
-      const bytes = await readBlob(from, descriptor);
-      await to.pushBlob(descriptor, bodyOf(bytes));
-      return;
-    }
-    const { bytes } = await from.manifest(descriptor);
-    await to.pushManifest({ descriptor, bytes }, descriptor.digest === root.digest ? { tags } : {});
-  });
+async function copy(descriptor: Descriptor, from: Source, to: Store, tags: readonly string[] = []): Promise<void> {
+  if (!isManifestType(descriptor.mediaType)) {
+    await to.pushBlob(descriptor, bodyOf(await readBlob(from, descriptor)));
+    return;
+  }
+  const { bytes, document } = await from.manifest(descriptor);
+  await Promise.all(childrenOf(document).map((child) => copy(child, from, to)));
+  await to.pushManifest({ descriptor, bytes }, { tags });
 }
 
 const refName = "org.opencontainers.image.ref.name";

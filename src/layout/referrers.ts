@@ -1,7 +1,6 @@
 import { asReferrer } from "../content/needs.ts";
-import { walk, type Expand } from "../content/graph.ts";
 import type { CallOptions } from "../content/store.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
 import { childrenOf, type Manifest } from "../spec/manifest.ts";
@@ -13,22 +12,59 @@ export type ReadManifest = (target: Descriptor, options?: CallOptions) => Promis
 const attested = "vnd.docker.reference.digest";
 const attestation = "application/vnd.docker.attestation.manifest.v1+json";
 
-/** The manifests that `roots` lead to, themselves included. What is listed but not here is left out. */
+/**
+ * The manifests that `roots` lead to, themselves included. What is listed but not here is left out.
+ *
+ * @throws WaybillError `too_large` where one of them leads deeper than eight levels, or to more than 100,000 manifests.
+ */
 export async function reachableFrom(
   roots: readonly Entry[],
   read: ReadManifest,
   options: CallOptions = {},
 ): Promise<ReadonlyMap<Digest, Manifest>> {
   const found = new Map<Digest, Manifest>();
-  const expand: Expand = async (descriptor) => {
-    if (!isManifestType(descriptor.mediaType) || found.has(descriptor.digest)) return [];
-    const manifest = await readIfThere(descriptor, read, options);
-    if (!manifest) return [];
-    found.set(descriptor.digest, manifest);
-    return childrenOf(manifest.document).filter((child) => isManifestType(child.mediaType));
-  };
-  for (const { descriptor } of roots) await walk(descriptor, expand, () => undefined, options);
+  for (const { descriptor } of roots)
+    await addReachable(descriptor, found, (target) => readIfThere(target, read, options));
   return found;
+}
+
+const readsAtOnce = 16;
+/** Levels below a root. */
+const maxDepth = 8;
+/** Manifests below one root. */
+const maxCount = 100_000;
+
+/** Adds to `found` what `root` leads to and is not in it yet. @throws WaybillError `too_large` */
+async function addReachable(
+  root: Descriptor,
+  found: Map<Digest, Manifest>,
+  read: (target: Descriptor) => Promise<Manifest | undefined>,
+): Promise<void> {
+  const waiting: { readonly target: Descriptor; readonly depth: number }[] = [];
+  const known = new Set<Digest>();
+  const add = (target: Descriptor, depth: number): void => {
+    if (!isManifestType(target.mediaType) || found.has(target.digest) || known.has(target.digest)) return;
+    if (depth > maxDepth) throw tooLarge(root, `it is nested deeper than ${maxDepth} levels`);
+    if (known.size >= maxCount) throw tooLarge(root, `it refers to more than ${maxCount} manifests`);
+    known.add(target.digest);
+    waiting.push({ target, depth });
+  };
+  add(root, 0);
+  while (waiting.length > 0) {
+    const batch = waiting.splice(0, readsAtOnce);
+    const answers = await Promise.all(
+      batch.map(async ({ target, depth }) => ({ manifest: await read(target), depth })),
+    );
+    for (const { manifest, depth } of answers) {
+      if (!manifest) continue;
+      found.set(manifest.descriptor.digest, manifest);
+      for (const child of childrenOf(manifest.document)) add(child, depth + 1);
+    }
+  }
+}
+
+function tooLarge(root: Descriptor, why: string): WaybillError {
+  return new WaybillError("too_large", `Cannot follow ${root.digest}: ${why}`, { subject: root.digest });
 }
 
 async function readIfThere(
