@@ -34,7 +34,7 @@ const allowedAtTheBottom = new Set(["async errors.ts", "telemetry errors.ts"]);
 const allowedNeighbours = new Set(["testing.ts index.ts"]);
 
 const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !/(?:-suite|testing\/).*\.ts$/.test(file))
+  .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
   .toSorted();
 
 function importsOf(file: string): string[] {

@@ -1,6 +1,6 @@
 import { describe, test } from "vitest";
 import { systemClock } from "../src/async/clock.ts";
-import { storeSuite } from "../src/content/store-suite.ts";
+import { storeSuite } from "./support/store-suite.ts";
 import type { Bytes, Store } from "../src/content/store.ts";
 import type { Send } from "../src/http/send.ts";
 import { openRegistry } from "../src/registry/registry.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { fakeClock, type FakeClock } from "../../test/support/fake-clock.ts";
 import { fanOut } from "./fan-out.ts";
 import { createReadBudget } from "./read-budget.ts";
-import { blobOf } from "./samples.ts";
+import { blobOf } from "../../test/support/samples.ts";
 import type { Bytes, Replayable } from "./store.ts";
 import { verified } from "./verify.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "./memory.ts";
-import { blobOf, imageOf, pushImage, readBlob } from "./samples.ts";
-import { storeSuite } from "./store-suite.ts";
+import { blobOf, imageOf, pushImage, readBlob } from "../../test/support/samples.ts";
+import { storeSuite } from "../../test/support/store-suite.ts";
 
 storeSuite("memory", async () => createMemoryStore(), { describe, test });
 

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { imageOf, pushImage, readBlob } from "../content/samples.ts";
+import { imageOf, pushImage, readBlob } from "../../test/support/samples.ts";
 import { childrenOf } from "../spec/manifest.ts";
 import type { Files } from "./files.ts";
 import { openLayout } from "./layout.ts";

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate, utimes, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { blobOf, bodyOf, imageOf, pushImage, readBlob, type SampleImage } from "../content/samples.ts";
+import { blobOf, bodyOf, imageOf, pushImage, readBlob, type SampleImage } from "../../test/support/samples.ts";
 import type { Bytes, Store } from "../content/store.ts";
 import type { Files } from "./files.ts";
 import { openLayout } from "./layout.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../content/memory.ts";
-import { imageOf, manifestOf, pushImage } from "../content/samples.ts";
+import { imageOf, manifestOf, pushImage } from "../../test/support/samples.ts";
 import type { Store } from "../content/store.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { digestOf } from "../spec/digest.ts";

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { client, type Client, type ClientOptions } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
-import { blobOf, bodyOf, readBlob } from "../content/samples.ts";
+import { blobOf, bodyOf, readBlob } from "../../test/support/samples.ts";
 import { WaybillError } from "../errors.ts";
 import type { FaultRule } from "../server/faults.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { client } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
-import { blobOf, imageOf, pushImage, referrerOf } from "../content/samples.ts";
+import { blobOf, imageOf, pushImage, referrerOf } from "../../test/support/samples.ts";
 import type { Send } from "../http/send.ts";
 import { createMemoryStorage } from "../server/memory-storage.ts";
 import { createRegistry } from "../server/registry.ts";

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { client, type ClientOptions } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
-import { bodyOf, imageOf, pushImage } from "../content/samples.ts";
+import { bodyOf, imageOf, pushImage } from "../../test/support/samples.ts";
 import { hasCode } from "../errors.ts";
 import type { FaultRule } from "../server/faults.ts";
 import { createMemoryStorage } from "../server/memory-storage.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { client } from "../../test/support/client.ts";
-import { imageOf, pushImage, readBlob } from "../content/samples.ts";
+import { imageOf, pushImage, readBlob } from "../../test/support/samples.ts";
 import { mirrored } from "./mirrors.ts";
 
 const image = imageOf("mirrored");

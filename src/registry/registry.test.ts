@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { client } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
-import { blobOf, bodyOf, imageOf, pushImage } from "../content/samples.ts";
-import { storeSuite } from "../content/store-suite.ts";
+import { blobOf, bodyOf, imageOf, pushImage } from "../../test/support/samples.ts";
+import { storeSuite } from "../../test/support/store-suite.ts";
 import type { RegistryOptions } from "../server/registry.ts";
 
 const kinds: readonly (readonly [string, RegistryOptions])[] = [

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bodyOf } from "../content/samples.ts";
+import { bodyOf } from "../../test/support/samples.ts";
 import type { Bytes, Replayable } from "../content/store.ts";
 import { collect } from "../http/body.ts";
 import { sourceReader } from "./source-reader.ts";

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { client, type Client, type ClientOptions } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
-import { blobOf, bodyOf, checkedBody, readBlob } from "../content/samples.ts";
+import { blobOf, bodyOf, checkedBody, readBlob } from "../../test/support/samples.ts";
 import type { Bytes, PushBlobOptions, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { openBody } from "../http/body.ts";

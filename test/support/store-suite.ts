@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { hasCode, type ErrorCode } from "../errors.ts";
-import type { Descriptor } from "../spec/descriptor.ts";
-import { digestOf } from "../spec/digest.ts";
-import { mediaTypes } from "../spec/media-type.ts";
+import { hasCode, type ErrorCode } from "../../src/errors.ts";
+import type { Descriptor } from "../../src/spec/descriptor.ts";
+import { digestOf } from "../../src/spec/digest.ts";
+import { mediaTypes } from "../../src/spec/media-type.ts";
 import { blobOf, bodyOf, checkedBody, imageOf, manifestOf, pushImage, readBlob, referrerOf } from "./samples.ts";
-import type { Bytes, Replayable, Store } from "./store.ts";
+import type { Bytes, Replayable, Store } from "../../src/content/store.ts";
 
 /** The two functions of a test runner that the suite needs; vitest and `node:test` have them. */
 export interface Runner {

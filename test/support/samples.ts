@@ -1,8 +1,15 @@
-import type { Descriptor } from "../spec/descriptor.ts";
-import { digestOf } from "../spec/digest.ts";
-import { mediaTypes } from "../spec/media-type.ts";
-import type { Bytes, ManifestToPush, PushManifestOptions, Replayable, Source, Target } from "./store.ts";
-import { verified } from "./verify.ts";
+import type { Descriptor } from "../../src/spec/descriptor.ts";
+import { digestOf } from "../../src/spec/digest.ts";
+import { mediaTypes } from "../../src/spec/media-type.ts";
+import type {
+  Bytes,
+  ManifestToPush,
+  PushManifestOptions,
+  Replayable,
+  Source,
+  Target,
+} from "../../src/content/store.ts";
+import { verified } from "../../src/content/verify.ts";
 
 /** A blob with its bytes. */
 export interface SampleBlob {
