@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { writeDurably } from "./durable.ts";
+import { ioCall, writeDurably } from "./durable.ts";
 
 let folder = "";
 
@@ -30,4 +30,22 @@ test("writeDurably leaves a file alone that bears the temporary name already", a
   await writeFile(join(folder, "file.new"), "another's");
   await expect(write()).rejects.toMatchObject({ code: "EEXIST" });
   expect(await readFile(join(folder, "file.new"), "utf8")).toBe("another's");
+});
+
+test.each([
+  ["ENOSPC", "disk_full", "no space left (ENOSPC)"],
+  ["EDQUOT", "disk_full", "no space left (EDQUOT)"],
+  ["EIO", "io_failed", "EIO"],
+])("ioCall makes %s of a system call %s", async (errno, code, seen) => {
+  const failure = Object.assign(new Error(errno), { code: errno, syscall: "write" });
+  await expect(ioCall("keep it", () => Promise.reject(failure))).rejects.toMatchObject({
+    code,
+    message: `Cannot keep it: ${seen}`,
+    cause: failure,
+  });
+});
+
+test("ioCall leaves errors alone that are not the system's", async () => {
+  const reason = new Error("enough");
+  await expect(ioCall("keep it", () => Promise.reject(reason))).rejects.toBe(reason);
 });

@@ -10,42 +10,49 @@ const folderMode = 0o700;
 export const fileMode = 0o600;
 const readBytes = 256 * 1024;
 
-/** The failure of a system call as ours. `what` completes "Cannot …". */
-function ioError(cause: unknown, what: string): WaybillError {
-  const code = codeOf(cause) ?? "unknown error";
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
-  return new WaybillError(isFull ? "disk_full" : "io_failed", `Cannot ${what}: ${code}`, {}, { cause });
-}
-
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** What `work` gives, with failures of system calls as `WaybillError`. */
+/** What `work` gives, with failures of system calls as `WaybillError`: `what` completes "Cannot …". Other errors stay as they are. */
 export async function ioCall<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof WaybillError ? error : ioError(error, what);
+    throw ioError(error, what);
   }
 }
 
-/** Makes the names in a folder survive a crash. Windows has no such call: its folders are journaled. */
-export async function syncFolder(path: string): Promise<void> {
-  let folder: FileHandle;
+function ioError(error: unknown, what: string): unknown {
+  const code = codeOf(error);
+  if (code === undefined || !(error instanceof Error && "syscall" in error)) return error;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const seen = isFull ? `no space left (${code})` : code;
+  return new WaybillError(isFull ? "disk_full" : "io_failed", `Cannot ${what}: ${seen}`, {}, { cause: error });
+}
+
+/** What the system says of a place where nothing is. */
+export const absent: readonly string[] = ["ENOENT", "ENOTDIR"];
+
+/** What `work` gives; `undefined` where it fails with one of `codes`. */
+export async function unless<T>(codes: readonly string[], work: () => Promise<T>): Promise<T | undefined> {
   try {
-    folder = await open(path, constants.O_RDONLY);
+    return await work();
   } catch (error) {
-    if (codeOf(error) === "EPERM" || codeOf(error) === "EISDIR" || codeOf(error) === "EACCES") return;
+    if (codes.includes(codeOf(error) ?? "")) return undefined;
     throw error;
   }
-  try {
+}
+
+const cannotSync: readonly string[] = ["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EPERM", ...absent];
+
+/** Makes the names in a folder survive a crash, where the system can do that. Windows cannot: its folders are journaled. */
+export async function syncFolder(path: string, files: { readonly open: typeof open } = { open }): Promise<void> {
+  const sync = async () => {
+    await using folder = await files.open(path, constants.O_RDONLY);
     await folder.sync();
-  } catch (error) {
-    if (codeOf(error) !== "EPERM" && codeOf(error) !== "EINVAL") throw error;
-  } finally {
-    await folder.close();
-  }
+  };
+  await ioCall(`write "${path}"`, () => unless(cannotSync, sync));
 }
 
 /** Makes a folder that survives a crash, and those above it. */
@@ -83,21 +90,12 @@ async function orRemoved(path: string, work: () => Promise<void>): Promise<void>
 }
 
 export async function listFolder(path: string): Promise<readonly string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
-    throw error;
-  }
+  return (await unless(absent, () => readdir(path))) ?? [];
 }
 
 /** Takes a file away; one that is not there is as good. */
 export async function removeFile(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-  }
+  await unless(["ENOENT"], () => unlink(path));
 }
 
 /** The file's bytes from `start` up to `end`; the next block is read while the reader has the last one. */
@@ -148,10 +146,5 @@ export function changedAt(path: string): number | undefined {
 
 /** What the system says of a file or folder; `undefined` where it is not there. */
 export async function lookAt(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
-    throw error;
-  }
+  return unless(absent, () => stat(path));
 }

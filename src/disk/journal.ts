@@ -4,11 +4,10 @@ import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { WaybillError } from "../errors.ts";
 import { fileMode, ioCall, removeFile, syncFolder, writeDurably } from "./durable.ts";
+import { blocksOf, openRegular } from "./regular.ts";
 
 const headline = "waybill-journal 1\n";
-const readBytes = 256 * 1024;
-// A FIFO must not hold us, a terminal must not become ours. Windows has none of the last two: there they count as 0.
-const { O_RDONLY, O_RDWR, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
+const { O_RDONLY, O_RDWR, O_CREAT } = constants;
 
 interface Waiting {
   readonly line: string;
@@ -41,7 +40,7 @@ export class Journal implements AsyncDisposable {
    * crash left half-written is cut off; what is cut off is kept beside it as `<path>.damaged`.
    */
   static async open(path: string, replay: (entry: unknown) => void): Promise<Journal> {
-    const file = await openRegular(path, O_RDWR | O_CREAT);
+    const file = await openJournal(path, O_RDWR | O_CREAT);
     try {
       const { soundBytes, wholeBytes } = await replayLines(file, path, replay);
       if (soundBytes < wholeBytes) await cutOff(file, { soundBytes, wholeBytes }, path);
@@ -59,7 +58,7 @@ export class Journal implements AsyncDisposable {
    */
   static async read(path: string, replay: (entry: unknown) => void): Promise<void> {
     await ioCall(`read "${path}"`, async () => {
-      await using file = await openRegular(path, O_RDONLY);
+      await using file = await openJournal(path, O_RDONLY);
       await replayLines(file, path, replay);
     });
   }
@@ -144,10 +143,9 @@ export class Journal implements AsyncDisposable {
 }
 
 /** @throws WaybillError `io_failed` for a folder, a FIFO or a device. */
-async function openRegular(path: string, flags: number): Promise<FileHandle> {
-  const file = await open(path, flags | O_NONBLOCK | O_NOCTTY, fileMode);
-  if ((await file.stat()).isFile()) return file;
-  await file.close();
+async function openJournal(path: string, flags: number): Promise<FileHandle> {
+  const opened = await openRegular(path, flags);
+  if (opened) return opened.file;
   throw new WaybillError("io_failed", `Cannot read "${path}": it is not a regular file`);
 }
 
@@ -168,7 +166,7 @@ interface Lengths {
 async function replayLines(file: FileHandle, path: string, replay: (entry: unknown) => void): Promise<Lengths> {
   let sound = 0;
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of blocksOf(file)) {
+  for await (const chunk of blocksOf(file, path)) {
     rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
       const line = rest.toString("utf8", 0, end);
@@ -180,16 +178,6 @@ async function replayLines(file: FileHandle, path: string, replay: (entry: unkno
   }
   if (sound === 0 && !headline.startsWith(rest.toString())) throw notAJournal(path);
   return { soundBytes: sound, wholeBytes: sound + rest.byteLength };
-}
-
-/** Read by hand: leaving the loop over a read stream early would close the file. */
-async function* blocksOf(file: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, position);
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
 }
 
 function notAJournal(path: string): WaybillError {

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import * as promises from "node:fs/promises";
-import { codeOf } from "./durable.ts";
+import { unless } from "./durable.ts";
+import { openRegular } from "./regular.ts";
 
 /** The calls to the file system that a lock file takes. */
 export type LockFiles = Pick<typeof promises, "open" | "rename" | "unlink" | "link">;
@@ -80,17 +81,16 @@ async function create(path: string, { name, mode = 0o600, files = promises }: Lo
 }
 
 const maxBytes = 4096;
-// A link is not followed, a FIFO must not hold us. Windows has neither flag: there they count as 0.
-const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
+// Linux and macOS say ELOOP of a link, FreeBSD EMLINK.
+const noFile: readonly string[] = ["ENOENT", "ELOOP", "EMLINK"];
 
 /** `undefined` where nothing is there, or nothing that could be a lock file. */
 async function look(path: string, files: LockFiles): Promise<SeenLock | undefined> {
-  const file = await unless(["ENOENT", "ELOOP", "EMLINK"], () => files.open(path, flags));
-  if (!file) return undefined;
-  await using open = file;
-  const stat = await open.stat();
-  if (!stat.isFile() || stat.size > maxBytes) return undefined;
-  return { text: await open.readFile("utf8"), modifiedAt: stat.mtimeMs };
+  const opened = await unless(noFile, () => openRegular(path, constants.O_RDONLY | constants.O_NOFOLLOW, files));
+  if (!opened) return undefined;
+  await using file = opened.file;
+  if (opened.stat.size > maxBytes) return undefined;
+  return { text: await file.readFile("utf8"), modifiedAt: Number(opened.stat.mtimeMs) };
 }
 
 /** Removes a lock file whose holder is gone. It is moved aside first, so that of two who try only one succeeds. */
@@ -109,14 +109,4 @@ async function takeAway(
   if (!isTheSame) await files.link(aside, path).catch(() => undefined);
   await files.unlink(aside).catch(() => undefined);
   return isTheSame;
-}
-
-/** The result of `work`; `undefined` where it fails with one of `errnos`. */
-async function unless<T>(errnos: readonly string[], work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (errnos.includes(codeOf(error) ?? "")) return undefined;
-    throw error;
-  }
 }

@@ -1,10 +1,11 @@
 import { dirname, join } from "node:path";
 import type { Bytes, CallOptions, Content, FetchOptions } from "../content/store.ts";
 import { exactly, verified } from "../content/verify.ts";
+import { absent, ioCall, unless } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, hexOf, type Digest } from "../spec/digest.ts";
-import { absent, guarded, openLinked, openPlain, readWhole, unless, type Files, type RegularFile } from "./files.ts";
+import { openLinked, openPlain, readWhole, type Files, type RegularFile } from "./files.ts";
 
 /** The folder `blobs/` of a layout, for reading. */
 export interface Blobs {
@@ -25,7 +26,7 @@ export function blobsIn(root: string, files: Files): Blobs {
     pathOf,
     async has({ digest, size }) {
       const path = pathOf(digest);
-      const stat = await guarded("read", path, () => unless(absent, () => files.stat(path)));
+      const stat = await ioCall(`read "${path}"`, () => unless(absent, () => files.stat(path)));
       return stat !== undefined && stat.isFile() && stat.size === size;
     },
     async open(blob, options = {}) {
@@ -53,7 +54,7 @@ async function find(root: string, path: string, files: Files): Promise<Found | u
 }
 
 async function isLinked(root: string, path: string, files: Files): Promise<boolean | undefined> {
-  return guarded("read", path, async () => {
+  return ioCall(`read "${path}"`, async () => {
     const target = await unless(absent, () => files.realpath(path));
     const top = await unless(absent, () => files.realpath(root));
     if (target === undefined || top === undefined) return undefined;

@@ -1,10 +1,11 @@
 import { join } from "node:path";
+import { ioCall } from "../disk/durable.ts";
 import { makeFolders } from "../disk/folders.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { goJson, parseJson } from "../spec/json.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Blobs } from "./blobs.ts";
-import { guarded, openPlain, readWhole, replaceFile, type Files } from "./files.ts";
+import { openPlain, readWhole, replaceFile, type Files } from "./files.ts";
 import { once, type IndexFile } from "./index-file.ts";
 
 /** The parts of an opened layout. */
@@ -41,7 +42,7 @@ function versionIn(bytes: Uint8Array): unknown {
 
 /** Makes `folder`, which is to hold blobs, and the file oci-layout where it is missing. */
 export async function prepare({ root, files, mark }: Layout, folder: string): Promise<void> {
-  await guarded("make", folder, () => makeFolders(folder, 0o755, files));
+  await ioCall(`make "${folder}"`, () => makeFolders(folder, 0o755, files));
   if (await hasMarker(root, files)) return;
   const marker = Buffer.from(goJson({ imageLayoutVersion: version }));
   await replaceFile(files, join(root, "oci-layout"), once(marker), { mark });

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Bytes, CallOptions } from "../content/store.ts";
+import { ioCall, syncFolder } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { emptyListing, formatListing, parseListing, type Listing } from "./entries.ts";
-import { guarded, openPlain, readWhole, replaceFile, syncFolder, type Files } from "./files.ts";
+import { openPlain, readWhole, replaceFile, type Files } from "./files.ts";
 import { lock, type LayoutOwner } from "./lock.ts";
 
 /** The file index.json of a layout. */
@@ -33,7 +34,7 @@ export function indexFileIn(root: string, files: Files, owner: LayoutOwner): Ind
     read,
     async update(change, options = {}) {
       // One layout has one queue, however it is spelled.
-      const folder = await guarded("lock", path, () => files.realpath(root));
+      const folder = await ioCall(`lock "${path}"`, () => files.realpath(root));
       await using held = await lock(files, join(folder, "index.json.lock"), owner, options);
       const { listing, version } = await read(options);
       const changed = await change(listing);
@@ -42,7 +43,7 @@ export function indexFileIn(root: string, files: Files, owner: LayoutOwner): Ind
       if (bytes.byteLength > maxBytes)
         throw new WaybillError("too_large", `Cannot write "${path}": it would be larger than ${maxBytes} bytes`);
       await replaceFile(files, path, once(bytes), { mark: `${owner.pid}`, beforeCommit: () => held.requireHeld() });
-      await syncFolder(files, root);
+      await syncFolder(root, files);
     },
   };
 }

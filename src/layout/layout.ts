@@ -1,9 +1,10 @@
 import * as promises from "node:fs/promises";
 import { resolve as absolute } from "node:path";
 import type { Store } from "../content/store.ts";
+import { ioCall, unless } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { blobsIn } from "./blobs.ts";
-import { guarded, unless, type Files } from "./files.ts";
+import type { Files } from "./files.ts";
 import { hasMarker, type Layout } from "./folder.ts";
 import { indexFileIn } from "./index-file.ts";
 import type { LayoutOwner } from "./lock.ts";
@@ -26,7 +27,7 @@ export interface LayoutOptions {
  */
 export async function openLayout(path: string, { owner, files = promises }: LayoutOptions): Promise<Store> {
   const root = absolute(path);
-  const stat = await guarded("open", path, () => unless(["ENOENT"], () => files.stat(root)));
+  const stat = await ioCall(`open "${path}"`, () => unless(["ENOENT"], () => files.stat(root)));
   if (stat && !stat.isDirectory())
     throw new WaybillError("invalid_layout", `Cannot open "${path}": it is not a folder`);
   if (stat) await hasMarker(root, files);

@@ -1,9 +1,10 @@
 import { createLanes, type Lanes } from "../async/lanes.ts";
 import type { CallOptions } from "../content/store.ts";
+import { ioCall } from "../disk/durable.ts";
 import { tryLockFile, type LockFile, type SeenLock } from "../disk/lock-file.ts";
 import { isAlive as isAliveHere, startOf } from "../disk/process-name.ts";
 import { WaybillError } from "../errors.ts";
-import { guarded, type Files } from "./files.ts";
+import type { Files } from "./files.ts";
 
 /** What a layout needs to know about the process that writes it. */
 export interface Process {
@@ -54,7 +55,7 @@ export async function lock(files: Files, path: string, owner: LayoutOwner, optio
     const held = await lockFile(files, path, owner, options.signal);
     return {
       async requireHeld() {
-        if (!(await guarded("read", path, () => held.isHeld()))) throw busy(path);
+        if (!(await ioCall(`read "${path}"`, () => held.isHeld()))) throw busy(path);
       },
       async [Symbol.asyncDispose]() {
         await held[Symbol.asyncDispose]();
@@ -90,7 +91,7 @@ async function tryLock(files: Files, path: string, owner: LayoutOwner): Promise<
   const start = startOf(pid);
   const name = JSON.stringify({ pid, host, ...(start !== undefined && { start }) });
   const isStale = (seen: SeenLock) => isLeft(seen, owner);
-  return guarded("lock", path, () => tryLockFile(path, { name, isStale, mode: 0o644, files }));
+  return ioCall(`lock "${path}"`, () => tryLockFile(path, { name, isStale, mode: 0o644, files }));
 }
 
 function busy(path: string): WaybillError {

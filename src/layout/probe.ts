@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { dirname, join } from "node:path";
 import type { CallOptions } from "../content/store.ts";
-import { guarded, unless } from "./files.ts";
+import { ioCall, unless } from "../disk/durable.ts";
 import type { Layout } from "./folder.ts";
 
 /**
@@ -24,6 +24,6 @@ async function requireWritable(folder: string, files: Layout["files"]): Promise<
     await files.access(folder, W_OK | X_OK);
     return true;
   };
-  if (await guarded("write to", folder, () => unless(["ENOENT"], isThere))) return;
+  if (await ioCall(`write to "${folder}"`, () => unless(["ENOENT"], isThere))) return;
   if (dirname(folder) !== folder) await requireWritable(dirname(folder), files);
 }

@@ -2,13 +2,14 @@ import { createMemo } from "../async/memo.ts";
 import { childrenMissing, neededBy, requireTags } from "../content/needs.ts";
 import type { CallOptions, PushManifestOptions, Target } from "../content/store.ts";
 import { verified, verifiedManifest } from "../content/verify.ts";
+import { syncFolder } from "../disk/durable.ts";
 import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { folderOf } from "./blobs.ts";
 import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, withoutTag, type Listing } from "./entries.ts";
-import { replaceFile, syncFolder } from "./files.ts";
+import { replaceFile } from "./files.ts";
 import { once } from "./index-file.ts";
 import { prepare, type Layout } from "./folder.ts";
 import { probeFolder } from "./probe.ts";
@@ -107,8 +108,8 @@ async function makeDurable({ files, blobs, root }: Layout, { descriptor, documen
     descriptor.digest,
     ...neededBy({ descriptor, document, bytes: new Uint8Array() }).map((child) => child.digest),
   ];
-  for (const folder of new Set(digests.map((digest) => folderOf(blobs, digest)))) await syncFolder(files, folder);
-  await syncFolder(files, root);
+  for (const folder of new Set(digests.map((digest) => folderOf(blobs, digest)))) await syncFolder(folder, files);
+  await syncFolder(root, files);
 }
 
 interface RootGraph {

@@ -1,7 +1,6 @@
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { makeFolders } from "../../disk/folders.ts";
-import { WaybillError } from "../../errors.ts";
+import { absent, ioCall, makeFolder, unless, writeDurably } from "../../disk/durable.ts";
 import type { RunHelper } from "./helper.ts";
 import { readPipe, tooLarge } from "./read-pipe.ts";
 
@@ -22,7 +21,7 @@ export interface CredentialEnvironment extends FileReader {
   /**
    * Puts `bytes` in place of the file at once, with mode 0600; makes its folder. A symbolic link stays one.
    *
-   * @throws WaybillError `io_failed`; the old file is untouched then.
+   * @throws WaybillError `io_failed`, `disk_full`; the old file is untouched then.
    */
   replaceFile(path: string, bytes: Uint8Array): Promise<void>;
   readonly run: RunHelper;
@@ -92,46 +91,22 @@ function nodeFileReader(): FileReader {
         if (found.size <= maxFileBytes) return readFile(path);
         throw tooLarge(path, found.size, maxFileBytes);
       };
-      return read().catch((error: unknown) => absentOr(error, path, undefined));
+      return ioCall(`read "${path}"`, () => unless(absent, read));
     },
     async readDir(path) {
       const { readdir } = await import("node:fs/promises");
-      return readdir(path).then(
-        (names) => names.sort(),
-        (error: unknown) => absentOr(error, path, []),
-      );
+      const names = await ioCall(`read "${path}"`, () => unless(absent, () => readdir(path)));
+      return names?.sort() ?? [];
     },
   };
 }
 
-function absentOr<T>(error: unknown, path: string, absent: T): T {
-  if (error instanceof WaybillError) throw error;
-  const code = codeOf(error);
-  if (code === "ENOENT" || code === "ENOTDIR") return absent;
-  throw new WaybillError("io_failed", `Cannot read "${path}": ${code}`, {}, { cause: error });
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string }).code ?? "unknown error";
-}
-
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const { open, realpath, rename, rm } = await import("node:fs/promises");
-  try {
-    await makeFolders(dirname(path), 0o700);
+  const { realpath } = await import("node:fs/promises");
+  const { randomUUID } = await import("node:crypto");
+  await ioCall(`write "${path}"`, async () => {
+    await makeFolder(dirname(path));
     const real = await realpath(path).catch(() => path);
-    const { randomUUID } = await import("node:crypto");
-    const temporary = `${real}.${randomUUID()}`;
-    try {
-      await using file = await open(temporary, "wx", 0o600);
-      await file.writeFile(bytes);
-      await file.sync();
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    await rename(temporary, real);
-  } catch (error) {
-    throw new WaybillError("io_failed", `Cannot write "${path}": ${codeOf(error)}`, {}, { cause: error });
-  }
+    await writeDurably(real, `${real}.${randomUUID()}`, bytes);
+  });
 }
