@@ -1,12 +1,12 @@
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import type { WaybillError } from "../errors.ts";
 import { classOfAddress } from "./address.ts";
-import { dialPlain, tlsOptions, type DialContext, type PlainLine } from "./dial.ts";
+import { handshake, tlsOptions } from "./dial-tls.ts";
+import { dialPlain, type DialContext, type PlainLine } from "./dial.ts";
 import { cancelledError, codeOf, errorOf } from "./outcome.ts";
-import { Cancelled, phase } from "./phase.ts";
+import { Cancelled } from "./phase.ts";
 import { destroyed } from "./connection.ts";
 import type { ResolvedAddress } from "./resolve.ts";
-import { portOf } from "./url.ts";
 
 /** What a connection to an origin goes through, as far as it comes. Durations are in milliseconds. */
 export interface LineReport {
@@ -86,22 +86,12 @@ function inWords(error: unknown, { url, signal }: { readonly url: URL; readonly 
 type Inspected = { readonly url: URL; readonly signal?: AbortSignal };
 
 async function inspectTls(line: PlainLine, { url, signal }: Inspected, context: DialContext): Promise<TlsReport> {
-  const { connect, createSecureContext } = await import("node:tls");
   const { clock, deadlines } = context;
-  const settings = await context.tlsFor(`${url.hostname}:${portOf(url)}`);
-  const options = await tlsOptions(line.socket, url, context, createSecureContext);
+  const options = await tlsOptions(line.socket, { url, alpn: ["h2", "http/1.1"], signal }, context);
   const since = clock.now();
   const limits = { clock, delayMs: deadlines.tlsMs, signal };
-  const socket = await phase<TLSSocket>("tls", limits, (done, fail) => {
-    const begun = connect({ ...options, rejectUnauthorized: false, ALPNProtocols: ["h2", "http/1.1"] });
-    begun.on("error", fail);
-    begun.once("close", () =>
-      fail(Object.assign(new Error("closed during the TLS handshake"), { code: "ECONNRESET" })),
-    );
-    begun.once("secureConnect", () => done(begun));
-    return () => begun.destroy();
-  });
-  const report = reportOf(socket, settings.rejectUnauthorized !== false, clock.now() - since);
+  const socket = await handshake({ ...options, rejectUnauthorized: false }, limits);
+  const report = reportOf(socket, options.rejectUnauthorized !== false, clock.now() - since);
   socket.destroy();
   return report;
 }

@@ -8,7 +8,7 @@ import type { LineReport } from "./dial-inspect.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { defaultDeadlines, regularLooks } from "./deadlines.ts";
 import type { DialContext, Line, TlsSettings } from "./dial.ts";
-import { dial, proxyAuthorization, proxyRefusal } from "./dial.ts";
+import { dial } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
 import type { Session } from "./network2.ts";
 import type { AttemptOutcome } from "./outcome.ts";
@@ -20,6 +20,7 @@ import { systemLookup } from "./resolve.ts";
 import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
 import { originOf } from "./url.ts";
 import { createSessions } from "./sessions.ts";
+import { proxyAuthorization, proxyRefusal } from "./tunnel.ts";
 
 export type { TlsSettings } from "./dial.ts";
 export type { LineReport, TlsReport } from "./dial-inspect.ts";

@@ -1,0 +1,112 @@
+import type { Socket } from "node:net";
+import { WaybillError } from "../errors.ts";
+import { classOfAddress } from "./address.ts";
+import { AnswerParser } from "./answer-parser.ts";
+import { openTcp } from "./dial-tcp.ts";
+import { secure } from "./dial-tls.ts";
+import type { DialContext, DialTarget, PlainLine } from "./dial.ts";
+import { codeOf, ProxyFailed } from "./outcome.ts";
+import type { PhaseLimits } from "./phase.ts";
+import { phase } from "./phase.ts";
+import { unescaped } from "./proxy.ts";
+import { textOf } from "./request-head.ts";
+import { portOf } from "./url.ts";
+
+/**
+ * Connects to a proxy and, for a host that is spoken to over TLS, has it open a way through. Whoever gets the socket destroys it.
+ *
+ * @throws DeadlineExpired, Cancelled, WaybillError (`unsupported`, `address_forbidden`, the proxy's refusal) or Node's error.
+ */
+export async function dialProxy(target: DialTarget, proxy: URL, context: DialContext): Promise<PlainLine> {
+  if (proxy.protocol !== "http:" && proxy.protocol !== "https:") {
+    throw new WaybillError(
+      "unsupported",
+      `Cannot use proxy "${proxy.host}": scheme "${proxy.protocol}" is not supported`,
+      { sent: "nothing" },
+    );
+  }
+  const reachedOn = classOfAddress(target.url.hostname);
+  if (reachedOn !== undefined) target.check(reachedOn);
+  const { signal, marks } = target;
+  const plain = await openTcp({ url: proxy, signal, marks, check: () => undefined }, context).catch(
+    (error: unknown) => {
+      throw isOfTheSystem(error) ? new ProxyFailed(proxy.host, error) : error;
+    },
+  );
+  const socket =
+    proxy.protocol === "https:"
+      ? await secure(plain, { url: proxy, alpn: ["http/1.1"], signal, marks }, context)
+      : plain;
+  if (target.url.protocol === "https:") return { socket: await tunnel(socket, target, proxy, context), reachedOn };
+  return { socket, reachedOn };
+}
+
+/** Not a deadline, a cancellation or a refusal of our own. */
+function isOfTheSystem(error: unknown): error is Error {
+  return error instanceof Error && codeOf(error) !== "" && !(error instanceof WaybillError);
+}
+
+/** Asks the proxy for a way through. The answer has the connect deadline. */
+function tunnel(socket: Socket, target: DialTarget, proxy: URL, context: DialContext): Promise<Socket> {
+  const authority = `${target.url.hostname}:${portOf(target.url)}`;
+  const { signal, marks } = target;
+  const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.connectMs, signal, marks };
+  return phase<Socket>("connect", limits, (done, fail) => {
+    const parser = new AnswerParser("CONNECT", {
+      answered: ({ status }) => void (status !== 200 && fail(proxyRefusal(proxy, status))),
+      received: () => undefined,
+      receivedAll(isExact) {
+        stopListening();
+        // TLS begins with us.
+        if (isExact) done(socket);
+        else fail(new Error("the proxy said more than that the way is open"));
+      },
+    });
+    const stopListening = listen(socket, { take: (chunk) => parser.take(chunk), fail });
+    socket.write(textOf("CONNECT", { target: authority, headers: { host: authority, ...proxyAuthorization(proxy) } }));
+    return () => socket.destroy();
+  });
+}
+
+interface Listener {
+  readonly take: (chunk: Buffer) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** Tells what comes on a socket, until the returned function is called. */
+function listen(socket: Socket, { take, fail }: Listener): () => void {
+  const onData = (chunk: Buffer) => {
+    try {
+      take(chunk);
+    } catch (error) {
+      fail(error as Error);
+    }
+  };
+  const onClose = () => fail(Object.assign(new Error("closed without an answer"), { code: "ECONNRESET" }));
+  socket.on("data", onData).on("error", fail).on("close", onClose);
+  return () => {
+    socket.off("data", onData).off("error", fail).off("close", onClose);
+    socket.pause();
+  };
+}
+
+/** What a proxy's refusal means: 407 and other refusals stay as they are, its own trouble may pass. */
+export function proxyRefusal(proxy: URL, status: number): WaybillError {
+  const context = { status, phase: "proxy", sent: "nothing" } as const;
+  if (status === 407) {
+    const advice = "Put the user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT";
+    return new WaybillError("auth_required", `Cannot use proxy "${proxy.host}": it asks for credentials`, {
+      ...context,
+      advice,
+    });
+  }
+  const code = status >= 500 || status === 429 ? "connection_failed" : "rejected";
+  return new WaybillError(code, `Cannot use proxy "${proxy.host}": it answered ${status}`, context);
+}
+
+/** The header with which a proxy is told who asks; nothing where its URL names nobody. */
+export function proxyAuthorization(proxy: URL): Readonly<Record<string, string>> {
+  if (proxy.username === "" && proxy.password === "") return {};
+  const pair = [proxy.username, proxy.password].map(unescaped).join(":");
+  return { "proxy-authorization": `Basic ${Buffer.from(pair).toString("base64")}` };
+}
