@@ -1,3 +1,4 @@
+import { hasNoBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import type { HttpHeaders } from "./send.ts";
 
@@ -97,12 +98,6 @@ function trimmedEnd(value: string): string {
 /** A space or a tab. */
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
-}
-
-/** True for answers that have no body, whatever their headers say. Spec: RFC 9110, section 6.4.1. */
-export function hasNoBody(method: string, status: number): boolean {
-  if (method === "HEAD" || status < 200 || status === 204 || status === 304) return true;
-  return method === "CONNECT" && status < 300;
 }
 
 function framingOf(headers: HttpHeaders, minor: string): Framing {

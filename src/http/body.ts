@@ -38,7 +38,13 @@ export async function drain(response: HttpResponse, maxBytes = 64 * 1024): Promi
 
 /** Whether the answer cannot have a body, as far as its head tells. */
 function isEmpty({ status, headers }: HttpResponse): boolean {
-  return status === 204 || status === 304 || headers.get("content-length") === "0";
+  return hasNoBody("GET", status) || headers.get("content-length") === "0";
+}
+
+/** True for answers that have no body, whatever their headers say. Spec: RFC 9110, section 6.4.1. */
+export function hasNoBody(method: string, status: number): boolean {
+  if (method === "HEAD" || status < 200 || status === 204 || status === 304) return true;
+  return method === "CONNECT" && status < 300;
 }
 
 /** Whether nothing can follow the head of the answer. */

@@ -3,7 +3,7 @@ import { connect, constants } from "node:http2";
 import type { Sent } from "../errors.ts";
 import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
-import { hasNoBody } from "./answer-head.ts";
+import { hasNoBody } from "./body.ts";
 import type { Line } from "./dial.ts";
 import type { AttemptContext, ResponseHead, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";

@@ -115,6 +115,11 @@ export function codeOf(error: unknown): string {
   return error instanceof AggregateError ? codeOf(error.errors[0]) : "";
 }
 
+/** Node's code of what an error of ours was caused by; empty where there is none. */
+export function causeCodeOf(error: unknown): string {
+  return error instanceof Error ? codeOf(error.cause) : "";
+}
+
 const certificateCodes =
   /^(?:CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERROR_IN_CERT_|ERR_TLS_CERT_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|HOSTNAME_MISMATCH)/;
 

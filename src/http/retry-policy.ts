@@ -1,5 +1,6 @@
-import { hasCode, type WaybillError } from "../errors.ts";
-import { codeOf } from "./outcome.ts";
+import { isRetryable, WaybillError } from "../errors.ts";
+import { sizeOfBody } from "./body.ts";
+import { causeCodeOf } from "./outcome.ts";
 import type { HttpRequest, HttpResponse } from "./send.ts";
 
 /** How an attempt ended, as the retry interceptor sees it. */
@@ -20,7 +21,7 @@ export function isPassingStatus(status: number): boolean {
  * anything through. All else goes to the upload, which asks for the offset and resumes.
  */
 export function isRepeatable(request: HttpRequest, result: AttemptResult): boolean {
-  if ("error" in result) return isPassingError(result.error) && (!carriesContent(request) || leftNothing(result.error));
+  if ("error" in result) return isRetryable(result.error) && (!carriesContent(request) || leftNothing(result.error));
   const { status } = result.response;
   return carriesContent(request) ? status === 429 : passing.has(status);
 }
@@ -35,20 +36,15 @@ const fewAttempts: Readonly<Record<string, number>> = {
 
 /** How often a request that ended so is sent at most. */
 export function attemptsFor(result: AttemptResult, most: number): number {
-  const cause = "error" in result && result.error instanceof Error ? codeOf(result.error.cause) : "";
+  const cause = "error" in result ? causeCodeOf(result.error) : "";
   return Math.min(most, fewAttempts[cause] ?? most);
 }
 
 function carriesContent({ operation, body }: HttpRequest): boolean {
-  if (operation !== "upload-body" || body === undefined) return false;
-  return ("sizeBytes" in body ? body.sizeBytes : body.byteLength) > 0;
+  return operation === "upload-body" && body !== undefined && sizeOfBody(body) > 0;
 }
 
 /** Limits that are thrown come from a token service, before the request itself has left. */
-function isPassingError(error: unknown): error is WaybillError {
-  return hasCode(error, "connection_failed", "timeout", "unavailable", "rate_limited");
-}
-
 function leftNothing(error: unknown): boolean {
-  return isPassingError(error) && error.context.sent === "nothing";
+  return error instanceof WaybillError && error.context.sent === "nothing";
 }

@@ -45,7 +45,7 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
       const response = await next(attempt.request);
       return attempt.answered(response);
     } catch (error) {
-      attempt.end({ error: codeOf(error) });
+      attempt.end({ error: errorCodeOf(error) });
       throw error;
     }
   };
@@ -125,7 +125,7 @@ class Attempt {
       return response;
     }
     return afterBody(response, (end) => {
-      if ("error" in end) ending.error = codeOf(end.error);
+      if ("error" in end) ending.error = errorCodeOf(end.error);
       this.end(ending, end.bytes);
     });
   }
@@ -197,6 +197,6 @@ function requestIdOf(headers: HttpHeaders): string | undefined {
   return undefined;
 }
 
-function codeOf(error: unknown): string {
+function errorCodeOf(error: unknown): string {
   return error instanceof WaybillError ? error.code : "internal";
 }

@@ -8,6 +8,7 @@ import { authorize } from "./auth/authorize.ts";
 import { endpoints, type EndpointOptions } from "./endpoint.ts";
 
 const url = "http://localhost:5000/v2/";
+const nodeError = (code: string) => Object.assign(new Error(code), { code });
 const get = (more: Partial<HttpRequest> = {}): HttpRequest => ({
   method: "GET",
   url,
@@ -15,7 +16,7 @@ const get = (more: Partial<HttpRequest> = {}): HttpRequest => ({
   ...more,
 });
 const reset = () =>
-  new WaybillError("connection_failed", "Cannot reach", { sent: "all" }, { cause: { code: "ECONNRESET" } });
+  new WaybillError("connection_failed", "Cannot reach", { sent: "all" }, { cause: nodeError("ECONNRESET") });
 
 type Answer = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
 
@@ -133,7 +134,7 @@ describe("settleScheme", () => {
 
   test("does not try TLS when nobody listens, except where no port was named", async () => {
     const closed = () =>
-      Promise.reject(new WaybillError("connection_failed", "Cannot reach", {}, { cause: { code: "ECONNREFUSED" } }));
+      Promise.reject(new WaybillError("connection_failed", "Cannot reach", {}, { cause: nodeError("ECONNREFUSED") }));
     const named = port({ http: closed, https: ok });
 
     await expect(named.send(get())).rejects.toMatchObject({ code: "connection_failed" });
@@ -146,7 +147,7 @@ describe("settleScheme", () => {
   test("says that the certificate is not trusted when the port speaks TLS with such a one", async () => {
     const untrusted = () =>
       Promise.reject(
-        new WaybillError("tls_failed", "Cannot trust", {}, { cause: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" } }),
+        new WaybillError("tls_failed", "Cannot trust", {}, { cause: nodeError("DEPTH_ZERO_SELF_SIGNED_CERT") }),
       );
 
     await expect(port({ https: untrusted }).send(get())).rejects.toMatchObject({ code: "tls_failed" });
@@ -154,7 +155,7 @@ describe("settleScheme", () => {
 
   test("tells the reset, not the TLS trouble, when the port speaks HTTP and was reset by chance", async () => {
     const noTls = () =>
-      Promise.reject(new WaybillError("tls_failed", "Cannot speak", {}, { cause: { code: "EPROTO" } }));
+      Promise.reject(new WaybillError("tls_failed", "Cannot speak", {}, { cause: nodeError("EPROTO") }));
 
     await expect(port({ https: noTls }).send(get())).rejects.toMatchObject({ code: "connection_failed" });
   });

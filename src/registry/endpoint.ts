@@ -1,5 +1,6 @@
 import { hasCode, WaybillError } from "../errors.ts";
 import { answerLike, nothing, one } from "../http/body.ts";
+import { causeCodeOf } from "../http/outcome.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "../http/send.ts";
 import { hostOf, isLoopbackHost, originOf } from "../http/url.ts";
 import { normalizeHost } from "../spec/reference.ts";
@@ -116,7 +117,7 @@ async function plainAttempt(next: Send, request: HttpRequest): Promise<PlainAtte
     return await suspected(request, response);
   } catch (error) {
     // Nobody listens: that is no sign of TLS, except that without a port HTTP and TLS knock at different ones.
-    const isClosed = causeCode(error) === "ECONNREFUSED" && new URL(request.url).port !== "";
+    const isClosed = causeCodeOf(error) === "ECONNREFUSED" && new URL(request.url).port !== "";
     if (isClosed || !hasCode(error, "connection_failed", "not_a_registry")) throw error;
     return { error };
   }
@@ -182,13 +183,8 @@ function speaksTls(error: unknown): boolean {
   if (error.code === "connection_failed" || error.code === "timeout") return false;
   return (
     error.code !== "tls_failed" ||
-    !/^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))/.test(causeCode(error))
+    !/^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))/.test(causeCodeOf(error))
   );
-}
-
-function causeCode(error: unknown): string {
-  const { cause } = error as { cause?: { code?: unknown } };
-  return typeof cause?.code === "string" ? cause.code : "";
 }
 
 function overTls(request: HttpRequest): HttpRequest {

@@ -1,5 +1,5 @@
 import type { Bytes } from "../content/store.ts";
-import { nothing, one } from "../http/body.ts";
+import { hasNoBody, nothing, one } from "../http/body.ts";
 import { headersFrom } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/send.ts";
 
@@ -41,7 +41,7 @@ export function respond(request: HttpRequest, answer: Answer): HttpResponse {
 }
 
 function lengthWithout(answer: Answer): Record<string, string> {
-  return answer.status === 204 || answer.status === 304 ? {} : { "content-length": "0" };
+  return hasNoBody("GET", answer.status) ? {} : { "content-length": "0" };
 }
 
 /** One reader, and an end to the reading at any time. */

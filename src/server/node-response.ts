@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { nothing } from "../http/body.ts";
+import { hasNoBody, nothing } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Refused } from "./gate.ts";
 
@@ -23,7 +23,7 @@ export async function writeResponse(outgoing: ServerResponse, response: HttpResp
 }
 
 function isShort(outgoing: ServerResponse, { headers, status }: HttpResponse, written: number): boolean {
-  if (outgoing.req.method === "HEAD" || status === 204 || status === 304) return false;
+  if (hasNoBody(outgoing.req.method ?? "GET", status)) return false;
   return written < Number(headers.get("content-length") ?? 0);
 }
 
