@@ -22,8 +22,42 @@ export async function collect(body: Bytes, maxBytes: number): Promise<Uint8Array
     if (seen > maxBytes) throw new WaybillError("too_large", `Cannot read body: it is longer than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
+  return joined(chunks, seen);
+}
+
+function joined(chunks: readonly Uint8Array[], sizeBytes: number): Uint8Array {
   const [only] = chunks;
-  return chunks.length === 1 && only ? only : Buffer.concat(chunks, seen);
+  return chunks.length === 1 && only ? only : Buffer.concat(chunks, sizeBytes);
+}
+
+/**
+ * The beginning of a body, and an answer that stands for `response` and still has all of it. Reads until the body ends or more than
+ * `maxBytes` of it are here.
+ *
+ * @throws what the body throws; `response` is disposed of then.
+ */
+export async function peek(response: HttpResponse, maxBytes: number): Promise<readonly [Uint8Array, HttpResponse]> {
+  const reader = response.body[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  let seen = 0;
+  try {
+    while (seen <= maxBytes) {
+      const result = await reader.next();
+      if (result.done) break;
+      chunks.push(result.value);
+      seen += result.value.byteLength;
+    }
+  } catch (error) {
+    await response[Symbol.asyncDispose]();
+    throw error;
+  }
+  const start = joined(chunks, seen);
+  return [start, answerLike(response, { body: seen > maxBytes ? followed(start, reader) : one(start) })];
+}
+
+async function* followed(start: Uint8Array, reader: AsyncIterator<Uint8Array>): Bytes {
+  yield start;
+  yield* { [Symbol.asyncIterator]: () => reader };
 }
 
 /** Reads and drops a small body so that the connection can be used again; gives up on a long one. Never throws. */

@@ -1,5 +1,4 @@
-import type { Bytes } from "../content/store.ts";
-import { answerLike, one } from "./body.ts";
+import { peek } from "./body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Operation } from "./send.ts";
 
 /** No answer that is read whole may be longer; what is longer passes as a stream, for its reader to refuse. */
@@ -20,25 +19,6 @@ function isSmall({ method, operation }: HttpRequest): boolean {
 }
 
 async function whole(response: HttpResponse): Promise<HttpResponse> {
-  const reader = response.body[Symbol.asyncIterator]();
-  const chunks: Uint8Array[] = [];
-  let seen = 0;
-  try {
-    while (seen <= maxBytes) {
-      const result = await reader.next();
-      if (result.done) break;
-      chunks.push(result.value);
-      seen += result.value.byteLength;
-    }
-  } catch (error) {
-    await response[Symbol.asyncDispose]();
-    throw error;
-  }
-  const start = Buffer.concat(chunks, seen);
-  return answerLike(response, { body: seen > maxBytes ? followed(start, reader) : one(start) });
-}
-
-async function* followed(start: Uint8Array, reader: AsyncIterator<Uint8Array>): Bytes {
-  yield start;
-  yield* { [Symbol.asyncIterator]: () => reader };
+  const [, answer] = await peek(response, maxBytes);
+  return answer;
 }

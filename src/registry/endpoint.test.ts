@@ -123,6 +123,19 @@ describe("settleScheme", () => {
     expect(log).toHaveLength(1);
   });
 
+  test("disposes of a 400 whose body breaks before it has said why", async () => {
+    let isDisposed = false;
+    async function* broken() {
+      yield Buffer.from("Client sent");
+      throw reset();
+    }
+    const dispose = async () => void (isDisposed = true);
+    const answer: Answer = (request) => ({ ...respond(request, 400), body: broken(), [Symbol.asyncDispose]: dispose });
+
+    await expect(port({ http: answer }).send(get())).rejects.toMatchObject({ code: "connection_failed" });
+    expect(isDisposed).toBe(true);
+  });
+
   test("tells the first failure when neither scheme answers, and settles nothing", async () => {
     const answers: { http?: Answer } = {};
     const { send } = port(answers);

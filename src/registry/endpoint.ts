@@ -1,5 +1,5 @@
 import { hasCode, WaybillError } from "../errors.ts";
-import { answerLike, nothing, one } from "../http/body.ts";
+import { peek } from "../http/body.ts";
 import { causeCodeOf } from "../http/outcome.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "../http/send.ts";
 import { hostOf, isLoopbackHost, originOf } from "../http/url.ts";
@@ -130,27 +130,6 @@ async function suspected(request: HttpRequest, response: HttpResponse): Promise<
   const text = Buffer.from(start).toString("latin1");
   const suspect = /HTTP request (?:to an|was sent to) HTTPS|plain HTTP to an SSL-enabled/i.test(text);
   return { response: whole, suspect };
-}
-
-/** The first bytes of a body, and a response that still has them. */
-async function peek(response: HttpResponse, maxBytes: number): Promise<readonly [Uint8Array, HttpResponse]> {
-  const reader = response.body[Symbol.asyncIterator]();
-  const chunks: Uint8Array[] = [];
-  let seen = 0;
-  let isDone = false;
-  while (!isDone && seen < maxBytes) {
-    const result = await reader.next();
-    isDone = result.done === true;
-    if (result.done) break;
-    chunks.push(result.value);
-    seen += result.value.byteLength;
-  }
-  const start = Buffer.concat(chunks);
-  const body = async function* () {
-    yield* one(start);
-    yield* isDone ? nothing : { [Symbol.asyncIterator]: () => reader };
-  };
-  return [start, answerLike(response, { body: body() })];
 }
 
 interface Doubt {
