@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { inContext, WaybillError } from "../../errors.ts";
-import { scrub } from "../../http/echoes.ts";
+import { scrub } from "../../http/scrub.ts";
 import { Secret } from "../../http/send.ts";
 import { parseJson } from "../../spec/json.ts";
 import { tokenSecret, type Credential } from "./credential.ts";
