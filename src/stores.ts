@@ -17,7 +17,7 @@ import { wholeAnswers } from "./http/whole.ts";
 import { authorize } from "./registry/auth/authorize.ts";
 import { oneAccount } from "./registry/auth/principals.ts";
 import { grantedByTokens, type GrantedByTokens } from "./registry/auth/granted.ts";
-import { repositoryScope } from "./registry/auth/scope.ts";
+import { repositoryScope } from "./spec/scope.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
 import { requireChunkSize } from "./registry/chunk-size.ts";
 import { credentialChain } from "./registry/credentials/chain.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readBody } from "../src/http/body.ts";
 import { intercept, Secret, type HttpRequest, type Send } from "../src/http/send.ts";
 import { authorize } from "../src/registry/auth/authorize.ts";
-import { login } from "../src/registry/credentials/login.ts";
+import { login } from "../src/registry/login.ts";
 import { credentialChain } from "../src/registry/credentials/chain.ts";
 import { endpoints } from "../src/registry/endpoint.ts";
 import { basicAuth } from "../src/server/basic-auth.ts";

@@ -5,13 +5,8 @@ import { WaybillError } from "../errors.ts";
 import { Secret } from "../http/send.ts";
 import { parseJson } from "../spec/json.ts";
 import { normalizeHost } from "../spec/reference.ts";
-import {
-  buildxFolder,
-  dockerConfigFile,
-  dockerFolder,
-  type FileReader,
-  type Places,
-} from "./credentials/environment.ts";
+import { dockerConfigFile } from "./credentials/environment.ts";
+import { buildxFolder, dockerFolder, type FileReader, type Places } from "./user-files.ts";
 
 /** What a builder's buildkitd.toml says about one registry. */
 export interface RegistrySettings {

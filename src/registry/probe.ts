@@ -1,6 +1,6 @@
 import type { CallOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
-import { repositoryScope } from "./auth/scope.ts";
+import { repositoryScope } from "../spec/scope.ts";
 import { ask, type Access } from "./access.ts";
 import { withRepositoryAdvice } from "./missing-repository.ts";
 import { problemOf } from "./problem.ts";

@@ -5,7 +5,7 @@ import { hasCode, WaybillError } from "../errors.ts";
 import { Secret } from "../http/send.ts";
 import { silent, type Report } from "../telemetry/events.ts";
 import type { BuilderSettings } from "./buildkit.ts";
-import type { FileReader, Places } from "./credentials/environment.ts";
+import type { FileReader, Places } from "./user-files.ts";
 import { apiHost } from "./host.ts";
 import { parseHosts } from "./host-list.ts";
 

@@ -10,7 +10,7 @@ import {
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
-import { login } from "../../registry/credentials/login.ts";
+import { login } from "../../registry/login.ts";
 import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
 import { display } from "../../spec/display.ts";
 import { openContext } from "../../verbs/context.ts";

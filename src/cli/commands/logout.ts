@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
-import { logout } from "../../registry/credentials/login.ts";
+import { logout } from "../../registry/login.ts";
 import { display } from "../../spec/display.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, newCommand } from "../options.ts";

@@ -8,7 +8,7 @@ import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../ht
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import type { Credential } from "../credentials/credential.ts";
 import { authorize, type AuthorizeOptions } from "./authorize.ts";
-import { covers } from "./scope.ts";
+import { covers } from "../../spec/scope.ts";
 
 const origin = "https://reg.example";
 const basic = (username = "u", password = "canary-password"): Credential => ({

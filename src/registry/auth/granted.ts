@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Secret } from "../../http/send.ts";
 import { parseJson } from "../../spec/json.ts";
-import { covers, formatScope, mergeScopes } from "./scope.ts";
+import { covers, formatScope, mergeScopes } from "../../spec/scope.ts";
 
 const accessSchema = v.object({
   access: v.array(v.object({ type: v.string(), name: v.string(), actions: v.nullish(v.array(v.string()), []) })),

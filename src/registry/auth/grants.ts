@@ -8,7 +8,7 @@ import type { ChosenChallenge } from "./challenge.ts";
 import { grantedScopes, notGranted } from "./granted.ts";
 import type { Principal, RegistryRequest } from "./principals.ts";
 import { assertTrusted, parseRealm } from "./realm.ts";
-import { covers, mergeScopes, scopeKey } from "./scope.ts";
+import { covers, mergeScopes, scopeKey } from "../../spec/scope.ts";
 import { tokenCache, type HeldToken } from "./token-cache.ts";
 import { tokenService, type LongLived, type Token } from "./token.ts";
 

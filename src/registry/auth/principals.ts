@@ -4,7 +4,7 @@ import type { HttpRequest } from "../../http/send.ts";
 import type { Report } from "../../telemetry/events.ts";
 import type { Location } from "../../spec/reference.ts";
 import { samePrincipal, type Credential, type CredentialSource } from "../credentials/credential.ts";
-import { mergeScopes, repositoryOf, repositoryScope } from "./scope.ts";
+import { mergeScopes, repositoryOf, repositoryScope } from "../../spec/scope.ts";
 
 /** In whose name a request is made. */
 export interface Principal {

@@ -9,7 +9,7 @@ import { chooseChallenge } from "./challenge.ts";
 import { grantedScopes } from "./granted.ts";
 import { grants, type Grant } from "./grants.ts";
 import { principals, type Principal, type RegistryRequest } from "./principals.ts";
-import { covers } from "./scope.ts";
+import { covers } from "../../spec/scope.ts";
 
 export interface SignInOptions {
   /** The wire towards registries, without authorization. */

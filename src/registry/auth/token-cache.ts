@@ -1,7 +1,7 @@
 import type { Clock } from "../../async/clock.ts";
 import { singleFlight } from "../../async/single-flight.ts";
 import { isRetryable } from "../../errors.ts";
-import { covers, scopeKey } from "./scope.ts";
+import { covers, scopeKey } from "../../spec/scope.ts";
 import type { Token } from "./token.ts";
 
 /** A token and the scopes it was asked for. */

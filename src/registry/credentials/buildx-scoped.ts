@@ -1,7 +1,8 @@
 import { dirname, basename, join } from "node:path";
 import { isRepository, normalizeHost } from "../../spec/reference.ts";
-import { parseScope } from "../auth/scope.ts";
-import { buildxFolder, type CredentialEnvironment } from "./environment.ts";
+import { parseScope } from "../../spec/scope.ts";
+import type { CredentialEnvironment } from "./environment.ts";
+import { buildxFolder } from "../user-files.ts";
 
 /** Names of one folder, and what has to precede their `@`. */
 interface Folder {

@@ -1,21 +1,12 @@
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { absent, ioCall, makeFolder, unless, writeDurably } from "../../disk/durable.ts";
+import { dockerFolder, type FileReader, type Places } from "../user-files.ts";
 import type { RunHelper } from "./helper.ts";
 import { readPipe, tooLarge } from "./read-pipe.ts";
 
-/** Reads the user's files. */
-export interface FileReader {
-  /** The whole file; nothing where there is none. @throws WaybillError `io_failed`, `too_large` */
-  readFile(path: string): Promise<Uint8Array | undefined>;
-  /** Names in a folder, sorted; empty where there is none. @throws WaybillError `io_failed` */
-  readDir(path: string): Promise<readonly string[]>;
-}
-
 /** All that looking up and storing credentials needs of the machine. */
-export interface CredentialEnvironment extends FileReader {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly homeDir: string;
+export interface CredentialEnvironment extends FileReader, Places {
   /** The file's permission bits; nothing where there is no file or the system has none. */
   modeOf(path: string): Promise<number | undefined>;
   /**
@@ -27,22 +18,9 @@ export interface CredentialEnvironment extends FileReader {
   readonly run: RunHelper;
 }
 
-/** Where files of the user's are looked for. */
-export type Places = Pick<CredentialEnvironment, "env" | "homeDir">;
-
-/** Docker's folder: `$DOCKER_CONFIG`, or `.docker` at home. */
-export function dockerFolder({ env, homeDir }: Places): string {
-  return env["DOCKER_CONFIG"] || join(homeDir, ".docker");
-}
-
 /** Docker's config file. */
 export function dockerConfigFile(places: Places): string {
   return join(dockerFolder(places), "config.json");
-}
-
-/** Buildx's folder: `$BUILDX_CONFIG`, or `buildx` in docker's. */
-export function buildxFolder(places: Places): string {
-  return places.env["BUILDX_CONFIG"] || join(dockerFolder(places), "buildx");
 }
 
 /** Podman's and skopeo's files, in the order in which they are asked. */

@@ -1,6 +1,6 @@
 import { WaybillError } from "../../errors.ts";
 import { parseJson } from "../../spec/json.ts";
-import type { FileReader } from "./environment.ts";
+import type { FileReader } from "../user-files.ts";
 
 /** A JSON file that is changed and written back in its own style. */
 export interface SettingsFile {

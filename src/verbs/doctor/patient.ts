@@ -2,7 +2,7 @@ import { rememberedBy } from "../../async/remembered.ts";
 import { hasCode } from "../../errors.ts";
 import { intercept } from "../../http/send.ts";
 import { accessTo, type Access } from "../../registry/access.ts";
-import { repositoryScope } from "../../registry/auth/scope.ts";
+import { repositoryScope } from "../../spec/scope.ts";
 import { signIn, type SignIn } from "../../registry/auth/sign-in.ts";
 import type { CredentialSource } from "../../registry/credentials/credential.ts";
 import { unknownRegistry } from "../../registry/quirks.ts";

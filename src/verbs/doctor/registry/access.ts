@@ -1,5 +1,5 @@
 import { hasCode } from "../../../errors.ts";
-import { repositoryScope } from "../../../registry/auth/scope.ts";
+import { repositoryScope } from "../../../spec/scope.ts";
 import type { SignIn } from "../../../registry/auth/sign-in.ts";
 import { failure, forEach, note, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";

@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { fakeEnvironment, type FakeEnvironmentOptions } from "../../../test/support/credential-environment.ts";
-import { fakeClock } from "../../../test/support/fake-clock.ts";
-import { respond } from "../../../test/support/responses.ts";
-import { Secret, type HttpRequest, type HttpResponse } from "../../http/send.ts";
-import type { WaybillEvent } from "../../telemetry/events.ts";
-import { endpoints } from "../endpoint.ts";
-import { credentialChain } from "./chain.ts";
+import { fakeEnvironment, type FakeEnvironmentOptions } from "../../test/support/credential-environment.ts";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { respond } from "../../test/support/responses.ts";
+import { Secret, type HttpRequest, type HttpResponse } from "../http/send.ts";
+import type { WaybillEvent } from "../telemetry/events.ts";
+import { endpoints } from "./endpoint.ts";
+import { credentialChain } from "./credentials/chain.ts";
 import { login, logout } from "./login.ts";
 
 const path = "/home/u/.docker/config.json";

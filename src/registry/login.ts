@@ -1,14 +1,14 @@
-import type { Clock } from "../../async/clock.ts";
-import { hasCode, WaybillError } from "../../errors.ts";
-import { drain } from "../../http/body.ts";
-import { intercept, type Interceptor, type Secret, type Send } from "../../http/send.ts";
-import { isHost, normalizeHost } from "../../spec/reference.ts";
-import type { Report } from "../../telemetry/events.ts";
-import { authorize } from "../auth/authorize.ts";
-import { helperFor, parseDockerConfig, placeOf, serverKey } from "./docker-config.ts";
-import { dockerConfigFile, type CredentialEnvironment } from "./environment.ts";
-import { eraseFromHelper, storeInHelper } from "./helper.ts";
-import { readSettings, type SettingsFile } from "./settings-file.ts";
+import type { Clock } from "../async/clock.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import { drain } from "../http/body.ts";
+import { intercept, type Interceptor, type Secret, type Send } from "../http/send.ts";
+import { isHost, normalizeHost } from "../spec/reference.ts";
+import type { Report } from "../telemetry/events.ts";
+import { authorize } from "./auth/authorize.ts";
+import { helperFor, parseDockerConfig, placeOf, serverKey } from "./credentials/docker-config.ts";
+import { dockerConfigFile, type CredentialEnvironment } from "./credentials/environment.ts";
+import { eraseFromHelper, storeInHelper } from "./credentials/helper.ts";
+import { readSettings, type SettingsFile } from "./credentials/settings-file.ts";
 
 export interface LoginOptions {
   /** The chain towards registries, without authorization and without settling of schemes. */
