@@ -20,6 +20,7 @@ import { grantedByTokens, type GrantedByTokens } from "./registry/auth/granted.t
 import { repositoryScope } from "./spec/scope.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
 import { requireChunkSize } from "./registry/chunk-size.ts";
+import { hasCertificates } from "./registry/certs-d.ts";
 import { credentialChain } from "./registry/credentials/chain.ts";
 import type { CredentialSource } from "./registry/credentials/credential.ts";
 import { nodeCredentialEnvironment, type CredentialEnvironment } from "./registry/credentials/environment.ts";
@@ -28,7 +29,7 @@ import { registryLimits, type RegistryLimit, type RegistryLimits } from "./regis
 import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
 import type { LayoutOwner } from "./layout/lock.ts";
-import { hasCertificates, tlsSettings } from "./registry/tls.ts";
+import { tlsSettings } from "./registry/tls.ts";
 import { formatLocation, type Location } from "./spec/reference.ts";
 import type { Report } from "./telemetry/events.ts";
 

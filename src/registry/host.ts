@@ -7,6 +7,13 @@ export function apiHost(registry: string): string {
   return host === "docker.io" ? "registry-1.docker.io" : host;
 }
 
+/** What users may have called `host:port`: without the usual port, and Docker Hub by its name. */
+export function namesOf(hostPort: string): readonly string[] {
+  const full = /:\d+$/.test(hostPort) ? hostPort : `${hostPort}:443`;
+  const names = full.endsWith(":443") ? [full, full.slice(0, -":443".length)] : [full];
+  return names.includes(apiHost("docker.io")) ? [...names, "docker.io"] : names;
+}
+
 /** True when `url` lies on the API host of `registry`, whatever its scheme. */
 export function isOnRegistry(url: string, registry: string): boolean {
   const origin = originOf(url);

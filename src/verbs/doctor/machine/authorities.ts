@@ -1,4 +1,5 @@
-import { authoritySources, isCheckSwitchedOff } from "../../../registry/tls.ts";
+import { authoritySources } from "../../../registry/authorities.ts";
+import { isCheckSwitchedOff } from "../../../registry/tls.ts";
 import { ok, warning, type Check } from "../check.ts";
 import type { Machine } from "../machine.ts";
 

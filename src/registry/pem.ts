@@ -1,0 +1,39 @@
+import { WaybillError } from "../errors.ts";
+import type { Secret } from "../http/send.ts";
+import type { FileReader } from "./user-files.ts";
+
+/** A client's certificate and its key, PEM. */
+export interface ClientPair {
+  readonly cert: string;
+  readonly key: Secret;
+}
+
+/** The text of a PEM file that must hold `what`. @throws WaybillError `invalid_config` where it does not, or is not there; `io_failed`. */
+export async function pemFile(files: FileReader, path: string, what: "CERTIFICATE" | "PRIVATE KEY"): Promise<string> {
+  const text = await textOf(files, path);
+  if (text === undefined) throw new WaybillError("invalid_config", `Cannot read "${path}": there is no such file`);
+  if (new RegExp(`-----BEGIN [A-Z ]{0,20}${what}-----`).test(text)) return text;
+  throw new WaybillError("invalid_config", `Cannot use "${path}": it holds no ${what.toLowerCase()} in PEM`);
+}
+
+/** A file's text; nothing where there is none. @throws WaybillError `io_failed` */
+export async function textOf(files: FileReader, path: string): Promise<string | undefined> {
+  const bytes = await files.readFile(path);
+  return bytes && Buffer.from(bytes).toString("latin1");
+}
+
+/**
+ * The certificates of a bundle, each alone and in lines of one length: system and Node mostly hold the same ones, written
+ * differently, and each one costs time when it is parsed.
+ */
+export function certificatesIn(text: string): readonly string[] {
+  const parts = text.split("-----BEGIN CERTIFICATE-----").slice(1);
+  return parts.flatMap((part) => {
+    const end = part.indexOf("-----END CERTIFICATE-----");
+    const lines = part
+      .slice(0, Math.max(end, 0))
+      .replace(/\s+/g, "")
+      .match(/.{1,64}/g);
+    return lines ? [`-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----`] : [];
+  });
+}
