@@ -1,4 +1,5 @@
 import { WaybillError } from "../errors.ts";
+import type { PublishPolicy } from "../transfer/policy.ts";
 import { isComplete } from "../transfer/result.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
 import { withAbsoluteLayout, withAbsoluteTag } from "./absolute-layout.ts";
@@ -20,14 +21,14 @@ export interface CreateFlags extends PublishFlags {
   readonly platform?: readonly string[];
   readonly preferIndex?: boolean;
   readonly referrers?: string;
-  readonly onError?: "abort" | "keep-going";
-  readonly onTagError?: "finish" | "rollback";
+  readonly onError?: PublishPolicy["onError"];
+  readonly onTagError?: PublishPolicy["onTagError"];
   readonly deleteCreatedTags?: boolean;
-  readonly verify?: "ack" | "manifests" | "full";
+  readonly verify?: PublishPolicy["verify"];
   /** False for `--no-clobber`. */
   readonly clobber?: boolean;
   readonly expectDigest?: readonly string[];
-  readonly strategy?: "parallel" | "serial";
+  readonly strategy?: PublishPolicy["strategy"];
   readonly dryRun?: boolean;
   readonly metadataFile?: string;
 }

@@ -17,6 +17,7 @@ export type {
 } from "./step.ts";
 export { lookAt, type Found, type LookOptions, type Looked, type PreflightResult, type PublishTarget } from "./look.ts";
 export { preflight, type PreflightOptions } from "./preflight.ts";
-export { publish, type PublishOptions, type PublishPolicy } from "./publish.ts";
+export type { PublishPolicy } from "./policy.ts";
+export { publish, type PublishOptions } from "./publish.ts";
 export type { TagResult, TagState, TargetResult } from "./result.ts";
 export { parseReferrersPolicy, type ReferrersPolicy } from "./referrers.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../async/clock.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Looked, PublishTarget } from "./look.ts";
-import type { PublishPolicy } from "./publish.ts";
+import type { PublishPolicy } from "./policy.ts";
 
 /** A target that has not answered yet: the others go on without it, and it follows when it has. */
 export interface Late {

@@ -1,6 +1,7 @@
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
+import type { PublishPolicy } from "./policy.ts";
 import { stepId, type BarrierStep, type CompareStep, type ConfirmStep, type Step, type TagStep } from "./step.ts";
 
 /** A target whose staging is planned, with the tags that still have to be written. */
@@ -22,7 +23,7 @@ export interface TaggingOptions {
    */
   readonly barrier: boolean;
   /** Whether tags are read back: by all but `ack`, where the answer to the write is the proof. */
-  readonly verify: "ack" | "manifests" | "full";
+  readonly verify: NonNullable<PublishPolicy["verify"]>;
   /** Tags that can be put back are written first; those that are new or unknown, and so cannot, last. Default: in the given order. */
   readonly newTagsLast?: boolean;
   /**

@@ -13,7 +13,7 @@ import {
   targetsOf,
   type SeenTarget,
 } from "./publication.ts";
-import type { PublishPolicy } from "./publish.ts";
+import type { PublishPolicy } from "./policy.ts";
 
 const at = (text: string) => parseReference(text).location;
 const options = { referrers: "default", policy: { onError: "abort" } } as const;

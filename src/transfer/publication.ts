@@ -7,7 +7,7 @@ import { parseManifest } from "../spec/manifest.ts";
 import { formatLocation, isTag, parseReference, type Location } from "../spec/reference.ts";
 import type { ClosureRoot } from "./closure.ts";
 import type { PublishTarget } from "./look.ts";
-import type { PublishPolicy } from "./publish.ts";
+import { onErrorPolicies, onTagErrorPolicies, strategies, verifyPolicies, type PublishPolicy } from "./policy.ts";
 
 /**
  * What a publish is to do: plain JSON, enough for another process on another machine to finish it or to undo it. Content is
@@ -124,13 +124,13 @@ export const publicationSchema: v.GenericSchema<unknown, Publication> = v.object
   origins: v.pipe(v.record(v.custom<string>(isDigest, "not a digest"), v.pipe(v.array(place), v.maxLength(100)))),
   referrers: v.pipe(v.string(), v.maxLength(4096)),
   policy: v.object({
-    onError: v.picklist(["abort", "keep-going"]),
-    onTagError: v.optional(v.picklist(["finish", "rollback"])),
-    verify: v.optional(v.picklist(["ack", "manifests", "full"])),
+    onError: v.picklist(onErrorPolicies),
+    onTagError: v.optional(v.picklist(onTagErrorPolicies)),
+    verify: v.optional(v.picklist(verifyPolicies)),
     deleteCreatedTags: v.optional(v.boolean()),
     noClobber: v.optional(v.boolean()),
     compare: v.optional(v.boolean()),
-    strategy: v.optional(v.picklist(["parallel", "serial"])),
+    strategy: v.optional(v.picklist(strategies)),
   }),
   targets: v.pipe(
     v.array(v.object({ target: place, tags: v.array(tag), before: beforeSchema })),

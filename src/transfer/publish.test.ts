@@ -9,7 +9,8 @@ import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { closureOf, toPush } from "./closure.ts";
 import { lookAt, type PublishTarget } from "./look.ts";
-import { publish, type PublishOptions, type PublishPolicy } from "./publish.ts";
+import type { PublishPolicy } from "./policy.ts";
+import { publish, type PublishOptions } from "./publish.ts";
 import { parseReferrersPolicy } from "./referrers.ts";
 
 interface Setting {

@@ -8,33 +8,10 @@ import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
 import { isLate, type Late } from "./late.ts";
 import { isFound, type Looked } from "./look.ts";
+import type { PublishPolicy } from "./policy.ts";
 import { publishGroup, type GroupOptions } from "./publish-group.ts";
 import { sinceFirst, type Ending, type Recording } from "./recording.ts";
 import { isComplete, type TargetResult } from "./result.ts";
-
-/** How targets depend on each other, and what counts as proof. */
-export interface PublishPolicy {
-  /**
-   * `abort`: no tag is written anywhere before every target is staged; one that cannot be staged ends them all.
-   * `keep-going`: each target for itself.
-   */
-  readonly onError: "abort" | "keep-going";
-  /**
-   * When a tag cannot be written. `finish` (default): the other targets get theirs. `rollback`: what was moved is put back, at
-   * all targets or, with `keep-going`, at that one; tags that are new, and so cannot be put back, are written last.
-   */
-  readonly onTagError?: "finish" | "rollback";
-  /** What is asked for before tags are written. Default: `ack` for one target, `manifests` for several. */
-  readonly verify?: "ack" | "manifests" | "full";
-  /** With `rollback`: take new tags away again where the target is known to take nothing else with them. Default: they stay. */
-  readonly deleteCreatedTags?: boolean;
-  /** Never move a tag that names something else. */
-  readonly noClobber?: boolean;
-  /** Something was demanded of what tags name: each is asked for once more before it is written. Implied by `noClobber`. */
-  readonly compare?: boolean;
-  /** `parallel` (default): all at the same time. `serial`: one target after the other, in the given order, one blob at a time. */
-  readonly strategy?: "parallel" | "serial";
-}
 
 export interface PublishOptions {
   /** Default: `abort`, `finish`. */

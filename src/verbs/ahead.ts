@@ -6,7 +6,7 @@ import type { Location } from "../spec/reference.ts";
 import { closureOf } from "../transfer/closure.ts";
 import type { Looking } from "../transfer/late.ts";
 import { asExpected, isFound, namesAlready, type Looked } from "../transfer/look.ts";
-import type { PublishPolicy } from "../transfer/publish.ts";
+import type { PublishPolicy } from "../transfer/policy.ts";
 import type { ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
 import { openToResolve, preflight } from "./phases.ts";

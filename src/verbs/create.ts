@@ -9,7 +9,7 @@ import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/result.ts";
 import { answersFor, isLate } from "../transfer/late.ts";
 import { asExpected, type PublishTarget } from "../transfer/look.ts";
-import type { PublishPolicy } from "../transfer/publish.ts";
+import type { PublishPolicy } from "../transfer/policy.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import { beginAhead, type Ahead } from "./ahead.ts";
 import type { Context } from "./context.ts";

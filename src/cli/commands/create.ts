@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { onErrorPolicies, onTagErrorPolicies, strategies, verifyPolicies } from "../../transfer/policy.ts";
 import type { Host } from "../host.ts";
 import {
   addChoice,
@@ -72,19 +73,19 @@ function addPublishOptions(command: Command): void {
     command,
     "--on-error <policy>",
     "When a target fails: abort (write no tag anywhere before all are staged) or keep-going (each for itself) (default: abort)",
-    ["abort", "keep-going"],
+    onErrorPolicies,
   );
   addChoice(
     command,
     "--verify <what>",
     "What to ask for before tags are written: ack (nothing more), manifests or full (default: ack for one target, manifests for several)",
-    ["ack", "manifests", "full"],
+    verifyPolicies,
   );
   addChoice(
     command,
     "--on-tag-error <policy>",
     "When a tag cannot be written: finish (the other targets get theirs) or rollback (tags that were moved are put back) (default: finish)",
-    ["finish", "rollback"],
+    onTagErrorPolicies,
   );
   addSwitch(
     command,
@@ -95,7 +96,7 @@ function addPublishOptions(command: Command): void {
     command,
     "--strategy <order>",
     "parallel, or serial: one target after the other, in the given order, one blob at a time (default: parallel)",
-    ["parallel", "serial"],
+    strategies,
   );
   command.option("-n, --no-clobber", "Never move a tag that names something else");
   addList(
