@@ -24,8 +24,12 @@ describe("parseReferrersPolicy", () => {
     expect(parseReferrersPolicy("all").carries(undefined)).toBe(true);
   });
 
-  test("looks nothing up with none", () => {
-    expect(parseReferrersPolicy("none")).toMatchObject({ lookUp: false });
+  test.each(["none", " none", "none "])("looks nothing up with %j", (text) => {
+    expect(parseReferrersPolicy(text)).toMatchObject({ text: "none", lookUp: false });
+  });
+
+  test.each(["default", "all", "none", " default , application/spdx+json"])("gives %j back as text", (text) => {
+    expect(parseReferrersPolicy(text).text).toBe(text.replaceAll(" ", ""));
   });
 
   test.each(["", "everything", "none,default", "all,application/spdx+json", "application/spdx+json,,"])(

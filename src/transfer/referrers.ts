@@ -2,6 +2,8 @@ import { WaybillError } from "../errors.ts";
 
 /** Which referrers travel with an image: by artifact type, all of them, or none. */
 export interface ReferrersPolicy {
+  /** As `parseReferrersPolicy` takes it. */
+  readonly text: string;
   /** False: no referrer is even looked for. */
   readonly lookUp: boolean;
   carries(artifactType: string | undefined): boolean;
@@ -24,8 +26,9 @@ const mediaType = /^[\w.+-]+\/[\w.+;=-]+$/;
  */
 export function parseReferrersPolicy(text: string): ReferrersPolicy {
   const words = text.split(",").map((word) => word.trim());
-  if (text === "none") return { lookUp: false, carries: () => false };
-  if (words.includes("all") && words.length === 1) return { lookUp: true, carries: () => true };
+  const policy = { text: words.join(","), lookUp: true };
+  if (policy.text === "none") return { ...policy, lookUp: false, carries: () => false };
+  if (policy.text === "all") return { ...policy, carries: () => true };
   const wrong = words.find((word) => word !== "default" && !mediaType.test(word));
   if (wrong !== undefined) {
     throw new WaybillError(
@@ -35,7 +38,7 @@ export function parseReferrersPolicy(text: string): ReferrersPolicy {
   }
   const types = new Set(words);
   return {
-    lookUp: true,
+    ...policy,
     carries: (type) => type !== undefined && (types.has(type) || (types.has("default") && standardTypes.test(type))),
   };
 }

@@ -95,7 +95,7 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
     {
       root: { manifest: root, from: origins.get(root.descriptor.digest) ?? [], origins },
       looked,
-      referrers: request.referrers,
+      referrers,
       policy,
       open,
       known: manifests,

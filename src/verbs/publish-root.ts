@@ -10,7 +10,7 @@ import type { PublishPolicy } from "../transfer/policy.ts";
 import { publicationOf } from "../transfer/publication.ts";
 import { publish } from "../transfer/publish.ts";
 import type { Recording } from "../transfer/recording.ts";
-import { parseReferrersPolicy } from "../transfer/referrers.ts";
+import type { ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Ahead } from "./ahead.ts";
 import type { Context } from "./context.ts";
 import { plan, preflight } from "./phases.ts";
@@ -19,8 +19,7 @@ export interface RootToPublish {
   readonly root: ClosureRoot;
   /** Late ones only where each target is for itself. */
   readonly looked: readonly (Looked | Late)[];
-  /** As `--referrers` takes it. */
-  readonly referrers: string;
+  readonly referrers: ReferrersPolicy;
   readonly policy: PublishPolicy;
   /** Opens a place to read from; what was read is remembered behind it. */
   readonly open: (location: Location) => Promise<Source>;
@@ -70,14 +69,13 @@ function recordingOf(
   how: "begin" | "goOn",
 ): Promise<Recording | undefined> {
   if (!recorder) return Promise.resolve(undefined);
-  return recorder[how](publicationOf(root, looked, { referrers, policy }));
+  return recorder[how](publicationOf(root, looked, { referrers: referrers.text, policy }));
 }
 
 function closureAt({ root, looked, referrers, policy, open, known }: RootToPublish, context: Context) {
   const { digest } = root.manifest.descriptor;
   const isComplete = looked.every((entry) => isRight(entry, digest, policy));
-  const travelling = parseReferrersPolicy(referrers);
-  return plan(root, { ...context, open, referrers: travelling, isComplete, ...(known && { known }) });
+  return plan(root, { ...context, open, referrers, isComplete, ...(known && { known }) });
 }
 
 function nothingBelow(root: Digest) {
@@ -89,7 +87,7 @@ function readsChildren(request: RootToPublish): boolean {
   if (isRefused(request)) return false;
   const { root, looked, referrers, policy } = request;
   const { digest } = root.manifest.descriptor;
-  return parseReferrersPolicy(referrers).lookUp || !looked.every((entry) => isRight(entry, digest, policy));
+  return referrers.lookUp || !looked.every((entry) => isRight(entry, digest, policy));
 }
 
 /** No target can be written to, or one cannot and the policy gives up all. */

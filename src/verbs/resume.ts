@@ -6,6 +6,7 @@ import { answersFor } from "../transfer/late.ts";
 import { demanding, isFound, refused, type Looked } from "../transfer/look.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
+import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import type { Context } from "./context.ts";
 import type { CreateResult } from "./create.ts";
 import { beginLooking } from "./phases.ts";
@@ -17,16 +18,17 @@ import { rememberedSources } from "./remembered.ts";
  * but the same image can come of it; what is there is not sent again; uploads go on where they stand.
  *
  * @returns also when targets failed: each result says what happened there since the first run.
- * @throws WaybillError `digest_mismatch` where the record is not what it says; for what cannot be read from the sources.
+ * @throws WaybillError `digest_mismatch`, `invalid_argument` where the record is not what it says; for what cannot be read from the sources.
  *   `busy` where another process is at it. A tag that names neither what it named before nor the new content fails its target
  *   with `precondition_failed`.
  */
 export async function resume(publication: Publication, context: Context): Promise<CreateResult> {
   const root = closureRootOf(publication);
+  const referrers = parseReferrersPolicy(publication.referrers);
   const targets = targetsOf(publication);
   const pull = [...new Set(Object.values(publication.origins).flat())].map(locationOf);
   context.announce({ pull, push: targets.map(({ at }) => at) });
-  const { referrers, policy } = publication;
+  const { policy } = publication;
   await using looks = openScope({ signal: context.signal });
   const lookings = beginLooking(targets, looks, context).map(({ target, looking }) => ({
     target,
