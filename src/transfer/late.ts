@@ -6,13 +6,14 @@ import type { PublishPolicy } from "./policy.ts";
 
 /** A target that has not answered yet: the others go on without it, and it follows when it has. */
 export interface Late {
+  readonly state: "late";
   readonly target: PublishTarget;
   /** Never rejects. */
   readonly later: Promise<Looked>;
 }
 
 export function isLate(entry: Looked | Late): entry is Late {
-  return "later" in entry;
+  return entry.state === "late";
 }
 
 /** How long targets that have answered wait for those that have not, in milliseconds. */
@@ -57,7 +58,7 @@ async function answeredInTime(
     if (answer) return answer;
     const name = formatLocation(target.at);
     report({ type: "warning", message: `${name} has not answered yet: the others go on without it`, at: clock.now() });
-    return { target, later: looking };
+    return { state: "late", target, later: looking };
   });
 }
 

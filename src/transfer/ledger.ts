@@ -54,7 +54,7 @@ export class Ledger {
     this.#root = root;
     this.#options = options;
     this.#before = looked.before ?? {};
-    if ("error" in looked) this.#error = looked.error;
+    if (looked.state === "refused") this.#error = looked.error;
   }
 
   get before(): PlannedTarget["before"] {

@@ -16,6 +16,7 @@ type Expectation = readonly [tag: string, digest: Digest | "absent"];
 
 /** A target as it was found. */
 export interface Found {
+  readonly state: "found";
   readonly target: PublishTarget;
   /** What each tag names; one of which the target does not say is not in it. */
   readonly before: PlannedTarget["before"];
@@ -31,17 +32,19 @@ export interface Found {
 
 /** A target that cannot be published to, and why; with what its tags name, as far as they could be looked at. */
 export interface Refused {
+  readonly state: "refused";
   readonly target: PublishTarget;
   readonly error: unknown;
   readonly before?: PlannedTarget["before"];
   readonly startedAt: number;
 }
 
+/** What became of looking at a target. */
 export type Looked = Found | Refused;
 
 /** True for a target that has been looked at and can be published to. */
-export function isFound(entry: { readonly target: PublishTarget }): entry is Found {
-  return "facts" in entry;
+export function isFound(entry: { readonly state: string }): entry is Found {
+  return entry.state === "found";
 }
 
 /** True where every tag names `root` already, so that nothing of it needs to be written. */
@@ -51,7 +54,7 @@ export function namesAlready({ target, before }: Found, root: Digest): boolean {
 
 /** The target, which cannot be published to after all. */
 export function refused({ target, before, startedAt }: Found, error: unknown): Refused {
-  return { target, before, startedAt, error };
+  return { state: "refused", target, before, startedAt, error };
 }
 
 /** What was found out about a target before anything was written. */
@@ -98,9 +101,9 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
     const call = options.signal ? { signal: options.signal } : {};
     const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameNow(store, tag, call)] as const));
     const before = Object.fromEntries(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
-    return expecting({ target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
+    return expecting({ state: "found", target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
   } catch (error) {
-    return { target, error, startedAt };
+    return { state: "refused", target, error, startedAt };
   }
 }
 

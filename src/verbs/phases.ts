@@ -42,7 +42,7 @@ function lookAtOne(target: PublishTarget, options: LookOptions & Told): Promise<
 
 /** It never throws: what it could not see is in its entry. */
 function failureIn(looked: Looked): { readonly failure?: unknown } {
-  return "error" in looked ? { failure: looked.error } : {};
+  return looked.state === "refused" ? { failure: looked.error } : {};
 }
 
 /** `preflight`, told as a task for each target that is asked. */

@@ -2,9 +2,9 @@ import type { Source } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import type { Location } from "../spec/reference.ts";
-import type { ClosureRoot } from "../transfer/closure.ts";
+import type { Closure, ClosureRoot } from "../transfer/closure.ts";
 import type { TargetResult } from "../transfer/result.ts";
-import { isLate, type Late } from "../transfer/late.ts";
+import type { Late } from "../transfer/late.ts";
 import { namesAlready, type Looked } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/policy.ts";
 import { publicationOf } from "../transfer/publication.ts";
@@ -36,13 +36,11 @@ export interface Published {
 
 /** Publishes a root with all it needs to the targets that were looked at, recorded where the context records. */
 export async function publishRoot(request: RootToPublish, context: Context): Promise<Published> {
-  const { root, looked, policy } = request;
-  const { digest } = root.manifest.descriptor;
-  const writesTags = !isRefused(request) && !looked.every((entry) => isRight(entry, digest, policy));
+  const todo = todoOf(request);
   // The disk and the registries that hold the children are asked at the same time.
-  const recorded = recordingOf(request, context, writesTags ? "begin" : "goOn");
-  const closure = readsChildren(request) ? closureAt(request, context) : Promise.resolve(nothingBelow(digest));
-  const probing = probed(request, context);
+  const recorded = recordingOf(request, todo, context);
+  const closure = closureAt(request, todo, context);
+  const probing = probed(request, todo, context);
   const [recording, children] = await Promise.allSettled([recorded, closure, probing]);
   await using taken = recording.status === "fulfilled" ? recording.value : undefined;
   if (recording.status === "rejected") throw recording.reason;
@@ -50,54 +48,62 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
     await taken?.end({ state: "failed", results: [], error: children.reason });
     throw children.reason;
   }
-  const options = { ...context, policy, ...(taken && { recording: taken }) };
+  const options = { ...context, policy: request.policy, ...(taken && { recording: taken }) };
   const targets = await publish(children.value, await probing, options);
   return { targets, leftBehind: children.value.leftBehind };
 }
 
-/** The targets, also asked whether they may be written to where one that refuses ends them all. */
-async function probed(request: RootToPublish, context: Context): Promise<readonly (Looked | Late)[]> {
-  const { root, looked, policy, ahead } = request;
-  if (isRefused(request) || policy.onError !== "abort" || !readsChildren(request)) return looked;
+/** What the answers of all targets leave to do. */
+interface Todo {
+  /** Nothing anywhere: no target can be written to, or one cannot and the policy gives up all. */
+  readonly isRefused: boolean;
+  /** Nothing about tags, at any target. */
+  readonly needsNothing: boolean;
+  /** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
+  readonly readsChildren: boolean;
+}
+
+function todoOf({ root, looked, referrers, policy }: RootToPublish): Todo {
+  const isWrong = ({ state }: Looked | Late) => state === "refused";
+  const isRefused = looked.every(isWrong) || (policy.onError === "abort" && looked.some(isWrong));
   const { digest } = root.manifest.descriptor;
-  return ahead?.root === digest ? ahead.permissions : preflight(looked, digest, context);
+  const needsNothing = looked.every((entry) => needsNothingAt(entry, digest, policy));
+  return { isRefused, needsNothing, readsChildren: !isRefused && (referrers.lookUp || !needsNothing) };
+}
+
+/** Nothing is to be done about its tags: they are right, and nobody wants to know what is behind them; or nothing can be done. */
+function needsNothingAt(entry: Looked | Late, root: Digest, { verify }: PublishPolicy): boolean {
+  if (entry.state === "late") return false;
+  return entry.state === "refused" || (verify !== "full" && namesAlready(entry, root));
 }
 
 function recordingOf(
   { root, looked, referrers, policy }: RootToPublish,
+  { isRefused, needsNothing }: Todo,
   { recorder }: Context,
-  how: "begin" | "goOn",
 ): Promise<Recording | undefined> {
   if (!recorder) return Promise.resolve(undefined);
+  const how = isRefused || needsNothing ? "goOn" : "begin";
   return recorder[how](publicationOf(root, looked, { referrers: referrers.text, policy }));
 }
 
-function closureAt({ root, looked, referrers, policy, open, known }: RootToPublish, context: Context) {
+async function closureAt(
+  { root, referrers, open, known }: RootToPublish,
+  { needsNothing, readsChildren }: Todo,
+  context: Context,
+): Promise<Closure> {
   const { digest } = root.manifest.descriptor;
-  const isComplete = looked.every((entry) => isRight(entry, digest, policy));
-  return plan(root, { ...context, open, referrers, isComplete, ...(known && { known }) });
+  if (!readsChildren) return { root: digest, nodes: new Map(), referrers: [], leftBehind: {} };
+  return plan(root, { ...context, open, referrers, isComplete: needsNothing, ...(known && { known }) });
 }
 
-function nothingBelow(root: Digest) {
-  return { root, nodes: new Map(), referrers: [], leftBehind: {} };
-}
-
-/** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
-function readsChildren(request: RootToPublish): boolean {
-  if (isRefused(request)) return false;
-  const { root, looked, referrers, policy } = request;
+/** The targets, also asked whether they may be written to where one that refuses ends them all. */
+async function probed(
+  { root, looked, policy, ahead }: RootToPublish,
+  { readsChildren }: Todo,
+  context: Context,
+): Promise<readonly (Looked | Late)[]> {
+  if (policy.onError !== "abort" || !readsChildren) return looked;
   const { digest } = root.manifest.descriptor;
-  return referrers.lookUp || !looked.every((entry) => isRight(entry, digest, policy));
-}
-
-/** No target can be written to, or one cannot and the policy gives up all. */
-function isRefused({ looked, policy }: RootToPublish): boolean {
-  const isWrong = (entry: Looked | Late) => "error" in entry;
-  return looked.every(isWrong) || (policy.onError === "abort" && looked.some(isWrong));
-}
-
-/** Nothing is to be done about its tags: they are right, and nobody wants to know what is behind them; or nothing can be done. */
-function isRight(entry: Looked | Late, root: Digest, { verify }: PublishPolicy): boolean {
-  if (isLate(entry)) return false;
-  return "error" in entry || (verify !== "full" && namesAlready(entry, root));
+  return ahead?.root === digest ? ahead.permissions : preflight(looked, digest, context);
 }

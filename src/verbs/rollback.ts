@@ -48,7 +48,7 @@ export async function planRollback(
     const root = publication.root.digest;
     const before = publication.targets[index]?.before ?? {};
     const ours = tags.filter((tag) => written.has(tagName(at, tag)) && before[tag] !== root);
-    if ("error" in entry) return { at, tags: ours.map((tag) => unseen(tag, before[tag])), error: entry.error };
+    if (entry.state === "refused") return { at, tags: ours.map((tag) => unseen(tag, before[tag])), error: entry.error };
     const deletes = deleteCreated && entry.facts.deletesTagsAlone === true;
     return {
       at,
