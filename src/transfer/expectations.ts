@@ -1,6 +1,7 @@
 import { WaybillError } from "../errors.ts";
-import { isDigest, type Digest } from "../spec/digest.ts";
+import { isDigest } from "../spec/digest.ts";
 import { formatReference, parseReference, type Reference } from "../spec/reference.ts";
+import type { Named } from "./named.ts";
 
 /**
  * Reads `REFERENCE=DIGEST` and `REFERENCE=absent`: what a tag must name before it may be moved, by the tag's full name.
@@ -8,10 +9,7 @@ import { formatReference, parseReference, type Reference } from "../spec/referen
  * @throws WaybillError `invalid_argument` where one has another form, or speaks of a tag that is none of `targets`;
  *   `invalid_reference`.
  */
-export function parseExpectations(
-  texts: readonly string[],
-  targets: readonly Reference[],
-): ReadonlyMap<string, Digest | "absent"> {
+export function parseExpectations(texts: readonly string[], targets: readonly Reference[]): ReadonlyMap<string, Named> {
   const names = new Set(targets.map(nameOfTag));
   return new Map(
     texts.map((text) => {

@@ -8,7 +8,7 @@ import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
 import { isFound, preflightResult, type Looked } from "./look.ts";
-import type { PlannedTarget } from "./plan.ts";
+import { namedText, type Named, type NamesOfTags } from "./named.ts";
 import { nameNow } from "./name-now.ts";
 import { writtenState, type TagResult, type TagState, type TargetResult } from "./result.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
@@ -42,9 +42,9 @@ export class Ledger {
   /** Of those of one step the first: that is what failed, as far as anybody knows. */
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
-  #before: PlannedTarget["before"];
+  #before: NamesOfTags;
   /** What tags whose write has failed name now; `undefined` where nobody can tell. */
-  readonly #asked = new Map<string, Promise<Digest | "absent" | undefined>>();
+  readonly #asked = new Map<string, Promise<Named | undefined>>();
   readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
@@ -57,12 +57,12 @@ export class Ledger {
     if (looked.state === "refused") this.#error = looked.error;
   }
 
-  get before(): PlannedTarget["before"] {
+  get before(): NamesOfTags {
     return this.#before;
   }
 
   /** The target tells now what some of its tags name that are not written yet. */
-  learn(before: PlannedTarget["before"]): void {
+  learn(before: NamesOfTags): void {
     this.#before = { ...this.#before, ...before };
   }
 
@@ -199,7 +199,7 @@ export class Ledger {
       return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
     return {
       now,
-      ...(now !== this.#before[tag] && { mayDiffer: true, why: `it names ${now === "absent" ? "nothing" : now} now` }),
+      ...(now !== this.#before[tag] && { mayDiffer: true, why: `it names ${namedText(now)} now` }),
     };
   }
 
@@ -218,13 +218,13 @@ export class Ledger {
   }
 
   /** The registry is asked, once. */
-  #nameAfterFailure(tag: string): Promise<Digest | "absent" | undefined> {
+  #nameAfterFailure(tag: string): Promise<Named | undefined> {
     const asked = this.#asked.get(tag) ?? this.#ask(tag);
     this.#asked.set(tag, asked);
     return asked;
   }
 
-  async #ask(tag: string): Promise<Digest | "absent" | undefined> {
+  async #ask(tag: string): Promise<Named | undefined> {
     try {
       const store = await this.#options.open(this.at);
       return await afterwards(this.#options, this.at, (signal) => nameNow(store, tag, { signal }));

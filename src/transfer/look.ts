@@ -4,7 +4,8 @@ import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { nameNow } from "./name-now.ts";
-import { isUpToDate, type PlannedTarget } from "./plan.ts";
+import { namedText, type KnownTags, type Named, type NamesOfTags } from "./named.ts";
+import { isUpToDate } from "./plan.ts";
 
 /** Where a publish goes: one repository or layout and the tags it shall get there, in order. Without tags: by digest only. */
 export interface PublishTarget {
@@ -12,16 +13,12 @@ export interface PublishTarget {
   readonly tags: readonly string[];
 }
 
-type Expectation = readonly [tag: string, digest: Digest | "absent"];
+type Expectation = readonly [tag: string, digest: Named];
 
 /** A target as it was found. */
-export interface Found {
+export interface Found extends KnownTags {
   readonly state: "found";
   readonly target: PublishTarget;
-  /** What each tag names; one of which the target does not say is not in it. */
-  readonly before: PlannedTarget["before"];
-  /** What tags that are not in `before` must name when they are asked for once more. */
-  readonly demanded?: PlannedTarget["demanded"];
   /** What tags must name, unless that is the root already. */
   readonly expected?: readonly Expectation[];
   readonly facts: TargetFacts;
@@ -35,7 +32,7 @@ export interface Refused {
   readonly state: "refused";
   readonly target: PublishTarget;
   readonly error: unknown;
-  readonly before?: PlannedTarget["before"];
+  readonly before?: NamesOfTags;
   readonly startedAt: number;
 }
 
@@ -82,7 +79,7 @@ export interface LookOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
-  readonly expect?: ReadonlyMap<string, Digest | "absent">;
+  readonly expect?: ReadonlyMap<string, Named>;
 }
 
 /**
@@ -126,7 +123,7 @@ export function asExpected(entry: Looked, root: Digest): Looked {
   const wrong = expected.find(isWrong);
   if (!wrong) return entry;
   const [tag, digest] = wrong;
-  const seen = `expected ${digest}, got ${before[tag] === "absent" ? "nothing" : before[tag]}`;
+  const seen = `expected ${digest}, got ${namedText(before[tag] ?? "absent")}`;
   return refused(entry, preconditionFailed(entry, tag, { doing: "move", seen }));
 }
 

@@ -1,9 +1,9 @@
 import type { CallOptions, Target } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
-import type { Digest } from "../spec/digest.ts";
+import type { Named } from "./named.ts";
 
 /** What a tag names now. @throws WaybillError `auth_denied` where the store does not say */
-export async function knownName(store: Target, tag: string, call: CallOptions): Promise<Digest | "absent"> {
+export async function knownName(store: Target, tag: string, call: CallOptions): Promise<Named> {
   return (await store.tagged(tag, { ...call, mustKnow: true }))?.digest ?? "absent";
 }
 
@@ -11,7 +11,7 @@ export async function knownName(store: Target, tag: string, call: CallOptions): 
  * The same; `undefined` where the store does not say: some registries answer 403 for what is not there and for
  * what may not be read, so that neither can be concluded from it.
  */
-export async function nameNow(store: Target, tag: string, call: CallOptions): Promise<Digest | "absent" | undefined> {
+export async function nameNow(store: Target, tag: string, call: CallOptions): Promise<Named | undefined> {
   try {
     return await knownName(store, tag, call);
   } catch (error) {

@@ -7,6 +7,7 @@ import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
 import { replayable } from "./body.ts";
 import { graceAfter } from "./grace.ts";
+import type { NamesOfTags } from "./named.ts";
 import { blobName, isContinued, type Recording } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
@@ -24,7 +25,7 @@ export interface PerformOptions {
   /** When the tags were looked at, by `clock`. */
   readonly lookedAt: number;
   /** Called with what tags of a target name where that was not known when the plan was made. */
-  readonly onLearned?: (at: Location, before: Readonly<Record<string, Digest | "absent">>) => void;
+  readonly onLearned?: (at: Location, before: NamesOfTags) => void;
   /** Called for each tag when the target has acknowledged it. */
   readonly onTagged: (at: Location, tag: string) => void;
   /** Called when bytes have left towards a target. */

@@ -1,17 +1,13 @@
 import type { Descriptor } from "../spec/descriptor.ts";
-import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
+import type { KnownTags } from "./named.ts";
 import type { PublishPolicy } from "./policy.ts";
 import { stepId, type BarrierStep, type CompareStep, type ConfirmStep, type Step, type TagStep } from "./step.ts";
 
 /** A target whose staging is planned, with the tags that still have to be written. */
-export interface StagedTarget {
+export interface StagedTarget extends KnownTags {
   readonly at: Location;
   readonly tags: readonly string[];
-  /** What each tag names now; one of which the target does not say is not in it. */
-  readonly before: Readonly<Record<string, Digest | "absent">>;
-  /** What such a tag must name when it is asked for once more. */
-  readonly demanded?: Readonly<Record<string, Digest | "absent">>;
   /** The steps that make it complete. */
   readonly staged: readonly string[];
 }
@@ -86,7 +82,7 @@ function compareSteps(root: Descriptor, target: StagedTarget, staged: BarrierSte
   return [{ kind: "compare", id, at, after: [staged.id], content: root, tags, ...knownOf(target) }];
 }
 
-function knownOf({ before, demanded }: StagedTarget): Pick<StagedTarget, "before" | "demanded"> {
+function knownOf({ before, demanded }: StagedTarget): KnownTags {
   return { before, ...(demanded && { demanded }) };
 }
 

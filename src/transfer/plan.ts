@@ -1,18 +1,15 @@
 import type { Digest } from "../spec/digest.ts";
 import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
+import type { KnownTags } from "./named.ts";
 import { onceForEachRegistry } from "./plan-siblings.ts";
 import { planTags, type TaggingOptions } from "./plan-tags.ts";
 import { stepId, type CheckStep, type Plan, type StageStep, type TargetStep, type VerifyStep } from "./step.ts";
 
 /** One repository or layout, with the tags it shall get, in order, and what each of them names now. */
-export interface PlannedTarget {
+export interface PlannedTarget extends KnownTags {
   readonly at: Location;
   readonly tags: readonly string[];
-  /** A tag of which the target does not say what it names is not in it. */
-  readonly before: Readonly<Record<string, Digest | "absent">>;
-  /** What such a tag must name when it is asked for once more. */
-  readonly demanded?: Readonly<Record<string, Digest | "absent">>;
 }
 
 /** `verify` is what is asked for before tags are written: nothing (`ack`: acknowledgements are the proof), every manifest, or every blob too. */

@@ -7,6 +7,7 @@ import { parseManifest } from "../spec/manifest.ts";
 import { formatLocation, isTag, parseReference, type Location } from "../spec/reference.ts";
 import type { ClosureRoot } from "./closure.ts";
 import type { PublishTarget } from "./look.ts";
+import type { NamesOfTags } from "./named.ts";
 import { onErrorPolicies, onTagErrorPolicies, strategies, verifyPolicies, type PublishPolicy } from "./policy.ts";
 
 /**
@@ -34,13 +35,13 @@ export interface PublicationTarget {
   readonly target: string;
   readonly tags: readonly string[];
   /** A tag of which nobody knows it is not in it. */
-  readonly before: Readonly<Record<string, Digest | "absent">>;
+  readonly before: NamesOfTags;
 }
 
 /** A target and what its tags name, where that is known. */
 export interface SeenTarget {
   readonly target: PublishTarget;
-  readonly before?: PublicationTarget["before"];
+  readonly before?: NamesOfTags;
 }
 
 export interface PublicationOptions {
@@ -108,7 +109,7 @@ const tag = v.pipe(v.string(), v.check(isTag, "not a tag"));
 const maxRootBytes = 8 * 1024 * 1024;
 
 /** What tags named. */
-export const beforeSchema: v.GenericSchema<unknown, PublicationTarget["before"]> = v.record(
+export const beforeSchema: v.GenericSchema<unknown, NamesOfTags> = v.record(
   tag,
   v.union([digest, v.literal("absent")]),
 );

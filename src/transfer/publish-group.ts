@@ -5,10 +5,10 @@ import type { Closure } from "./closure.ts";
 import { Ledger } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
 import { asExpected, isFound, unclobbered, type Looked } from "./look.ts";
+import type { NamesOfTags } from "./named.ts";
 import { performOn, type PerformOptions } from "./perform.ts";
 import { planPublish } from "./plan.ts";
 import type { PublishPolicy } from "./policy.ts";
-import type { PublicationTarget } from "./publication.ts";
 import type { PublishOptions } from "./publish.ts";
 import { queued } from "./queued.ts";
 import { sinceFirst, tagName } from "./recording.ts";
@@ -129,9 +129,9 @@ function sinceFirstRun(entry: Looked, root: Digest, options: GroupOptions): Look
 
 function firstBefore(
   at: Location,
-  now: PublicationTarget["before"],
+  now: NamesOfTags,
   { root, options }: { readonly root: Digest; readonly options: GroupOptions },
-): PublicationTarget["before"] {
+): NamesOfTags {
   const { recording } = options;
   return recording ? sinceFirst(at, now, { root, earlier: recording.earlier }) : now;
 }

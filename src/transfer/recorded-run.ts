@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { isDigest, type Digest } from "../spec/digest.ts";
+import type { Named } from "./named.ts";
 import {
   beforeSchema,
   publicationId,
@@ -60,7 +61,7 @@ export function isOver({ state }: RecordedRun): boolean {
 
 interface Replay {
   run: Omit<RecordedRun, "earlier"> | undefined;
-  readonly before: Map<string, Digest | "absent">;
+  readonly before: Map<string, Named>;
   readonly written: Set<string>;
   readonly sessions: Map<string, string>;
 }

@@ -1,7 +1,8 @@
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import type { Named, NamesOfTags } from "./named.ts";
 import type { TargetResult } from "./result.ts";
-import type { Publication, PublicationTarget } from "./publication.ts";
+import type { Publication } from "./publication.ts";
 
 /**
  * Hears what a publish does, in time for whoever has to go on with it after a crash. No method rejects or throws: what
@@ -9,7 +10,7 @@ import type { Publication, PublicationTarget } from "./publication.ts";
  */
 export interface Witness {
   /** What the tags of a target named before that was not known when the publication was begun. */
-  looked?(at: Location, before: PublicationTarget["before"]): void;
+  looked?(at: Location, before: NamesOfTags): void;
   /** An upload has another place, or is over. */
   session?(at: Location, blob: Digest, session: string | undefined): void;
   /** Tags are about to be written: resolves when that is known to survive. */
@@ -30,7 +31,7 @@ export interface Ending {
 /** What the runs before this one have left of the same publication. */
 export interface Earlier {
   /** What tags named before the first of those runs; by `tagName`. */
-  readonly before: ReadonlyMap<string, Digest | "absent">;
+  readonly before: ReadonlyMap<string, Named>;
   /** Tags that one of them wrote, or was about to write; by `tagName`. */
   readonly written: ReadonlySet<string>;
   /** Uploads that are still open; by `blobName`. */
@@ -94,9 +95,9 @@ export function continued(publication: Publication, earlier: Earlier): Publicati
 /** What tags named before the first of all runs, from what they name now. What an earlier run wrote is known also where nobody says what it names now. */
 export function sinceFirst(
   target: Location | string,
-  now: PublicationTarget["before"],
+  now: NamesOfTags,
   { root, earlier }: { readonly root: Digest; readonly earlier: Earlier },
-): PublicationTarget["before"] {
+): NamesOfTags {
   const written = [...earlier.before].filter(([name]) => earlier.written.has(name));
   const known = written.flatMap(([name, digest]) => {
     const tag = tagAt(target, name);
@@ -117,7 +118,7 @@ function tagAt(target: Location | string, name: string): string | undefined {
 }
 
 /** The publication with what the tags of one target named before. */
-export function withBefore(publication: Publication, target: string, before: PublicationTarget["before"]): Publication {
+export function withBefore(publication: Publication, target: string, before: NamesOfTags): Publication {
   const targets = publication.targets.map((told) => (told.target === target ? { ...told, before } : told));
   return { ...publication, targets };
 }

@@ -3,6 +3,7 @@ import { WaybillError, type ErrorContext } from "../errors.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
+import type { Named } from "./named.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
 import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
@@ -222,7 +223,7 @@ export function withTelemetry(report: PublishReport, health: TelemetryHealth): P
   return { ...report, telemetry: { ...(degraded !== undefined && { degraded }), spansSent, spansDropped, problems } };
 }
 
-function beforeOf(before: Digest | "absent" | undefined): Pick<TagReport, "before"> {
+function beforeOf(before: Named | undefined): Pick<TagReport, "before"> {
   return before === undefined ? {} : { before: before === "absent" ? null : before };
 }
 

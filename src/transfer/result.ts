@@ -1,6 +1,6 @@
-import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
+import type { Named } from "./named.ts";
 
 /**
  * What a tag came to. `moved` is said, too, where nobody knows what it named. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
@@ -31,7 +31,7 @@ export const tagStates = {
 } as const satisfies Readonly<Record<TagState, StateFacts>>;
 
 /** The state of a tag that was written, from what it named before. */
-export function writtenState(before: Digest | "absent" | undefined): TagState {
+export function writtenState(before: Named | undefined): TagState {
   return before === "absent" ? "created" : "moved";
 }
 
@@ -40,11 +40,11 @@ export interface TagResult {
   readonly tag: string;
   readonly state: TagState;
   /** What it named before the first run of this publish, `absent` for nothing; missing where the target does not say. */
-  readonly before?: Digest | "absent";
+  readonly before?: Named;
   /** When this run's write was acknowledged, in milliseconds since the epoch. */
   readonly writtenAt?: number;
   /** For `failed`, where its write was begun: what it was seen to name afterwards; missing where nobody could be asked. */
-  readonly now?: Digest | "absent";
+  readonly now?: Named;
   /** For `failed`: it names something else than before, or its write may have been done and nobody can tell. */
   readonly mayDiffer?: true;
   /** What else there is to say, such as why a new tag was left behind by a roll-back. May hold a registry's words. */

@@ -9,12 +9,13 @@ import { afterwards } from "./afterwards.ts";
 import { toPush } from "./closure.ts";
 import { deleteCreated } from "./delete-created.ts";
 import { knownName } from "./name-now.ts";
+import type { Named } from "./named.ts";
 
 /** A tag that a publish has moved, or may have. */
 export interface Move {
   readonly tag: string;
   /** What it named before; absent where nobody knows. */
-  readonly before?: Digest | "absent";
+  readonly before?: Named;
   /** What it was made to name. */
   readonly ours: Digest;
   /** This run's write of it was acknowledged: where it names what it named before, the registry may only show the write late. */

@@ -1,6 +1,7 @@
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import type { KnownTags } from "./named.ts";
 
 interface Common {
   /** Unique within the plan; the same for the same work, so that a journal can recognise it. */
@@ -49,13 +50,9 @@ export interface BarrierStep {
   readonly after: readonly string[];
 }
 
-interface TagChange extends Common {
+interface TagChange extends Common, KnownTags {
   readonly content: Descriptor;
   readonly tags: readonly string[];
-  /** What each tag named when it was looked at before the plan was made; one that could not be is not in it. */
-  readonly before: Readonly<Record<string, Digest | "absent">>;
-  /** What tags that are not in `before` must name now. */
-  readonly demanded?: Readonly<Record<string, Digest | "absent">>;
 }
 
 /** Asks whether tags that shall be written name still what they named: so much may have happened that somebody else has moved one. */

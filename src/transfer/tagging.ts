@@ -2,9 +2,10 @@ import type { Clock } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import type { Target } from "../content/store.ts";
 import { answerWords, hasCode, WaybillError } from "../errors.ts";
-import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import { movedSince, type Named, type NamesOfTags } from "./named.ts";
 import { nameNow } from "./name-now.ts";
+import { tagName } from "./recording.ts";
 import type { CompareStep, ConfirmStep, TagStep, VerifyStep } from "./step.ts";
 import type { StepResult } from "./run.ts";
 
@@ -20,7 +21,7 @@ export interface Comparison {
   /** Those that still name what they named before, and so are to be written. */
   readonly toWrite: readonly string[];
   /** What tags name of which nobody knew it before. */
-  readonly learned: Readonly<Record<string, Digest | "absent">>;
+  readonly learned: NamesOfTags;
 }
 
 /**
@@ -47,23 +48,13 @@ export async function compareTags(
   return { toWrite: open.map(({ tag }) => tag), learned: Object.fromEntries(learned) };
 }
 
-function notAsBefore(step: CompareStep | TagStep, tag: string, now: Digest | "absent" | undefined): WaybillError {
-  const name = `${formatLocation(step.at)}:${tag}`;
-  const before = step.before[tag];
-  const wanted = before ?? step.demanded?.[tag];
-  const isSilent = now === undefined;
-  const seen = isSilent ? "the registry does not say what it names" : `now ${now === "absent" ? "nothing" : now}`;
-  const must =
-    before === undefined ? `it must name ${wordFor(wanted)}` : `it named ${wordFor(before)} when the publish began`;
-  const advice = isSilent
-    ? "use an account that may read the repository, or demand nothing of the tag"
-    : "somebody else publishes this tag too: look at what it names, then run the command again";
-  const context = { ...placeOf(step.at), subject: name, advice };
-  return new WaybillError("precondition_failed", `Cannot move tag "${name}": ${must}, ${seen}`, context);
-}
-
-function wordFor(digest: Digest | "absent" | undefined): string {
-  return digest === "absent" || digest === undefined ? "nothing" : digest;
+function notAsBefore(step: CompareStep | TagStep, tag: string, now: Named | undefined): WaybillError {
+  const advice =
+    now === undefined
+      ? "use an account that may read the repository, or demand nothing of the tag"
+      : "somebody else publishes this tag too: look at what it names, then run the command again";
+  const moved = { before: step.before[tag], demanded: step.demanded?.[tag], now };
+  return movedSince(tagName(step.at, tag), moved, { ...placeOf(step.at), advice });
 }
 
 /**

@@ -1,9 +1,9 @@
 import { openScope } from "../async/scope.ts";
-import { WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import { answersFor } from "../transfer/late.ts";
 import { demanding, isFound, refused, type Looked } from "../transfer/look.ts";
+import { movedSince, type Named } from "../transfer/named.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
@@ -56,16 +56,14 @@ function unmoved(entry: Looked, { root, targets }: Publication): Looked {
   const first = targets.find((told) => told.target === formatLocation(target.at))?.before ?? {};
   const moved = target.tags.find((tag) => isElsewhere(before[tag], { first: first[tag], root: root.digest }));
   if (moved === undefined) return demanding(entry, Object.entries(first));
-  const name = tagName(target.at, moved);
-  const now = before[moved] === "absent" ? "nothing" : before[moved];
-  const message = `Cannot move tag "${name}": it named ${first[moved]} when the publish began, now ${now}`;
   const advice = "look at what it names; to move it all the same, run the original command again";
-  return refused(entry, new WaybillError("precondition_failed", message, { subject: name, side: "target", advice }));
+  const told = { before: first[moved], now: before[moved] };
+  return refused(entry, movedSince(tagName(target.at, moved), told, { side: "target", advice }));
 }
 
 function isElsewhere(
-  now: Digest | "absent" | undefined,
-  { first, root }: { readonly first: Digest | "absent" | undefined; readonly root: Digest },
+  now: Named | undefined,
+  { first, root }: { readonly first: Named | undefined; readonly root: Digest },
 ): boolean {
   return first !== undefined && now !== undefined && now !== root && now !== first;
 }

@@ -1,5 +1,6 @@
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
+import type { Named } from "../transfer/named.ts";
 import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
@@ -24,8 +25,8 @@ export interface RollbackTag {
   readonly tag: string;
   readonly move: "put-back" | "delete" | "left" | "untouched" | "unseen";
   /** Absent where nobody knows. */
-  readonly before?: Digest | "absent";
-  readonly now?: Digest | "absent";
+  readonly before?: Named;
+  readonly now?: Named;
 }
 
 export interface RollbackOptions {
@@ -57,7 +58,7 @@ export async function planRollback(
   });
 }
 
-function unseen(tag: string, before: Digest | "absent" | undefined): RollbackTag {
+function unseen(tag: string, before: Named | undefined): RollbackTag {
   return { tag, move: "unseen", ...(before !== undefined && { before }) };
 }
 
@@ -69,8 +70,8 @@ function moveOf(
     root,
     deletes,
   }: {
-    readonly before: Digest | "absent" | undefined;
-    readonly now: Digest | "absent" | undefined;
+    readonly before: Named | undefined;
+    readonly now: Named | undefined;
     readonly root: Digest;
     readonly deletes: boolean;
   },
