@@ -8,14 +8,14 @@ import type { Looking } from "../transfer/late.ts";
 import { asExpected, isFound, namesAlready, type Looked } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/policy.ts";
 import type { ReferrersPolicy } from "../transfer/referrers.ts";
+import { openToGather, preflightAsTasks } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
-import { openToResolve, preflight } from "./phases.ts";
 
 /** What is asked on behalf of a root while it is still being found out whether attestations will be added to it. */
 export interface Ahead {
   readonly root: Digest;
-  /** As `preflight` answers for it. Never rejects. */
-  readonly permissions: ReturnType<typeof preflight>;
+  /** As `preflightAsTasks` answers for it. Never rejects. */
+  readonly permissions: ReturnType<typeof preflightAsTasks>;
 }
 
 export interface AheadOptions {
@@ -40,7 +40,7 @@ export function beginAhead(root: Root, options: AheadOptions, context: Context):
   const ask = async (signal: AbortSignal) => {
     const looked = await all;
     const isAsked = policy.onError === "abort" && looked.every(isFound);
-    return isAsked ? preflight(looked, digest, { ...context, signal }) : looked;
+    return isAsked ? preflightAsTasks(looked, digest, { ...context, signal }) : looked;
   };
   return { root: digest, permissions: scope.spawn(ask) };
 }
@@ -56,6 +56,6 @@ async function readAll(
   const { digest } = root.descriptor;
   const isComplete = policy.verify !== "full" && looked.every((entry) => namesAlready(entry, digest));
   const read = { manifest: root, from: root.origins.get(digest) ?? [], origins: root.origins };
-  const open = openToResolve(openSource);
+  const open = openToGather(openSource);
   await closureOf(read, { open, referrers, isComplete, signal }).catch(() => undefined);
 }

@@ -12,8 +12,8 @@ import { asExpected, type PublishTarget } from "../transfer/look.ts";
 import type { PublishPolicy } from "../transfer/policy.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import { beginAhead, type Ahead } from "./ahead.ts";
+import { beginLooking, gatherAsTask } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
-import { beginLooking, resolve } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
 import { rememberedSources } from "./remembered.ts";
 
@@ -85,7 +85,7 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
     if (!request.dryRun)
       ahead = beginAhead(selected, { lookings, policy, referrers, openSource: open, scope: looks }, context);
   };
-  const gathered = await resolve({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
+  const gathered = await gatherAsTask({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
   warnOfUnmatched(gathered.unmatched, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
   const { root, origins, manifests } = gathered;

@@ -12,8 +12,8 @@ import { publish } from "../transfer/publish.ts";
 import type { Recording } from "../transfer/recording.ts";
 import type { ReferrersPolicy } from "../transfer/referrers.ts";
 import type { Ahead } from "./ahead.ts";
+import { closureAsTask, preflightAsTasks } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
-import { plan, preflight } from "./phases.ts";
 
 export interface RootToPublish {
   readonly root: ClosureRoot;
@@ -94,7 +94,7 @@ async function closureAt(
 ): Promise<Closure> {
   const { digest } = root.manifest.descriptor;
   if (!readsChildren) return { root: digest, nodes: new Map(), referrers: [], leftBehind: {} };
-  return plan(root, { ...context, open, referrers, isComplete: needsNothing, ...(known && { known }) });
+  return closureAsTask(root, { ...context, open, referrers, isComplete: needsNothing, ...(known && { known }) });
 }
 
 /** The targets, also asked whether they may be written to where one that refuses ends them all. */
@@ -105,5 +105,5 @@ async function probed(
 ): Promise<readonly (Looked | Late)[]> {
   if (policy.onError !== "abort" || !readsChildren) return looked;
   const { digest } = root.manifest.descriptor;
-  return ahead?.root === digest ? ahead.permissions : preflight(looked, digest, context);
+  return ahead?.root === digest ? ahead.permissions : preflightAsTasks(looked, digest, context);
 }

@@ -7,9 +7,9 @@ import { movedSince, type Named } from "../transfer/named.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
+import { beginLooking } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
 import type { CreateResult } from "./create.ts";
-import { beginLooking } from "./phases.ts";
 import { publishRoot } from "./publish-root.ts";
 import { rememberedSources } from "./remembered.ts";
 

@@ -5,8 +5,8 @@ import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
 import { undo, type Move, type Undone } from "../transfer/rollback.ts";
+import { lookAsTasks } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
-import { look } from "./phases.ts";
 
 /** What undoing a publish would do at one target, from what its tags name now. */
 export interface RollbackTarget {
@@ -43,7 +43,7 @@ export async function planRollback(
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
   context.announce({ pull: [], push: targets.map(({ at }) => at) });
-  const looked = await look(targets, context);
+  const looked = await lookAsTasks(targets, context);
   return looked.map((entry, index) => {
     const { at, tags } = entry.target;
     const root = publication.root.digest;

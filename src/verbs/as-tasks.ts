@@ -9,17 +9,20 @@ import type { Report } from "../telemetry/events.ts";
 import { asTask, beginTask, type TaskTeller } from "../telemetry/task.ts";
 import { closureOf, type Closure, type ClosureOptions, type ClosureRoot } from "../transfer/closure.ts";
 import type { Late, Looking } from "../transfer/late.ts";
-import { look as lookAt, type Looked, type LookOptions, type PublishTarget } from "../transfer/look.ts";
-import { preflight as askForPermission, type PreflightOptions } from "../transfer/preflight.ts";
+import { look, type Looked, type LookOptions, type PublishTarget } from "../transfer/look.ts";
+import { preflight, type PreflightOptions } from "../transfer/preflight.ts";
 
 interface Told {
   readonly report: Report;
   readonly clock: Clock;
 }
 
-/** `lookAt`, told as a task for each target. */
-export function look(targets: readonly PublishTarget[], options: LookOptions & Told): Promise<readonly Looked[]> {
-  return Promise.all(targets.map((target) => lookAtOne(target, options)));
+/** `look` at every target at once, told as a task for each. */
+export function lookAsTasks(
+  targets: readonly PublishTarget[],
+  options: LookOptions & Told,
+): Promise<readonly Looked[]> {
+  return Promise.all(targets.map((target) => lookAsTask(target, options)));
 }
 
 /** Begins to look at all targets in `scope`: leaving it ends what is still being asked. */
@@ -30,14 +33,14 @@ export function beginLooking(
 ): readonly Looking[] {
   return targets.map((target) => ({
     target,
-    looking: scope.spawn((signal) => lookAtOne(target, { ...options, signal })),
+    looking: scope.spawn((signal) => lookAsTask(target, { ...options, signal })),
   }));
 }
 
-function lookAtOne(target: PublishTarget, options: LookOptions & Told): Promise<Looked> {
+function lookAsTask(target: PublishTarget, options: LookOptions & Told): Promise<Looked> {
   const task = preflightTask(target.at);
   const open = async (location: Location) => storeForTask(await options.open(location), task.id);
-  return asTask(task, tellerOf(options), () => lookAt(target, { ...options, open }), failureIn);
+  return asTask(task, tellerOf(options), () => look(target, { ...options, open }), failureIn);
 }
 
 /** It never throws: what it could not see is in its entry. */
@@ -46,7 +49,7 @@ function failureIn(looked: Looked): { readonly failure?: unknown } {
 }
 
 /** `preflight`, told as a task for each target that is asked. */
-export function preflight(
+export function preflightAsTasks(
   looked: readonly (Looked | Late)[],
   root: Digest,
   options: PreflightOptions & Told,
@@ -58,7 +61,7 @@ export function preflight(
       (await store.probe?.({ ...call, task: task.id })) ?? ("unknown" as const);
     return store.probe ? { ...store, probe: (call) => asTask(task, tellerOf(options), () => probe(call)) } : store;
   };
-  return askForPermission(looked, root, { ...options, open });
+  return preflight(looked, root, { ...options, open });
 }
 
 function preflightTask(at: Location, part?: "permission") {
@@ -72,7 +75,7 @@ function preflightTask(at: Location, part?: "permission") {
 }
 
 /** `gather`, told as the task of reading the sources, with a task in it for making the root. */
-export function resolve(request: GatherRequest, options: GatherOptions & Told): Promise<Gathered> {
+export function gatherAsTask(request: GatherRequest, options: GatherOptions & Told): Promise<Gathered> {
   const teller = tellerOf(options);
   const assembling = <T>(work: () => T): T => {
     const end = beginTask({ id: "assemble", parent: resolveTask, phase: "assemble" }, teller);
@@ -82,7 +85,7 @@ export function resolve(request: GatherRequest, options: GatherOptions & Told): 
       end({});
     }
   };
-  const open = openToResolve(options.open);
+  const open = openToGather(options.open);
   const task = { id: resolveTask, phase: "resolve" } as const;
   return asTask(task, teller, () => gather(request, { ...options, open, assembling }), digestOf);
 }
@@ -90,7 +93,7 @@ export function resolve(request: GatherRequest, options: GatherOptions & Told): 
 const resolveTask = "resolve";
 
 /** `open`, for what is read while the root is being made; it may go on a little longer. */
-export function openToResolve(open: (location: Location) => Promise<Source>): typeof open {
+export function openToGather(open: (location: Location) => Promise<Source>): typeof open {
   return opening(open, resolveTask);
 }
 
@@ -99,7 +102,7 @@ function digestOf({ root }: Gathered): { readonly digest: string } {
 }
 
 /** `closureOf`, told as the task of planning: it finds out all that there is to do. */
-export function plan(root: ClosureRoot, options: ClosureOptions & Told): Promise<Closure> {
+export function closureAsTask(root: ClosureRoot, options: ClosureOptions & Told): Promise<Closure> {
   const id = "plan";
   const open = opening(options.open, id);
   return asTask({ id, phase: "plan" }, tellerOf(options), () => closureOf(root, { ...options, open }));
