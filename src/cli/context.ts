@@ -2,7 +2,7 @@ import { WaybillError } from "../errors.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
 import type { Recorder } from "../transfer/recording.ts";
 import type { Report } from "../telemetry/events.ts";
-import { openContext, type ContextOptions } from "../verbs/context.ts";
+import { openContext, type ContextOptions, type OpenContext } from "../verbs/context.ts";
 import type { Host } from "./host.ts";
 import type { RegistryFlags } from "./options.ts";
 import type { TimelineFlags } from "./timeline/film.ts";
@@ -13,7 +13,7 @@ export async function openCommandContext(
   host: Host,
   report: Report,
   recorder?: Recorder,
-): ReturnType<typeof openContext> {
+): Promise<OpenContext> {
   const options = await commandOptions(flags, host, report);
   return openContext({ ...options, ...(recorder && { recorder }) });
 }

@@ -32,6 +32,10 @@ export interface Access {
   readonly push: readonly Location[];
 }
 
+/** A context over real registries and folders, with the way to the wire. Disposing closes all connections. */
+export interface OpenContext
+  extends Context, Pick<Stores, "send" | "bareSend" | "endpoints" | "registry" | "inspect">, AsyncDisposable {}
+
 export interface ContextOptions extends StoresOptions {
   /** Aborts whatever the context is used for. */
   readonly signal: AbortSignal;
@@ -39,13 +43,11 @@ export interface ContextOptions extends StoresOptions {
 }
 
 /**
- * A context over real registries and folders. The caller disposes of it, which closes all connections.
+ * Opens one over real registries and folders. The caller disposes of it, which closes all connections.
  *
  * @throws WaybillError `invalid_argument`, `invalid_config` for what the options name.
  */
-export async function openContext(
-  options: ContextOptions,
-): Promise<Context & Pick<Stores, "send" | "bareSend" | "endpoints" | "registry" | "inspect"> & AsyncDisposable> {
+export async function openContext(options: ContextOptions): Promise<OpenContext> {
   const { clock, random } = options;
   const signal = crowded(options.signal);
   const report = guarded(options.report);

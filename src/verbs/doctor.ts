@@ -3,13 +3,12 @@ import { hasCode } from "../errors.ts";
 import { credentialChain } from "../registry/credentials/chain.ts";
 import { nodeCredentialEnvironment } from "../registry/credentials/environment.ts";
 import { formatReference } from "../spec/reference.ts";
-import { openContext, type ContextOptions } from "./context.ts";
+import { openContext, type ContextOptions, type OpenContext } from "./context.ts";
 import { watchAnswers } from "./doctor/answers.ts";
 import { askingOnce } from "./doctor/ask-once.ts";
 import { machineChecks, type Machine, type Runtime } from "./doctor/machine.ts";
 import { registryChecks } from "./doctor/registry-checks.ts";
 import { patientFor, type PatientOptions } from "./doctor/patient.ts";
-import type { Context } from "./doctor/reach.ts";
 import { layoutCheck, sectionOf, type Section } from "./doctor/sections.ts";
 import { configuredRegistries, parseWanted, type Subjects, type Wanted } from "./doctor/subjects.ts";
 
@@ -59,7 +58,7 @@ export async function* examine(wanted: Wanted, options: DoctorOptions): AsyncGen
 }
 
 /** Nothing where settings on this machine are broken: its own checks say which. */
-async function usableContext(options: ContextOptions): Promise<Context | undefined> {
+async function usableContext(options: ContextOptions): Promise<OpenContext | undefined> {
   try {
     return await openContext(options);
   } catch (error) {
@@ -76,7 +75,7 @@ function aboutRegistries({ registries }: Subjects, scope: Scope, options: Patien
   );
 }
 
-function aboutLayouts({ layouts }: Subjects, scope: Scope, context: Context): readonly Promise<Section>[] {
+function aboutLayouts({ layouts }: Subjects, scope: Scope, context: OpenContext): readonly Promise<Section>[] {
   const checks = [layoutCheck(context)];
   return layouts.map((reference) =>
     scope.spawn((signal) =>

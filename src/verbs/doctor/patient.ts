@@ -8,16 +8,16 @@ import type { CredentialSource } from "../../registry/credentials/credential.ts"
 import { unknownRegistry } from "../../registry/quirks.ts";
 import type { Descriptor } from "../../spec/descriptor.ts";
 import { formatReference, nameOf } from "../../spec/reference.ts";
-import type { ContextOptions } from "../context.ts";
+import type { ContextOptions, OpenContext } from "../context.ts";
 import type { Answers } from "./answers.ts";
 import { Unreached } from "./check.ts";
-import { reachFor, type Context, type Reach } from "./reach.ts";
+import { reachFor, type Reach } from "./reach.ts";
 import type { RegistryWanted } from "./subjects.ts";
 
 /** A registry under examination. Each question is asked once, whoever wants its answer. */
 export interface Patient extends RegistryWanted, Reach {
   readonly answers: Answers;
-  readonly context: Context;
+  readonly context: OpenContext;
   readonly options: ContextOptions;
   signIn(scopes: readonly string[]): Promise<SignIn>;
   /** @throws Unreached where this repository may not be read. */
@@ -31,7 +31,7 @@ export interface Patient extends RegistryWanted, Reach {
 type Named = RegistryWanted["references"][number];
 
 export interface PatientOptions {
-  readonly context: Context;
+  readonly context: OpenContext;
   readonly options: ContextOptions;
   readonly answers: Answers;
   readonly credentials: CredentialSource;
@@ -65,7 +65,7 @@ export function patientFor(wanted: RegistryWanted, given: PatientOptions): Patie
   };
 }
 
-async function resolved(context: Context, reference: Named, signal: AbortSignal): Promise<Descriptor | undefined> {
+async function resolved(context: OpenContext, reference: Named, signal: AbortSignal): Promise<Descriptor | undefined> {
   const { host, repository } = reference.location;
   try {
     return await context.registry(host).repository(repository).resolve(nameOf(reference), { signal });

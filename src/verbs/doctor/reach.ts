@@ -3,10 +3,8 @@ import { drain } from "../../http/body.ts";
 import type { LineReport } from "../../http/network.ts";
 import type { HttpHeaders, Send } from "../../http/send.ts";
 import { essence } from "../../spec/media-type.ts";
-import type { openContext } from "../context.ts";
+import type { OpenContext } from "../context.ts";
 import { once, Unreached } from "./check.ts";
-
-export type Context = Awaited<ReturnType<typeof openContext>>;
 
 /** How the registry's first page answered. */
 export interface Ping {
@@ -29,7 +27,7 @@ export interface Reach {
 }
 
 export interface ReachOptions {
-  readonly context: Pick<Context, "inspect">;
+  readonly context: Pick<OpenContext, "inspect">;
   /** The wire without credentials and repetition. */
   readonly send: Send;
   readonly baseUrl: string;

@@ -1,7 +1,7 @@
 import { inScope } from "../../async/scope.ts";
 import { WaybillError } from "../../errors.ts";
 import { nameOf, type Reference } from "../../spec/reference.ts";
-import type { Context } from "./reach.ts";
+import type { Context } from "../context.ts";
 import { ok, outcomeOf, warning, type Check, type Finding } from "./check.ts";
 
 /** What was found about one subject. */
