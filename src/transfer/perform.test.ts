@@ -5,11 +5,12 @@ import { createMemoryStore } from "../content/memory.ts";
 import type { Store } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
-import { performOn } from "./perform.ts";
+import { performOn, type PerformOptions } from "./perform.ts";
+import { allWitnesses, nothingEarlier, type Witness } from "./recording.ts";
 import type { StageStep } from "./step.ts";
 
 /** Stages one blob to a target that takes it by `pushBlob`. */
-function staging(pushBlob: (target: Store) => Store["pushBlob"]) {
+function staging(pushBlob: (target: Store) => Store["pushBlob"], recording?: PerformOptions["recording"]) {
   const source = createMemoryStore("source");
   const content = source.addBlob(bytesOf("content"));
   const target = createMemoryStore("target");
@@ -23,6 +24,7 @@ function staging(pushBlob: (target: Store) => Store["pushBlob"]) {
     lookedAt: 0,
     onTagged: () => undefined,
     onSent: () => undefined,
+    ...(recording && { recording }),
   });
   const at = target.location;
   const step: StageStep = { kind: "stage", id: "a", at, after: [], content, role: "blob", from: [source.location] };
@@ -54,4 +56,24 @@ test("performOn tells where content goes on when a store opens its body again", 
     { offsetBytes: 0 },
     { offsetBytes: 0 },
   ]);
+});
+
+test.each([
+  ["nobody takes down where it stands", {}, false],
+  ["somebody takes down where it stands", { session: () => undefined }, true],
+])("performOn hands on whether an upload will be gone on with where %s", async (_what, own, isKept) => {
+  const silent: Witness = { tagging: async () => undefined, tagged: () => undefined, end: async () => undefined };
+  const recording = { ...allWitnesses([silent, { ...silent, ...own }]), earlier: nothingEarlier };
+  const kept: boolean[] = [];
+  const { run } = staging(
+    (target) => async (blob, body, options) => {
+      kept.push(options?.onSession !== undefined);
+      return target.pushBlob(blob, body, options);
+    },
+    recording,
+  );
+
+  await run();
+
+  expect(kept).toEqual([isKept]);
 });

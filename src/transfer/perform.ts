@@ -214,7 +214,11 @@ function sessionOf(
   if (!recording) return {};
   const resume = recording.earlier.sessions.get(blobName(location, blob));
   const onSession = (session: string | undefined) => recording.session?.(location, blob, session);
-  return { onSession, mayBeThere: isContinued(recording), ...(resume !== undefined && { resume }) };
+  return {
+    mayBeThere: isContinued(recording),
+    ...(recording.session && { onSession }),
+    ...(resume !== undefined && { resume }),
+  };
 }
 
 /** `body`, with news of every opening that is not the first at the beginning: an attempt had failed, now or in an earlier run. */

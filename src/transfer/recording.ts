@@ -11,7 +11,7 @@ import type { Publication } from "./publication.ts";
 export interface Witness {
   /** What the tags of a target named before that was not known when the publication was begun. */
   looked?(at: Location, before: NamesOfTags): void;
-  /** An upload has another place, or is over. */
+  /** An upload has another place, or is over. Without it nobody goes on with uploads: one that is cancelled is given up at the registry. */
   session?(at: Location, blob: Digest, session: string | undefined): void;
   /** Tags are about to be written: resolves when that is known to survive. */
   tagging(at: Location, tags: readonly string[]): Promise<void>;
@@ -125,9 +125,12 @@ export function withBefore(publication: Publication, target: string, before: Nam
 
 /** One that tells all of `witnesses`. */
 export function allWitnesses(witnesses: readonly Witness[]): Witness {
+  const keepsSessions = witnesses.some((witness) => witness.session);
   return {
     looked: (at, before) => witnesses.forEach((witness) => witness.looked?.(at, before)),
-    session: (at, blob, session) => witnesses.forEach((witness) => witness.session?.(at, blob, session)),
+    ...(keepsSessions && {
+      session: (at, blob, session) => witnesses.forEach((witness) => witness.session?.(at, blob, session)),
+    }),
     tagging: async (at, tags) => void (await Promise.all(witnesses.map((witness) => witness.tagging(at, tags)))),
     tagged: (at, tag) => witnesses.forEach((witness) => witness.tagged(at, tag)),
     end: async (ending) => void (await Promise.all(witnesses.map((witness) => witness.end(ending)))),
