@@ -43,6 +43,19 @@ export interface Wait {
   readonly until: number;
 }
 
+/** News that whoever shows rows tells with them, so that the log as text need not. */
+export const toldByRows: ReadonlySet<WaybillEvent["type"]> = new Set([
+  "work-started",
+  "work-log",
+  "work-done",
+  "phase",
+  "content-started",
+  "content-again",
+  "content-done",
+  "tag-done",
+  "pull-quota",
+]);
+
 /** Adds events up to rows. Events of work that nobody announced get a row of their own. */
 export class Board {
   readonly rows: Row[] = [];

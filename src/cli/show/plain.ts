@@ -2,7 +2,7 @@ import { display } from "../../spec/display.ts";
 import type { EventOf, WaybillEvent } from "../../telemetry/events.ts";
 import { againText } from "./repeat-text.ts";
 import { amountsOf, timeLeft } from "./amounts.ts";
-import { Board, isCancelled, type Row } from "./board.ts";
+import { Board, isCancelled, toldByRows, type Row } from "./board.ts";
 import { quotaText } from "./notes.ts";
 import { phaseText } from "./phase-text.ts";
 import { retryText } from "./repeat-text.ts";
@@ -23,18 +23,7 @@ export function plainRenderer(options: RendererOptions): Renderer {
   return { event: (event) => lines.event(event), close: () => lines.close(), tells };
 }
 
-const tells: ReadonlySet<WaybillEvent["type"]> = new Set<WaybillEvent["type"]>([
-  "work-started",
-  "work-log",
-  "work-done",
-  "phase",
-  "content-started",
-  "content-again",
-  "content-done",
-  "tag-done",
-  "retry",
-  "pull-quota",
-]);
+const tells: ReadonlySet<WaybillEvent["type"]> = new Set([...toldByRows, "retry"]);
 
 /** What is still to be printed about a row. */
 interface Unsaid {

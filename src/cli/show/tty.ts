@@ -1,6 +1,6 @@
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import { display } from "../../spec/display.ts";
-import { Board } from "./board.ts";
+import { Board, toldByRows } from "./board.ts";
 import { Frame, type Size } from "./frame.ts";
 import { quotaText } from "./notes.ts";
 import { paint } from "./paint.ts";
@@ -18,21 +18,9 @@ export function ttyRenderer(options: RendererOptions): Renderer {
     above: (text) => screen.above(text),
     close: () => screen.close(),
     clear: () => screen.clear(),
-    tells,
+    tells: toldByRows,
   };
 }
-
-const tells: ReadonlySet<WaybillEvent["type"]> = new Set<WaybillEvent["type"]>([
-  "work-started",
-  "work-log",
-  "work-done",
-  "phase",
-  "content-started",
-  "content-again",
-  "content-done",
-  "tag-done",
-  "pull-quota",
-]);
 
 class Screen {
   readonly #board = new Board();

@@ -1,7 +1,7 @@
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import type { Outlet } from "./outlet.ts";
-import type { Packing, Parcel } from "./parcel.ts";
+import { inARow, type Packing, type Parcel } from "./parcel.ts";
 
 /** The console exporter: a line of JSON for each span, or for each metric. */
 export function consoleOutlet<Batch>(
@@ -21,12 +21,12 @@ export function consoleOutlet<Batch>(
 /** Lines are parcels as well: each ends with its line break. */
 export const linePacking: Packing = {
   pack: (spans) => Buffer.from(spans.map((span) => `${JSON.stringify(lineOf(span))}\n`).join("")),
-  join: (parcels) => Buffer.concat(parcels.map(({ bytes }) => bytes)),
+  join: inARow,
 };
 
 /** The lines of some parcels. */
 export function packedLines(parcels: readonly Parcel[]): readonly string[] {
-  return new TextDecoder().decode(linePacking.join(parcels)).trimEnd().split("\n");
+  return new TextDecoder().decode(inARow(parcels)).trimEnd().split("\n");
 }
 
 function lineOf(span: ReadableSpan): object {

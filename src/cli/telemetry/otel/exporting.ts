@@ -42,8 +42,12 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   );
   const metrics = meter ? [new MetricShipper(meter, outlets.metrics, { ...settings.metricsEach, ...telling })] : [];
   const sendings = [
-    ...spans.map((shipper, at) => ({ shipper, places: placesOf(settings.traces.slice(at, at + 1)) })),
-    ...metrics.map((shipper) => ({ shipper, places: placesOf(settings.metrics) })),
+    ...spans.map((shipper, at) => ({
+      shipper,
+      fare: shipper.fare,
+      places: placesOf(settings.traces.slice(at, at + 1)),
+    })),
+    ...metrics.map((shipper) => ({ shipper, fare: shipper.fare, places: placesOf(settings.metrics) })),
   ];
   const health = () => healthOf({ spans, sendings, problems: known.list });
   return {

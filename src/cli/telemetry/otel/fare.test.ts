@@ -7,7 +7,7 @@ const faring = (state: Partial<Faring> = {}): Faring => ({
   trouble: undefined,
   ...state,
 });
-const to = (place: string, state?: Partial<Faring>): Sending => ({ shipper: faring(state), places: [place] });
+const to = (place: string, state?: Partial<Faring>): Sending => ({ fare: faring(state), places: [place] });
 const failed = { lastFailed: true };
 const untried = { hasTried: false };
 

@@ -11,8 +11,56 @@ export interface Faring {
   readonly trouble: string | undefined;
 }
 
+/** Lets one thing be sent at a time, and knows how that fares. */
+export class Fare implements Faring {
+  lastFailed = false;
+  hasTried = false;
+  trouble: string | undefined;
+  readonly #onChange: () => void;
+  #sending: Promise<void> | undefined;
+
+  /** `onChange`: called whenever something has been delivered, or has not. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Sends, unless something is being sent. */
+  start(send: () => Promise<void>): void {
+    this.#sending ??= send().finally(() => {
+      this.#sending = undefined;
+    });
+  }
+
+  /** Waits for what is under way, then sends once more; not where the last time failed. */
+  async finish(start: () => void): Promise<void> {
+    await this.#sending;
+    if (this.lastFailed) return;
+    start();
+    await this.#sending;
+  }
+
+  /** Something leaves. */
+  began(): void {
+    this.hasTried = true;
+  }
+
+  /** It has not arrived, and is sent again. */
+  troubled(why: string): void {
+    this.lastFailed = true;
+    this.trouble = why;
+    this.#onChange();
+  }
+
+  /** It has arrived, or is given up. */
+  ended(delivered: boolean): void {
+    this.lastFailed = !delivered;
+    this.trouble = undefined;
+    this.#onChange();
+  }
+}
+
 export interface Sending {
-  readonly shipper: Faring;
+  readonly fare: Faring;
   /** Where it is sent to. */
   readonly places: readonly string[];
 }
@@ -41,15 +89,15 @@ export function placesOf(exporters: readonly ExporterSettings[]): readonly strin
 
 /** What was sent last has not arrived, and what was not sent yet would go nowhere else. */
 function isHopeless(sendings: readonly Sending[]): boolean {
-  const failed = new Set(sendings.flatMap(({ shipper, places }) => (shipper.lastFailed ? places : [])));
+  const failed = new Set(sendings.flatMap(({ fare, places }) => (fare.lastFailed ? places : [])));
   return sendings.every(
-    ({ shipper, places }) => shipper.lastFailed || (!shipper.hasTried && places.every((place) => failed.has(place))),
+    ({ fare, places }) => fare.lastFailed || (!fare.hasTried && places.every((place) => failed.has(place))),
   );
 }
 
 /** What is known of what is under way, should nobody wait for its end. */
 function withTroubles(known: readonly TelemetryProblem[], sendings: readonly Sending[]): readonly TelemetryProblem[] {
-  const troubles = new Set(sendings.flatMap(({ shipper }) => shipper.trouble ?? []));
+  const troubles = new Set(sendings.flatMap(({ fare }) => fare.trouble ?? []));
   for (const { what } of known) troubles.delete(what);
   return [...known, ...[...troubles].map((what) => ({ what, count: 1 }))];
 }

@@ -1,4 +1,5 @@
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import { Fare } from "./fare.ts";
 import type { Meter } from "./metrics.ts";
 import type { Outlet } from "./outlet.ts";
 
@@ -10,19 +11,14 @@ export interface MetricShipperOptions {
 
 /** Sends what a meter has, at intervals and at the end. */
 export class MetricShipper {
-  /** The last thing that was sent did not arrive, or not yet. */
-  lastFailed = false;
-  /** Why what is under way has not arrived yet. */
-  trouble: string | undefined;
-  /** Something has been sent, or the sending has begun. */
-  hasTried = false;
+  readonly fare: Fare;
   readonly #meter: Meter;
   readonly #outlets: readonly Outlet<ResourceMetrics>[];
   readonly #options: MetricShipperOptions;
   readonly #timer: NodeJS.Timeout;
-  #shipping: Promise<void> | undefined;
 
   constructor(meter: Meter, outlets: readonly Outlet<ResourceMetrics>[], options: MetricShipperOptions) {
+    this.fare = new Fare(options.onChange);
     this.#meter = meter;
     this.#outlets = outlets;
     this.#options = options;
@@ -33,33 +29,21 @@ export class MetricShipper {
   async finish(deadlineAt: number): Promise<void> {
     clearInterval(this.#timer);
     for (const outlet of this.#outlets) outlet.hurry(deadlineAt);
-    await this.#shipping;
-    if (!this.lastFailed) {
-      this.#start();
-      await this.#shipping;
-    }
+    await this.fare.finish(() => this.#start());
     for (const outlet of this.#outlets) outlet.close();
   }
 
   /** A slow collector gets the next numbers when it has taken the last. */
   #start(): void {
-    this.#shipping ??= this.#ship().finally(() => {
-      this.#shipping = undefined;
-    });
+    this.fare.start(() => this.#ship());
   }
 
   async #ship(): Promise<void> {
     const collected = await this.#meter.collect();
-    this.hasTried = true;
-    const onTrouble = (why: string) => {
-      this.lastFailed = true;
-      this.trouble = why;
-      this.#options.onChange();
-    };
+    this.fare.began();
+    const onTrouble = (why: string) => this.fare.troubled(why);
     const deliveries = await Promise.all(this.#outlets.map((outlet) => outlet.send(collected, onTrouble)));
-    this.trouble = undefined;
     for (const { problem } of deliveries) if (problem !== undefined) this.#options.onProblem(problem);
-    this.lastFailed = deliveries.every(({ delivered }) => !delivered);
-    this.#options.onChange();
+    this.fare.ended(deliveries.some(({ delivered }) => delivered));
   }
 }

@@ -15,10 +15,15 @@ export interface Packing {
   readonly join: (parcels: readonly Parcel[]) => Uint8Array;
 }
 
+/** Parcels whose bytes may follow each other as they are. */
+export function inARow(parcels: readonly Parcel[]): Uint8Array {
+  return Buffer.concat(parcels.map(({ bytes }) => bytes));
+}
+
 /** Messages of protobuf that follow each other are one message, with the lists of all. */
 export const protobufPacking: Packing = {
   pack: (spans) => made(ProtobufTraceSerializer.serializeRequest(spans)),
-  join: (parcels) => Buffer.concat(parcels.map(({ bytes }) => bytes)),
+  join: inARow,
 };
 
 const opening = Buffer.from('{"resourceSpans":[');

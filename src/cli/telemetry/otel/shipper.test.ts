@@ -109,7 +109,7 @@ test("Shipper tries no more at the end when a batch did not arrive", async () =>
   const { shipper: one, sent, problems, state } = shipper([{ delivered: false, problem: "refused" }]);
   for (let at = 0; at < 9; at += 1) one.add(at);
   await one.finish(0);
-  expect([sent.length, one.sent, one.dropped, one.lastFailed, problems]).toEqual([1, 0, 9, true, ["refused"]]);
+  expect([sent.length, one.sent, one.dropped, one.fare.lastFailed, problems]).toEqual([1, 0, 9, true, ["refused"]]);
   expect(state.dropped).toBe(9);
 });
 
@@ -125,18 +125,18 @@ test("Shipper has failed, and says why, as soon as something has to be sent agai
     close: () => undefined,
   };
   const options = { outlet, pack, batch, onProblem: (what: string) => told.push(what), onDrop: () => undefined };
-  const one: Shipper<number, Numbers> = new Shipper({ ...options, onChange: () => told.push(one.trouble) });
-  expect(one.hasTried).toBe(false);
+  const one: Shipper<number, Numbers> = new Shipper({ ...options, onChange: () => told.push(one.fare.trouble) });
+  expect(one.fare.hasTried).toBe(false);
   for (let at = 0; at < 5; at += 1) one.add(at);
-  expect([one.lastFailed, one.hasTried, told]).toEqual([true, true, ["refused"]]);
+  expect([one.fare.lastFailed, one.fare.hasTried, told]).toEqual([true, true, ["refused"]]);
   arrive({ delivered: true });
   await one.finish(0);
-  expect([one.lastFailed, one.sent, told]).toEqual([false, 5, ["refused", undefined]]);
+  expect([one.fare.lastFailed, one.sent, told]).toEqual([false, 5, ["refused", undefined]]);
 });
 
 test("Shipper counts what the other side did not take", async () => {
   const { shipper: one } = shipper([{ delivered: true, rejected: 2, problem: "in part" }]);
   for (let at = 0; at < 5; at += 1) one.add(at);
   await one.finish(0);
-  expect([one.sent, one.dropped, one.lastFailed]).toEqual([3, 2, false]);
+  expect([one.sent, one.dropped, one.fare.lastFailed]).toEqual([3, 2, false]);
 });

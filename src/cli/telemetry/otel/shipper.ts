@@ -1,4 +1,5 @@
 import type { BatchSettings } from "../../../telemetry/settings/settings.ts";
+import { Fare } from "./fare.ts";
 import type { Outlet } from "./outlet.ts";
 
 export interface ShipperOptions<Item, Packed> {
@@ -25,24 +26,19 @@ const leastParts = 8;
 export class Shipper<Item, Packed extends { readonly count: number }> {
   sent = 0;
   dropped = 0;
-  /** The last thing that was sent did not arrive, or not yet. */
-  lastFailed = false;
-  /** Why what is under way has not arrived yet. */
-  trouble: string | undefined;
-  /** Something has been sent, or the sending has begun. */
-  hasTried = false;
+  readonly fare: Fare;
   readonly #options: ShipperOptions<Item, Packed>;
   readonly #packed: Packed[] = [];
   /** Items in `#packed`. */
   #count = 0;
   #loose: Item[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #shipping: Promise<void> | undefined;
   #isFinishing = false;
   readonly #packSize: number;
 
   constructor(options: ShipperOptions<Item, Packed>) {
     const { batchSize, queueSize } = options.batch;
+    this.fare = new Fare(options.onChange);
     this.#options = options;
     this.#packSize = Math.min(mostAtOnce, batchSize, Math.ceil(queueSize / leastParts));
   }
@@ -61,11 +57,7 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
     this.#isFinishing = true;
     clearTimeout(this.#timer);
     this.#options.outlet.hurry(deadlineAt);
-    await this.#shipping;
-    if (!this.lastFailed) {
-      this.#start();
-      await this.#shipping;
-    }
+    await this.fare.finish(() => this.#start());
     this.#drop(this.#held);
     this.#packed.length = this.#count = this.#loose.length = 0;
     this.#options.outlet.close();
@@ -117,9 +109,7 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#shipping ??= this.#ship().finally(() => {
-      this.#shipping = undefined;
-    });
+    this.fare.start(() => this.#ship());
   }
 
   /** Until fewer than a whole batch are left, or none when everything is to go. */
@@ -127,30 +117,21 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
     const { batchSize } = this.#options.batch;
     do {
       await this.#shipOne(this.#takeBatch());
-      if (this.#isFinishing && this.lastFailed) return;
+      if (this.#isFinishing && this.fare.lastFailed) return;
     } while (this.#held >= (this.#isFinishing ? 1 : batchSize));
   }
 
   async #shipOne(batch: readonly Packed[]): Promise<void> {
     const count = batch.reduce((sum, packed) => sum + packed.count, 0);
     if (count === 0) return;
-    const { outlet, onProblem, onChange } = this.#options;
-    this.hasTried = true;
-    const {
-      delivered,
-      problem,
-      rejected = 0,
-    } = await outlet.send(batch, (why) => {
-      this.lastFailed = true;
-      this.trouble = why;
-      onChange();
-    });
-    this.trouble = undefined;
+    const { outlet, onProblem } = this.#options;
+    this.fare.began();
+    const delivery = await outlet.send(batch, (why) => this.fare.troubled(why));
+    const { delivered, problem, rejected = 0 } = delivery;
     const lost = delivered ? Math.min(rejected, count) : count;
     this.#drop(lost);
     this.sent += count - lost;
-    this.lastFailed = !delivered;
     if (problem !== undefined) onProblem(problem);
-    onChange();
+    this.fare.ended(delivered);
   }
 }
