@@ -1,4 +1,5 @@
 import { sleep, type Clock, type Random } from "./async/clock.ts";
+import { once, rememberedBy } from "./async/remembered.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
 import { limitBandwidth } from "./http/bandwidth.ts";
@@ -119,34 +120,32 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   });
   const scopes = new Map<string, string[]>();
   const granted = grantedByTokens();
-  const network: Network & Partial<SocketNetwork> = options.network ?? openNetwork(options, builder);
+  const network: Network & Partial<SocketNetwork> = options.network ?? openNetwork(options, environment, builder);
   const wire = options.observe ? options.observe(network.send) : network.send;
   const tracing =
     options.reportAttempts === false ? [] : [traceAttempts({ ...options, headersFor: options.attemptHeaders })];
   const limits = registryLimits(options.limits ?? [], places);
-  const parts = { credentials, places, scopes, granted, tracing, limits };
-  const wrapped = intercept(wire, ...interceptors(options, parts));
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
+  const parts = { credentials, places, scopesFor, granted, tracing, limits };
+  const wrapped = intercept(wire, ...interceptors(options, parts));
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
   const mayMount = oneAccount({ credentials, scopesFor });
-  const registries = remembered((host: string) =>
-    openRegistry(host, {
-      ...options,
-      send: wrapped,
-      baseUrl: places.baseUrl(host),
-      mayMount,
-      isGranted: isGranted(host),
-    }),
+  const registries = rememberedBy(
+    (host: string) => host,
+    (host) =>
+      openRegistry(host, {
+        ...options,
+        send: wrapped,
+        baseUrl: places.baseUrl(host),
+        mayMount,
+        isGranted: isGranted(host),
+      }),
   );
-  const owners = remembered(() => layoutOwner(options.clock));
-  const owner = () => owners("this process");
-  const stores = remembered((_name: string, location: Location) =>
-    openStore(location, { registries, builder, options, owner }),
-  );
+  const owner = once(() => layoutOwner(options.clock));
   return {
-    open: async (location) => stores(formatLocation(location), location),
+    open: rememberedBy(formatLocation, (location) => openStore(location, { registries, builder, options, owner })),
     announce: (access) => noteScopes(scopes, access),
-    registry: (host) => registries(host),
+    registry: registries,
     send: wrapped,
     bareSend: intercept(wire, followRedirects(), ...tracing, throttle(options).interceptor),
     endpoints: places,
@@ -156,8 +155,11 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   };
 }
 
-function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNetwork {
-  const { environment = nodeCredentialEnvironment(options.env) } = options;
+function openNetwork(
+  options: StoresOptions,
+  environment: CredentialEnvironment,
+  builder: BuilderSettings,
+): SocketNetwork {
   const { clock, userAgent = "waybill", allowPrivate } = options;
   return createNetwork({
     clock,
@@ -173,7 +175,7 @@ function openNetwork(options: StoresOptions, builder: BuilderSettings): SocketNe
 interface Parts {
   readonly credentials: CredentialSource;
   readonly places: Endpoints;
-  readonly scopes: ReadonlyMap<string, readonly string[]>;
+  readonly scopesFor: (registry: string) => readonly string[];
   readonly granted: GrantedByTokens;
   /** Empty where nobody wants to know of attempts. */
   readonly tracing: readonly Interceptor[];
@@ -182,7 +184,7 @@ interface Parts {
 
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
-  const { credentials, places, scopes, granted, tracing, limits } = parts;
+  const { credentials, places, scopesFor, granted, tracing, limits } = parts;
   const load = throttle({ ...options, limitOf: limits.limitOf });
   return [
     ...(tracing.length > 0 ? [traceRequests()] : []),
@@ -193,7 +195,7 @@ function interceptors(options: StoresOptions, parts: Parts): readonly Intercepto
     authorize({
       ...options,
       credentials,
-      scopesFor: (registry) => scopes.get(registry) ?? [],
+      scopesFor,
       onGranted: (registry, given) => granted.note(registry, given),
     }),
     withoutEchoes({ secrets: proxyPasswords(options.env) }),
@@ -251,16 +253,4 @@ async function layoutOwner(clock: Clock): Promise<LayoutOwner> {
   ]);
   const wait = (delayMs: number, signal: AbortSignal | undefined) => sleep(clock, delayMs, signal);
   return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), sleep: wait });
-}
-
-/** Makes each thing once, by its first argument. */
-function remembered<T, Rest extends readonly unknown[]>(
-  make: (key: string, ...rest: Rest) => T,
-): (key: string, ...rest: Rest) => T {
-  const known = new Map<string, { readonly value: T }>();
-  return (key, ...rest) => {
-    const entry = known.get(key) ?? { value: make(key, ...rest) };
-    known.set(key, entry);
-    return entry.value;
-  };
 }

@@ -116,9 +116,3 @@ export function warning(text: string, advice: string, facts: Said["facts"] = {})
 export function failure(text: string, advice: string, facts: Said["facts"] = {}): Said {
   return { level: "failure", text, advice, facts };
 }
-
-/** Asks for something at the first call and gives the same promise ever after. */
-export function once<T>(ask: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | undefined;
-  return () => (answer ??= ask());
-}

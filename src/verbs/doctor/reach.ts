@@ -1,10 +1,11 @@
+import { once } from "../../async/remembered.ts";
 import { hasCode } from "../../errors.ts";
 import { drain } from "../../http/body.ts";
 import type { LineReport } from "../../http/network.ts";
 import type { HttpHeaders, Send } from "../../http/send.ts";
 import { essence } from "../../spec/media-type.ts";
 import type { OpenContext } from "../context.ts";
-import { once, Unreached } from "./check.ts";
+import { Unreached } from "./check.ts";
 
 /** How the registry's first page answered. */
 export interface Ping {
