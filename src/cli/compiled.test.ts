@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -15,7 +14,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { cachedDataVersionTag } from "node:v8";
 import { expect, test } from "vitest";
-import { flagsFor, loadCompiled, type Surroundings } from "./compiled.ts";
+import { loadCompiled, type Surroundings } from "./compiled.ts";
 
 /** A file that exports `value`, and a user's cache beside it. */
 async function fileOf(value: string, env: Readonly<Record<string, string>> = {}) {
@@ -190,16 +189,4 @@ test("loadCompiled forgets the oldest of more than four", async () => {
   expect(names).toHaveLength(5);
   expect(names).not.toContain("waybill-e");
   expect(names).toContain("something else");
-});
-
-test("flagsFor names what V8 knows, and nothing to a version that nobody has tried", () => {
-  const known = spawnSync(process.execPath, ["--v8-options"], { encoding: "utf8" }).stdout;
-
-  for (const flag of flagsFor("usual", process.versions)) expect(known).toContain(`default: ${flag}\n`);
-  expect(flagsFor("short", { v8: "11.3.244.8-node.38" })).toEqual([
-    "--semi-space-growth-factor=8",
-    "--interrupt-budget=2000000",
-  ]);
-  expect(flagsFor("short", { v8: "13.6.233.17-node.53" })).toEqual(["--semi-space-growth-factor=8"]);
-  expect(flagsFor("short", { v8: "14.1.146.11-node.14" })).toEqual([]);
 });

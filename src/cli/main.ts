@@ -2,9 +2,10 @@
 // The entry point. What docker and scripts ask often is answered here, before anything else is loaded.
 import { join } from "node:path";
 import process from "node:process";
-import { expectRun, loadCompiled } from "./compiled.ts";
+import { loadCompiled } from "./compiled.ts";
 import type { start as Start } from "./start.ts";
 import { invocationOf, pluginMetadata } from "./plugin.ts";
+import { expectRun } from "./v8-habits.ts";
 import { version } from "./version.ts";
 
 /** Set by the build: it tells one `start.js` from every other. */

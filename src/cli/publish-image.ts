@@ -9,7 +9,8 @@ import { warn } from "./log/log.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
 import { hasMoved } from "./outcome.ts";
 import { writeResult } from "./result.ts";
-import { inShow, runPublish, type PublishFlags } from "./run-publish.ts";
+import { inShow } from "./in-show.ts";
+import { runPublish, type PublishFlags } from "./run-publish.ts";
 import { readSourceFiles } from "./source-file.ts";
 
 /** What `create`'s flags come to. */

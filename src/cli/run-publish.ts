@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
@@ -8,31 +7,17 @@ import type { Context } from "../verbs/context.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
-import { addColor, addSwitch, addValue, type RegistryFlags } from "./options.ts";
+import { inShow, type ProgressFlags } from "./in-show.ts";
+import type { RegistryFlags } from "./options.ts";
 import { outcomeError } from "./outcome.ts";
 import { openRecorder, type RecordFlags, type RecorderOptions } from "./recorder.ts";
-import { wantsColor, type ColorMode } from "./show/color.ts";
-import { progressMode } from "./show/mode.ts";
-import { onStderr, openShow, type Show } from "./show/show.ts";
+import type { Show } from "./show/show.ts";
 import { createFilm, type TimelineFlags } from "./timeline/film.ts";
 import { ToldError } from "./told.ts";
 import { typedName } from "./typed-name.ts";
 
 /** The flags of every command that publishes. */
 export interface PublishFlags extends RegistryFlags, RecordFlags, ProgressFlags, TimelineFlags {}
-
-export interface ProgressFlags {
-  readonly progress?: string;
-  readonly color?: ColorMode;
-  readonly quiet?: boolean;
-}
-
-export function addProgressOptions(command: Command): void {
-  const modes = "auto, none, quiet, plain, rawjson, jsonl or tty (default: auto) [$BUILDKIT_PROGRESS]";
-  addValue(command, "--progress <mode>", modes);
-  addColor(command);
-  addSwitch(command, "-q, --quiet", "Show nothing but REPOSITORY@DIGEST for each target");
-}
 
 /**
  * Publishes in sight of the user, taken down as the flags say, and tells what became of each target.
@@ -126,33 +111,6 @@ async function published(
 ): Promise<CreateResult> {
   await using context = opened;
   return await publish(context);
-}
-
-/** Does work whose news is shown, and leaves the screen in order. `shown` is the host whose `stderr` does not tear it. */
-export async function inShow<T>(
-  flags: ProgressFlags,
-  host: Host,
-  work: (show: Show, shown: Host) => Promise<T>,
-): Promise<T> {
-  const stderr = { env: host.env, isTerminal: host.stderr.isTTY === true };
-  const mode = progressMode(askedMode(flags, host.log), stderr);
-  const color = wantsColor(flags.color ?? "auto", stderr);
-  const show = await openShow(mode, { ...onStderr(host), color });
-  try {
-    const done = await work(show, { ...host, stderr: show.output });
-    show.close();
-    return done;
-  } catch (error) {
-    show.close({ error });
-    throw show.tellsOutcome ? new ToldError(error) : error;
-  }
-}
-
-/** A log for programs stands alone, unless a form of progress is named. */
-function askedMode({ progress, quiet }: ProgressFlags, { format }: Host["log"]): string {
-  const isNamed = progress !== undefined && progress !== "auto";
-  if (format === "json" && !isNamed) return "quiet";
-  return progress ?? (quiet ? "quiet" : "auto");
 }
 
 function printTargets(result: CreateResult, host: Host): void {

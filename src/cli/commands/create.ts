@@ -13,7 +13,7 @@ import {
 } from "../options.ts";
 import { addRecordOptions } from "../recorder.ts";
 import { addTimelineOption } from "../timeline/film.ts";
-import { addProgressOptions } from "../run-publish.ts";
+import { addProgressOptions } from "../in-show.ts";
 import { publishImage, type CreateFlags } from "../publish-image.ts";
 
 /** `waybill create`, and `waybill imagetools create` with upstream's flags and defaults. */

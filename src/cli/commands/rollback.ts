@@ -19,7 +19,7 @@ import {
 } from "../options.ts";
 import { recordedAs, type Recorded } from "../recorded.ts";
 import { openRecorder } from "../recorder.ts";
-import { inShow } from "../run-publish.ts";
+import { inShow } from "../in-show.ts";
 import { tableText } from "../show/table.ts";
 import { stateFolder } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
