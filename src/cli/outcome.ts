@@ -25,8 +25,17 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
   return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, context, { cause: error });
 }
 
+/**
+ * What the exit code speaks of where all went well, but for something that had to be written afterwards. Where a tag has moved, one that
+ * promises untouched tags would not be true.
+ */
+export function publishedAllTheSame(cause: WaybillError, result: CreateResult, advice: string): WaybillError {
+  if (!hasMoved(result)) return cause;
+  return new WaybillError("partial", `Everything is published, but: ${cause.message}`, { advice }, { cause });
+}
+
 /** True where a tag names something else than before the run. */
-export function hasMoved({ targets }: CreateResult): boolean {
+function hasMoved({ targets }: CreateResult): boolean {
   return targets.some(({ tags }) => tags.some(({ state }) => isMoved(tagStates[state])));
 }
 

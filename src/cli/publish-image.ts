@@ -7,7 +7,7 @@ import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
-import { hasMoved } from "./outcome.ts";
+import { publishedAllTheSame } from "./outcome.ts";
 import { writeResult } from "./result.ts";
 import { inShow } from "./in-show.ts";
 import { runPublish, type PublishFlags } from "./run-publish.ts";
@@ -53,8 +53,10 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
     if (unwritten) warn(unwritten.message, host);
     throw failure;
   }
-  if (unwritten) throw hasMoved(result) ? publishedAllTheSame(unwritten) : unwritten;
+  if (unwritten) throw publishedAllTheSame(unwritten, result, writeAgain);
 }
+
+const writeAgain = "nothing needs to be published again; the same command again moves no tag and writes the file";
 
 async function failureOf(work: Promise<void> | undefined): Promise<WaybillError | undefined> {
   try {
@@ -64,12 +66,6 @@ async function failureOf(work: Promise<void> | undefined): Promise<WaybillError 
     if (error instanceof WaybillError) return error;
     throw error;
   }
-}
-
-/** An exit code that promises untouched tags would not be true. */
-function publishedAllTheSame(cause: WaybillError): WaybillError {
-  const advice = "nothing needs to be published again; the same command again moves no tag and writes the file";
-  return new WaybillError("partial", `Everything is published, but: ${cause.message}`, { advice }, { cause });
 }
 
 /** A dry run writes nothing anywhere: neither journal nor report. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { WaybillError } from "../errors.ts";
 import { journalRecorder } from "../transfer/journal.ts";
 import type { Publication } from "../transfer/publication.ts";
 import {
@@ -43,10 +44,12 @@ export function addRecordOptions(command: Command): Command {
 /** Where a command takes down what it publishes: the journal, the report, both or neither. */
 export interface CommandRecorder {
   readonly recorder: Recorder;
-  /** What `waybill resume` and `rollback` take to find it, once something was taken down. */
+  /** What `waybill resume` and `rollback` take to find it, once something was taken down: no report that could not be written. */
   readonly recordedAs: () => string | undefined;
   /** The folder of the run's journal, once there is one. */
   readonly runFolder: () => string | undefined;
+  /** Why the report does not hold the latest account; `undefined` where it does, or where none is wanted. */
+  readonly unwritten: () => WaybillError | undefined;
   /** Tells the report of a run that failed before it came to a plan. */
   readonly fail: (error: unknown) => Promise<void>;
 }
@@ -65,7 +68,8 @@ export interface RecorderOptions {
 export async function openRecorder(flags: RecordFlags, host: Host, options: RecorderOptions): Promise<CommandRecorder> {
   const { news, startedAt, repeats, earlier = nothingEarlier } = options;
   const { clock } = host;
-  const warn = (message: string) => news({ type: "warning", message, at: clock.now() });
+  // Whoever wants no news counts on the report all the same: it is what a roll-back works from.
+  const warn = (message: string) => news({ type: "warning", message, isUrgent: true, at: clock.now() });
   const file =
     flags.report === undefined
       ? undefined
@@ -81,12 +85,12 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
     flags.journal === false
       ? undefined
       : journalRecorder({ folder: stateFolder(flags.state, host), owner, clock, report: news, earlier });
-  let begun: string | undefined;
+  let begun: Recording | undefined;
   let folder: string | undefined;
   const wrap = (publication: Publication, inner: Recording | undefined) => {
-    begun = flags.report ?? inner?.id;
+    begun = inner ?? unrecorded(publication, earlier);
     folder = inner?.id && runFolder(stateFolder(flags.state, host), inner.id);
-    return withReport(inner ?? unrecorded(publication, earlier), file);
+    return withReport(begun, file);
   };
   return {
     recorder: {
@@ -97,8 +101,9 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
         return inner || file ? wrap(publication, inner) : undefined;
       },
     },
-    recordedAs: () => begun,
+    recordedAs: () => begun && ((file?.unwritten() ? undefined : flags.report) ?? begun.id),
     runFolder: () => folder,
+    unwritten: () => file?.unwritten(),
     fail: async (error) => file?.fail(error),
   };
 }

@@ -20,6 +20,8 @@ export interface ReportFile {
   fail(error: unknown): Promise<void>;
   /** Adds to the final account, where there is one, how telemetry fared. Never rejects. */
   amend(health: TelemetryHealth): Promise<void>;
+  /** Why the file does not hold the latest account; `undefined` where it does. */
+  unwritten(): WaybillError | undefined;
 }
 
 export interface ReportFileOptions {
@@ -40,7 +42,7 @@ export interface ReportFileOptions {
 export async function openReportFile(path: string, options: ReportFileOptions): Promise<ReportFile> {
   const { clock, startedAt = clock.now() } = options;
   await requireWritable(path);
-  const write = latestWins((report: PublishReport) => replace(path, report), options);
+  const { write, unwritten } = latestWins(path, options);
   let told: PublishReport | undefined;
   const writeLast = (report: PublishReport) => {
     told = report;
@@ -77,6 +79,7 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
     async amend(health) {
       if (told) await write(withTelemetry(told, health));
     },
+    unwritten,
   };
 }
 
@@ -91,43 +94,64 @@ export async function readReportFile(path: string): Promise<KeptReport> {
   return parseReport(bytes, `report "${path}"`);
 }
 
+/** About what the shortest report takes: a disk that has no room for it is better known before anything is published. */
+const leastBytes = 4096;
+
 async function requireWritable(path: string): Promise<void> {
   await requireReplaceable("report", path);
-  const temporary = temporaryFor(path);
+  const trial = temporaryFor(path);
   try {
-    await writeDurably(temporary, `${temporary}.new`, Buffer.alloc(0));
-    await removeFile(temporary);
+    await writeWhole(trial, Buffer.alloc(leastBytes));
+    await removeFile(trial);
   } catch (error) {
     throw failed("write", path, error);
   }
 }
 
-async function replace(path: string, report: PublishReport): Promise<void> {
-  await writeDurably(path, temporaryFor(path), Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0o644);
+/** Leaves nothing beside `path` where it fails. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = temporaryFor(path);
+  try {
+    await writeDurably(path, temporary, bytes, 0o644);
+  } catch (error) {
+    await removeFile(temporary).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Writes one after another; of those that wait for the same turn only the latest is written. Never rejects. */
 function latestWins(
-  write: (report: PublishReport) => Promise<void>,
+  path: string,
   { warn }: Pick<ReportFileOptions, "warn">,
-): (report: PublishReport) => Promise<void> {
+): Pick<ReportFile, "unwritten"> & { readonly write: (report: PublishReport) => Promise<void> } {
   let next: PublishReport | undefined;
   let running: Promise<void> | undefined;
-  let isBroken = false;
+  let unwritten: WaybillError | undefined;
+  let hasWarned = false;
+  const attempt = async (report: PublishReport) => {
+    try {
+      await writeWhole(path, Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`));
+      unwritten = undefined;
+    } catch (error) {
+      unwritten = failed("write", path, error);
+      if (!hasWarned) warn(`The report is not up to date: ${unwritten.message}`);
+      hasWarned = true;
+    }
+  };
   const drain = async () => {
     while (next) {
       const report = next;
       next = undefined;
-      await write(report).catch((error: unknown) => {
-        if (!isBroken) warn(`The report is not up to date: ${failed("write", "it", error).message}`);
-        isBroken = true;
-      });
+      await attempt(report);
     }
     running = undefined;
   };
-  return (report) => {
-    next = report;
-    return (running ??= drain());
+  return {
+    write(report) {
+      next = report;
+      return (running ??= drain());
+    },
+    unwritten: () => unwritten,
   };
 }
 

@@ -9,7 +9,7 @@ import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { inShow, type ProgressFlags } from "./in-show.ts";
 import type { RegistryFlags } from "./options.ts";
-import { outcomeError } from "./outcome.ts";
+import { outcomeError, publishedAllTheSame } from "./outcome.ts";
 import { openRecorder, type RecordFlags, type RecorderOptions } from "./recorder.ts";
 import type { Show } from "./show/show.ts";
 import { createFilm, type TimelineFlags } from "./timeline/film.ts";
@@ -41,7 +41,8 @@ export async function runPublish(
       film.report(event);
       if (event.type === "content-done") hasSent ||= event.outcome === "sent";
     };
-    const { recorder, fail, recordedAs, runFolder } = await openRecorder(flags, host, { ...known, news, repeats });
+    const records = await openRecorder(flags, host, { ...known, news, repeats });
+    const { recorder, fail, recordedAs, runFolder, unwritten } = records;
     let result: CreateResult;
     try {
       const opened = await openCommandContext(flags, shown, news, recorder);
@@ -52,7 +53,7 @@ export async function runPublish(
       throw error;
     }
     host.onPublished?.(hasSent);
-    const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs() });
+    const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs(), unwritten: unwritten() });
     await film.keep(runFolder(), (message) => tellLate(message, host));
     return { result, failure };
   });
@@ -70,22 +71,31 @@ interface Telling {
   readonly host: Host;
   readonly repeats: Repeats;
   readonly recordedAs: string | undefined;
+  /** Why the report does not tell of it. */
+  readonly unwritten: WaybillError | undefined;
 }
 
 /** @returns what the exit code speaks of, to be thrown. */
 function tell(result: CreateResult, telling: Telling): unknown {
-  const { show, flags, host, repeats, recordedAs } = telling;
+  const { show, flags, host, repeats, recordedAs, unwritten } = telling;
   const saysWhy = show.saysWhy && flags.quiet !== true;
   const typed = typedName(host);
   const command = recordedAs === undefined ? {} : { command: `${typed} resume ${recordedAs}` };
-  const error = outcomeError(result, saysWhy ? "told" : command);
+  const failed = outcomeError(result, saysWhy ? "told" : command);
+  const error = failed ?? (unwritten && publishedAllTheSame(unwritten, result, takenBackBy(typed, recordedAs)));
   if (flags.quiet) {
     show.close({ result, error });
     printTargets(result, host);
   } else {
     show.tell(result, { error, typed, repeats, ...(recordedAs !== undefined && { recordedAs }) });
   }
-  return error !== undefined && isTold(error, telling) ? new ToldError(error) : error;
+  return error !== undefined && isTold(failed, telling) ? new ToldError(error) : error;
+}
+
+/** The same command again would write a report that knows nothing of what the tags named before. */
+function takenBackBy(typed: string, recordedAs: string | undefined): string {
+  const published = "nothing needs to be published again";
+  return recordedAs === undefined ? published : `${published}; to take it back: ${typed} rollback ${recordedAs}`;
 }
 
 /** Whoever reads the account of a failure has its reason. Causes and stacks, and what is our own mistake, are told beside it. */

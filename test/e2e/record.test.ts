@@ -355,6 +355,27 @@ describe("--report", () => {
     expect((await waybill("inspect", `${registries[0]!.host}/out:1`)).code).toBe(6);
   });
 
+  test.each([[[]], [["-q"]]])(
+    "--report that cannot be written in the end is told with %j, and what finds the run",
+    async (more) => {
+      const made = join(folder, "made");
+      mkdirSync(made);
+      hurdle = (next) => (request) => {
+        rmSync(made, { recursive: true, force: true });
+        return next(request);
+      };
+      const path = join(made, "report.json");
+      const published = await waybill("create", ...targets(), ...more, "--report", path, source("amd64"));
+
+      expect(published.code).toBe(3);
+      expect(published.stderr).toContain(`WARNING: The report is not up to date: Cannot write report "${path}"`);
+      expect(published.stderr).toMatch(
+        /^ERROR: Everything is published, but: Cannot write report[^]*rollback [0-9a-f]{16}$/m,
+      );
+      expect(await digestAt(0)).toBe(await digestAt(1));
+    },
+  );
+
   test("--no-journal leaves nothing behind and still publishes", async () => {
     expect((await waybill("create", ...targets(), "--no-journal", source("amd64"))).code).toBe(0);
     expect((await waybill("history")).stdout).toBe("No publish is remembered here\n");
