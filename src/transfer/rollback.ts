@@ -27,7 +27,7 @@ export interface Move {
  * new content still; somebody else has moved it on, and it is theirs. `kept`: it could not be put back, for `error`.
  */
 export type Undone =
-  | { readonly tag: string; readonly state: "rolled-back" | "left-behind" | "failed"; readonly why?: string }
+  | ({ readonly tag: string } & Restored)
   | { readonly tag: string; readonly state: "kept"; readonly error: unknown };
 
 export interface UndoOptions {
@@ -71,7 +71,7 @@ async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<
     return { tag, ...(await afterwards(options, at, putBack)) };
   } catch (error) {
     const seen = await seenAfterwards(at, move, options);
-    if (seen) return { tag, state: seen };
+    if (seen) return { tag, ...seen };
     return before === "absent" ? { tag, state: "left-behind", why: messageOf(error) } : { tag, state: "kept", error };
   }
 }
@@ -81,11 +81,11 @@ async function seenAfterwards(
   at: Location,
   { tag, before, ours }: Move,
   options: UndoOptions,
-): Promise<"rolled-back" | "failed" | undefined> {
+): Promise<Restored | undefined> {
   try {
     const now = await afterwards(options, at, async (signal) => knownName(await options.open(at), tag, { signal }));
     if (now === ours) return undefined;
-    return now === before ? "rolled-back" : "failed";
+    return now === before ? { state: "rolled-back" } : movedOn(now);
   } catch {
     return undefined;
   }
@@ -96,7 +96,15 @@ const unknownBefore = "what it named before is not known";
 
 type KnownMove = Move & Required<Pick<Move, "before">>;
 
-type Restored = { readonly state: "rolled-back" | "left-behind" | "failed"; readonly why?: string };
+type Restored =
+  | { readonly state: "rolled-back" | "left-behind"; readonly why?: string }
+  | { readonly state: "failed"; readonly why: string; readonly now: Digest | "absent" };
+
+/** What becomes of a tag that somebody else has moved: it is not ours to undo. */
+export function movedOn(now: Digest | "absent"): Restored & { readonly state: "failed" } {
+  const why = now === "absent" ? "somebody has deleted it since" : `somebody has moved it since: it names ${now} now`;
+  return { state: "failed", why, now };
+}
 
 async function restore(
   store: Store,
@@ -105,8 +113,7 @@ async function restore(
 ): Promise<Restored> {
   const call = signal ? { signal } : {};
   const now = await knownName(store, tag, call);
-  // Somebody else's move is not ours to undo.
-  if (now !== ours && now !== before) return { state: "failed" };
+  if (now !== ours && now !== before) return movedOn(now);
   if (now === before && !isFresh) return { state: "rolled-back" };
   if (before === "absent") {
     const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, call);

@@ -4,7 +4,7 @@ import type { Named } from "../transfer/named.ts";
 import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
-import { undo, type Move, type Undone } from "../transfer/rollback.ts";
+import { movedOn, undo, type Move, type Undone } from "../transfer/rollback.ts";
 import { lookAsTasks } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
 
@@ -117,9 +117,10 @@ async function rollBackTarget(target: RollbackTarget, root: Digest, context: Con
 }
 
 /** What a tag came to; one that was not ours to undo is as it was found. */
-function tagResult({ tag, before, now }: RollbackTag, undone: Undone | undefined): TagResult {
+function tagResult({ tag, move, before, now }: RollbackTag, undone: Undone | undefined): TagResult {
   const known = { tag, ...(before !== undefined && { before }) };
-  if (!undone) return { ...known, state: now !== undefined && now === before ? "rolled-back" : "failed" };
-  if (undone.state === "kept") return { ...known, state: "failed" };
-  return { ...known, state: undone.state, ...(undone.why !== undefined && { why: undone.why }) };
+  if (undone) return undone.state === "kept" ? { ...known, state: "failed" } : { ...known, ...undone };
+  if (move === "unseen") return { ...known, state: "failed" };
+  if (now === undefined) return { ...known, state: "failed", why: "its registry does not say what it names" };
+  return { ...known, ...(now === before ? ({ state: "rolled-back" } as const) : movedOn(now)) };
 }

@@ -242,6 +242,42 @@ describe("waybill rollback", () => {
     return { old };
   }
 
+  test("waybill rollback tells of a tag that somebody has moved since, and does not say that all is rolled back", async () => {
+    const { old } = await moved();
+    const theirs = `${registries[1]!.host}/out:1`;
+    await waybill("create", "--no-journal", "-t", theirs, source("amd64"), source("arm64"));
+
+    const partly = await waybill("rollback", "--yes", join(folder, "report.json"));
+
+    const now = await digestAt(1);
+    expect(partly.code).toBe(3);
+    expect(partly.stderr).toContain(
+      `ERROR: Cannot put everything back: ${theirs}: somebody has moved it since: it names ${now} now`,
+    );
+    expect(report()).toMatchObject({ state: "failed", targets: [{}, { tags: [{ state: "failed", after: now }] }] });
+    expect(await digestAt(0)).toBe(old);
+
+    // Nothing is left to put back.
+    const again = await waybill("rollback", "--yes", join(folder, "report.json"));
+    expect(again).toMatchObject({ code: 7, stderr: expect.stringContaining("somebody has moved it since") });
+  });
+
+  test("waybill rollback tells of a tag that somebody moves while it asks", async () => {
+    await moved();
+    const other = `${registries[1]!.host}/out:2`;
+    await waybill("create", "--no-journal", "-t", other, source("amd64"), source("arm64"));
+    let asked = 0;
+    hurdle = (next) => (request) => {
+      const url = request.url.replace(/\/manifests\/1$/, () => (asked++ === 0 ? "/manifests/1" : "/manifests/2"));
+      return next({ ...request, url });
+    };
+
+    const done = await waybill("rollback", "--yes", join(folder, "report.json"));
+
+    expect(done).toMatchObject({ code: 3, stderr: expect.stringContaining("somebody has moved it since") });
+    expect((await waybill("history")).stdout).toContain("half rolled back");
+  });
+
   test("waybill rollback that cannot reach a target says so, and puts the rest back when it can", async () => {
     const { old } = await moved();
     hurdle = locked;

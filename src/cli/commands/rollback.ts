@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
 import { shortDigest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import type { TargetResult } from "../../transfer/result.ts";
+import type { TagResult, TargetResult } from "../../transfer/result.ts";
 import { tagName } from "../../transfer/recording.ts";
 import { planRollback, rollback, type RollbackTag, type RollbackTarget } from "../../verbs/rollback.ts";
 import { askYes } from "../ask.ts";
@@ -70,11 +70,12 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
       deleteCreated: flags.deleteCreatedTags === true,
     });
     host.stderr.write(host.log.say(planText(plan)));
-    if (!plan.some(hasMoves)) return requireNothingLeft(plan);
+    const rollBack = () => rollback(plan, recorded.publication.root.digest, context);
+    if (!plan.some(hasMoves)) return requireBack(plan, await rollBack());
     await requireYes(flags, host);
     await using recording = await recorder.reopen(recorded.publication);
-    const results = await rollback(plan, recorded.publication.root.digest, context);
-    const isOver = results.every(({ error }) => error === undefined);
+    const results = await rollBack();
+    const isOver = results.every(({ error, tags }) => error === undefined && !tags.some(isFailed));
     await recording.end({ state: isOver ? "rolled-back" : "failed", results });
     host.stderr.write(host.log.say(resultText(results)));
     requireBack(plan, results);
@@ -146,25 +147,31 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : "no reason given";
 }
 
-/** There is nothing that could be put back. @throws the reason why a target could not be looked at; `partial` for new tags. */
-function requireNothingLeft(plan: readonly RollbackTarget[]): void {
-  const failed = plan.find(({ error }) => error !== undefined);
-  if (failed) throw failed.error;
-  requireNone(
-    plan.flatMap(({ at, tags }) => tags.filter(({ move }) => move === "left").map(({ tag }) => tagName(at, tag))),
-  );
-}
-
-/** @throws what kept a tag from being put back, as `partial` where others were; `partial` for new tags, which stay. */
+/**
+ * @throws what kept a tag from being put back, `precondition_failed` where somebody has moved it since; as `partial` where others were
+ *   put back; `partial` for new tags, which stay.
+ */
 function requireBack(plan: readonly RollbackTarget[], results: readonly TargetResult[]): void {
   const failed = results.find(({ error }) => error !== undefined);
   const hasMoved = plan.some(({ tags }, at) => tags.filter(isMove).some(({ tag }) => isBack(tag, results[at])));
   if (failed) throw hasMoved ? partly(failed.error) : failed.error;
-  requireNone(
-    results.flatMap(({ at, tags }) =>
-      tags.filter(({ state }) => state === "left-behind").map(({ tag }) => tagName(at, tag)),
-    ),
+  const left = results.flatMap(({ at, tags }) =>
+    tags.filter(({ state }) => state === "left-behind").map(({ tag }) => tagName(at, tag)),
   );
+  const gone = results.flatMap(({ at, tags }) =>
+    tags.filter(isFailed).map(({ tag, why = "no reason given" }) => `${tagName(at, tag)}: ${why}`),
+  );
+  if (gone.length > 0) throw notOurs(gone, hasMoved || left.length > 0 ? "partial" : "precondition_failed");
+  requireNone(left);
+}
+
+function isFailed({ state }: TagResult): boolean {
+  return state === "failed";
+}
+
+function notOurs(tags: readonly string[], code: "partial" | "precondition_failed"): WaybillError {
+  const advice = "look at what it names: what somebody else has published is not taken back";
+  return new WaybillError(code, `Cannot put everything back: ${tags.join("; ")}`, { advice });
 }
 
 function isBack(tag: string, result: TargetResult | undefined): boolean {
