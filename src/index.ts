@@ -44,7 +44,7 @@ export { journalRecorder, type JournalOptions } from "./transfer/journal.ts";
 export { listRuns, readRun } from "./transfer/runs.ts";
 export type { RecordedRun } from "./transfer/recorded-run.ts";
 export { parsePublication, publicationId, type Publication, type PublicationTarget } from "./transfer/publication.ts";
-export type { Earlier, Ending, Recorder, Recording, Witness } from "./transfer/recording.ts";
+export type { Earlier, Ending, Held, Recorder, Recording, Witness } from "./transfer/recording.ts";
 export {
   reportOf,
   type ErrorReport,

@@ -95,7 +95,7 @@ function onDisk(recorder: Recorder, simulation: Simulation): Recorder {
   };
   return {
     begin: (publication) => untilOpen(async () => wrap(await outside(recorder.begin(publication)))),
-    reopen: (publication) => untilOpen(async () => wrap(await outside(recorder.reopen(publication)))),
+    reopen: (publication) => outside(recorder.reopen(publication)),
     goOn: (publication) =>
       untilOpen(async () => {
         const recording = await outside(recorder.goOn(publication));

@@ -95,7 +95,11 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
   return {
     recorder: {
       begin: async (publication) => wrap(publication, await journal?.begin(publication)),
-      reopen: async (publication) => wrap(publication, await journal?.reopen(publication)),
+      async reopen(publication) {
+        const held = await journal?.reopen(publication);
+        const begin = async () => wrap(publication, await held?.begin());
+        return { begin, [Symbol.asyncDispose]: async () => held?.[Symbol.asyncDispose]() };
+      },
       goOn: async (publication) => {
         const inner = await journal?.goOn(publication);
         return inner || file ? wrap(publication, inner) : undefined;

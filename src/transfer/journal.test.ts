@@ -136,6 +136,27 @@ describe("journalRecorder", () => {
     expect(after.id).toBeDefined();
   });
 
+  test("journalRecorder keeps others from a publication that is looked at to be taken back, and says nothing of it", async () => {
+    const told = await publication();
+    {
+      await using recording = await recorder().begin(told);
+      await expect(recorder("2", ["1"]).reopen(told)).rejects.toMatchObject({
+        code: "busy",
+        message: expect.stringContaining("Cannot roll back"),
+      });
+      await recording.end({ state: "done", results: [] });
+    }
+    {
+      await using _held = await recorder().reopen(told);
+      await expect(recorder("2", ["1"]).begin(told)).rejects.toMatchObject({ code: "busy" });
+    }
+    expect(await listRuns(folder)).toMatchObject([{ state: "done", undoes: false }]);
+
+    await using held = await recorder().reopen(told);
+    await using _recording = await held.begin();
+    expect(await listRuns(folder)).toMatchObject([{ state: "unfinished", undoes: true }]);
+  });
+
   test("journalRecorder reads what stands before a torn end", async () => {
     const asked = await publication();
     {

@@ -8,7 +8,15 @@ import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import { isOver, replayRun, type JournalEntry, type RecordedRun } from "./recorded-run.ts";
-import { continued, nothingEarlier, unrecorded, type Earlier, type Recorder, type Recording } from "./recording.ts";
+import {
+  continued,
+  nothingEarlier,
+  unrecorded,
+  type Earlier,
+  type Held,
+  type Recorder,
+  type Recording,
+} from "./recording.ts";
 import { targetReports } from "./report.ts";
 import { pruneRuns, readRun, requireOwn, runFolder } from "./runs.ts";
 
@@ -30,7 +38,7 @@ export interface JournalOptions {
 export function journalRecorder(options: JournalOptions): Recorder {
   return {
     begin: (publication) => openRecording(publication, options),
-    reopen: (publication) => openRecording(publication, options, { undoes: true }),
+    reopen: (publication) => hold(publication, options),
     async goOn(publication) {
       const run = await readRun(options.folder, publicationId(publication), options.owner.user);
       return run && !isOver(run) ? openRecording(publication, options) : undefined;
@@ -43,31 +51,65 @@ interface Opening {
   readonly undoes: boolean;
 }
 
-async function openRecording(
+async function openRecording(publication: Publication, options: JournalOptions): Promise<Recording> {
+  const unlock = await lockRun(publication, options, "publish");
+  return beginRecording(publication, { ...options, unlock }, { undoes: false });
+}
+
+async function hold(publication: Publication, options: JournalOptions): Promise<Held> {
+  let unlock = await lockRun(publication, options, "roll back");
+  const handOver = () => {
+    const handed = unlock;
+    unlock = undefined;
+    return handed;
+  };
+  return {
+    begin: () => beginRecording(publication, { ...options, unlock: handOver() }, { undoes: true }),
+    [Symbol.asyncDispose]: async () => handOver()?.().catch(() => undefined),
+  };
+}
+
+type Unlock = () => Promise<void>;
+
+/** @returns what unlocks it; `undefined` where no journal can be kept, which is told. @throws WaybillError `busy` */
+async function lockRun(
   publication: Publication,
   options: JournalOptions,
-  opening: Opening = { undoes: false },
-): Promise<Recording> {
-  const { folder, owner, earlier: elsewhere = nothingEarlier } = options;
+  doing: "publish" | "roll back",
+): Promise<Unlock | undefined> {
+  const { folder, owner } = options;
   const id = publicationId(publication);
   const place = runFolder(folder, id);
   try {
     await requireOwn(folder, id, owner.user);
     await makeFolder(place);
     const unlock = await lockFolder(place, owner);
-    if (!unlock) throw atWork(place);
-    try {
-      const { journal, run } = await openJournal(join(place, "journal"), opening);
-      const earlier = run?.earlier ?? elsewhere;
-      const recording = new JournalRecording(continued(publication, earlier), earlier, { ...options, journal, unlock });
-      await recording.begin(opening);
-      return recording;
-    } catch (error) {
-      await unlock();
-      throw error;
-    }
+    if (!unlock) throw atWork(place, doing);
+    return unlock;
   } catch (error) {
     if (hasCode(error, "busy")) throw error;
+    warn(error, options);
+    return undefined;
+  }
+}
+
+/** Takes the lock over. Without one nothing is taken down. */
+async function beginRecording(
+  publication: Publication,
+  options: JournalOptions & { readonly unlock: Unlock | undefined },
+  opening: Opening,
+): Promise<Recording> {
+  const { folder, unlock, earlier: elsewhere = nothingEarlier } = options;
+  if (!unlock) return unrecorded(publication, elsewhere);
+  try {
+    const path = join(runFolder(folder, publicationId(publication)), "journal");
+    const { journal, run } = await openJournal(path, opening);
+    const earlier = run?.earlier ?? elsewhere;
+    const recording = new JournalRecording(continued(publication, earlier), earlier, { ...options, journal, unlock });
+    await recording.begin(opening);
+    return recording;
+  } catch (error) {
+    await unlock().catch(() => undefined);
     warn(error, options);
     return unrecorded(publication, elsewhere);
   }
@@ -87,11 +129,10 @@ async function openJournal(
   return { journal: await Journal.open(path, () => undefined), run: undefined };
 }
 
-function atWork(place: string): WaybillError {
+function atWork(place: string, doing: string): WaybillError {
   const advice = `wait for it, or delete "${join(place, "lock")}" if it is no waybill`;
-  return new WaybillError("busy", "Cannot publish: another process is publishing the same image to the same tags", {
-    advice,
-  });
+  const seen = "another process is publishing the same image to the same tags";
+  return new WaybillError("busy", `Cannot ${doing}: ${seen}`, { advice });
 }
 
 function warn(error: unknown, { report, clock }: Pick<JournalOptions, "report" | "clock">): void {
@@ -105,7 +146,7 @@ function warn(error: unknown, { report, clock }: Pick<JournalOptions, "report" |
 
 interface Parts extends JournalOptions {
   readonly journal: Journal;
-  readonly unlock: () => Promise<void>;
+  readonly unlock: Unlock;
 }
 
 class JournalRecording implements Recording {

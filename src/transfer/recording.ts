@@ -46,6 +46,12 @@ export interface Recording extends Witness, AsyncDisposable {
   readonly earlier: Earlier;
 }
 
+/** A publication that nobody else works on. Disposing lets others have it, unless it was begun: then its recording does. */
+export interface Held extends AsyncDisposable {
+  /** Goes on with what earlier runs have left, also where they have come to their end: what they wrote is taken back now. Called once. */
+  begin(): Promise<Recording>;
+}
+
 /** Takes publications down. */
 export interface Recorder {
   /**
@@ -54,8 +60,8 @@ export interface Recorder {
    * @throws WaybillError `busy` where another process is at it.
    */
   begin(publication: Publication): Promise<Recording>;
-  /** The same, but goes on also where an earlier run has come to its end: what it wrote is to be taken back. @throws as `begin` */
-  reopen(publication: Publication): Promise<Recording>;
+  /** Keeps others from a publication of which something may have to be taken back. Nothing is written yet. @throws as `begin` */
+  reopen(publication: Publication): Promise<Held>;
   /** The same for an earlier run that has not ended well; `undefined`, and nothing is written, where there is none. */
   goOn(publication: Publication): Promise<Recording | undefined>;
 }

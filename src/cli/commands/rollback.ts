@@ -3,6 +3,7 @@ import { WaybillError } from "../../errors.ts";
 import { shortDigest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import type { TagResult, TargetResult } from "../../transfer/result.ts";
+import { publicationId } from "../../transfer/publication.ts";
 import { tagName } from "../../transfer/recording.ts";
 import { planRollback, rollback, type RollbackTag, type RollbackTarget } from "../../verbs/rollback.ts";
 import { askYes } from "../ask.ts";
@@ -62,10 +63,13 @@ export function rollbackCommand(path: string, host: Host): Command {
 async function run(name: string | undefined, flags: RollbackFlags, host: Host): Promise<void> {
   const folder = stateFolder(flags.state, host);
   const wanted = { command: "rollback", typed: typedName(host), counts: () => true, called: "a run" };
-  const recorded = await recordedAs(name, folder, wanted);
+  const found = await recordedAs(name, folder, wanted);
   await inShow({ ...flags, quiet: true }, host, async (show, shown) => {
-    const { recorder } = await openRecorder(recordFlags(flags, recorded), host, { ...recorded, news: show.report });
+    const { recorder } = await openRecorder(recordFlags(flags, found), host, { ...found, news: show.report });
     await using context = await openCommandContext(flags, shown, show.report, recorder);
+    // A run that is still going could write a tag after it was looked at, and may have told more by the time that it has ended.
+    await using held = await recorder.reopen(found.publication);
+    const recorded = await recordedAs(found.report ?? publicationId(found.publication), folder, wanted);
     const plan = await planRollback(recorded.publication, recorded.earlier, context, {
       deleteCreated: flags.deleteCreatedTags === true,
     });
@@ -73,7 +77,7 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
     const rollBack = () => rollback(plan, recorded.publication.root.digest, context);
     if (!plan.some(hasMoves)) return requireBack(plan, await rollBack());
     await requireYes(flags, host);
-    await using recording = await recorder.reopen(recorded.publication);
+    await using recording = await held.begin();
     const results = await rollBack();
     const isOver = results.every(({ error, tags }) => error === undefined && !tags.some(isFailed));
     await recording.end({ state: isOver ? "rolled-back" : "failed", results });
