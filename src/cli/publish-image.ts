@@ -1,4 +1,3 @@
-import { WaybillError } from "../errors.ts";
 import type { PublishPolicy } from "../transfer/policy.ts";
 import { isComplete } from "../transfer/result.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
@@ -7,7 +6,6 @@ import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
 import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
-import { publishedAllTheSame } from "./outcome.ts";
 import { writeResult } from "./result.ts";
 import { inShow } from "./in-show.ts";
 import { runPublish, type PublishFlags } from "./run-publish.ts";
@@ -43,29 +41,14 @@ export async function publishImage(sources: readonly string[], flags: CreateFlag
   const request = await requestOf(sources, flags, host);
   await using metadata = await metadataFileOf(flags, host);
   if (flags.dryRun) return showRoot(request, flags, host);
-  const { result, failure } = await runPublish((context) => create(request, context), flags, host, {
+  const failure = await runPublish((context) => create(request, context), flags, host, {
     title: `waybill create ${request.tags.join(" ")}`,
+    write: async (result) => {
+      const targets = flags.onError === "keep-going" ? result.targets.filter(isComplete) : result.targets;
+      if (targets.length > 0 && targets.every(isComplete)) await metadata?.commit({ ...result, targets });
+    },
   });
-  const done = flags.onError === "keep-going" ? result.targets.filter(isComplete) : result.targets;
-  const hasSucceeded = failure === undefined || (flags.onError === "keep-going" && done.length > 0);
-  const unwritten = hasSucceeded ? await failureOf(metadata?.commit({ ...result, targets: done })) : undefined;
-  if (failure !== undefined) {
-    if (unwritten) warn(unwritten.message, host);
-    throw failure;
-  }
-  if (unwritten) throw publishedAllTheSame(unwritten, result, writeAgain);
-}
-
-const writeAgain = "nothing needs to be published again; the same command again moves no tag and writes the file";
-
-async function failureOf(work: Promise<void> | undefined): Promise<WaybillError | undefined> {
-  try {
-    await work;
-    return undefined;
-  } catch (error) {
-    if (error instanceof WaybillError) return error;
-    throw error;
-  }
+  if (failure !== undefined) throw failure;
 }
 
 /** A dry run writes nothing anywhere: neither journal nor report. */

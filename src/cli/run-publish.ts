@@ -10,7 +10,7 @@ import type { Host } from "./host.ts";
 import { inShow, type ProgressFlags } from "./in-show.ts";
 import type { RegistryFlags } from "./options.ts";
 import { outcomeError, publishedAllTheSame } from "./outcome.ts";
-import { openRecorder, type RecordFlags, type RecorderOptions } from "./recorder.ts";
+import { openRecorder, type CommandRecorder, type RecordFlags, type RecorderOptions } from "./recorder.ts";
 import type { Show } from "./show/show.ts";
 import { createFilm, type TimelineFlags } from "./timeline/film.ts";
 import { ToldError } from "./told.ts";
@@ -19,17 +19,24 @@ import { typedName } from "./typed-name.ts";
 /** The flags of every command that publishes. */
 export interface PublishFlags extends RegistryFlags, RecordFlags, ProgressFlags, TimelineFlags {}
 
+/** What is known of a publish beside its flags. */
+interface PublishOptions extends Omit<RecorderOptions, "news" | "repeats"> {
+  readonly title: string;
+  /** Writes the result where it is wanted, before it is told. @throws WaybillError */
+  readonly write?: (result: CreateResult) => Promise<void>;
+}
+
 /**
  * Publishes in sight of the user, taken down as the flags say, and tells what became of each target.
  *
- * @returns also when targets failed: `failure` is for the caller to throw.
+ * @returns what the exit code speaks of, for the caller to throw; `undefined` where all went well.
  */
 export async function runPublish(
   publish: (context: Context) => Promise<CreateResult>,
   flags: PublishFlags,
   host: Host,
-  { title, ...known }: Omit<RecorderOptions, "news" | "repeats"> & { readonly title: string },
-): Promise<{ readonly result: CreateResult; readonly failure: unknown }> {
+  { title, write, ...known }: PublishOptions,
+): Promise<unknown> {
   return inShow(flags, host, async (show, shown) => {
     const film = createFilm(title, flags);
     const warn = (message: string) => show.report({ type: "warning", message, at: host.clock.now() });
@@ -42,7 +49,7 @@ export async function runPublish(
       if (event.type === "content-done") hasSent ||= event.outcome === "sent";
     };
     const records = await openRecorder(flags, host, { ...known, news, repeats });
-    const { recorder, fail, recordedAs, runFolder, unwritten } = records;
+    const { recorder, fail, recordedAs, runFolder } = records;
     let result: CreateResult;
     try {
       const opened = await openCommandContext(flags, shown, news, recorder);
@@ -53,9 +60,10 @@ export async function runPublish(
       throw error;
     }
     host.onPublished?.(hasSent);
-    const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs(), unwritten: unwritten() });
+    const lack = await lackOf(result, { ...records, write, host, news });
+    const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs(), lack });
     await film.keep(runFolder(), (message) => tellLate(message, host));
-    return { result, failure };
+    return failure;
   });
 }
 
@@ -71,18 +79,17 @@ interface Telling {
   readonly host: Host;
   readonly repeats: Repeats;
   readonly recordedAs: string | undefined;
-  /** Why the report does not tell of it. */
-  readonly unwritten: WaybillError | undefined;
+  readonly lack: Lack | undefined;
 }
 
 /** @returns what the exit code speaks of, to be thrown. */
 function tell(result: CreateResult, telling: Telling): unknown {
-  const { show, flags, host, repeats, recordedAs, unwritten } = telling;
+  const { show, flags, host, repeats, recordedAs, lack } = telling;
   const saysWhy = show.saysWhy && flags.quiet !== true;
   const typed = typedName(host);
   const command = recordedAs === undefined ? {} : { command: `${typed} resume ${recordedAs}` };
   const failed = outcomeError(result, saysWhy ? "told" : command);
-  const error = failed ?? (unwritten && publishedAllTheSame(unwritten, result, takenBackBy(typed, recordedAs)));
+  const error = failed ?? (lack && publishedAllTheSame(lack.cause, result, lack.advice));
   if (flags.quiet) {
     show.close({ result, error });
     printTargets(result, host);
@@ -92,10 +99,43 @@ function tell(result: CreateResult, telling: Telling): unknown {
   return error !== undefined && isTold(failed, telling) ? new ToldError(error) : error;
 }
 
+/** A file that had to be written and could not be: why, and what to do. */
+interface Lack {
+  readonly cause: WaybillError;
+  readonly advice: string;
+}
+
+/** Writes what is left to be written. What cannot be, and is not what the exit code speaks of, is a warning. */
+async function lackOf(
+  result: CreateResult,
+  options: Pick<CommandRecorder, "unwritten" | "recordedAs"> &
+    Pick<PublishOptions, "write"> &
+    Pick<RecorderOptions, "news"> & { readonly host: Host },
+): Promise<Lack | undefined> {
+  const { unwritten, recordedAs, write, news, host } = options;
+  const report = unwritten();
+  const file = await failureOf(write?.(result));
+  if (file && (report || !result.targets.every(isComplete)))
+    news({ type: "warning", message: file.message, isUrgent: true, at: host.clock.now() });
+  if (report) return { cause: report, advice: takenBackBy(typedName(host), recordedAs()) };
+  return file && { cause: file, advice: `${nothingAgain}; the same command again moves no tag and writes the file` };
+}
+
+async function failureOf(work: Promise<void> | undefined): Promise<WaybillError | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof WaybillError) return error;
+    throw error;
+  }
+}
+
+const nothingAgain = "nothing needs to be published again";
+
 /** The same command again would write a report that knows nothing of what the tags named before. */
 function takenBackBy(typed: string, recordedAs: string | undefined): string {
-  const published = "nothing needs to be published again";
-  return recordedAs === undefined ? published : `${published}; to take it back: ${typed} rollback ${recordedAs}`;
+  return recordedAs === undefined ? nothingAgain : `${nothingAgain}; to take it back: ${typed} rollback ${recordedAs}`;
 }
 
 /** Whoever reads the account of a failure has its reason. Causes and stacks, and what is our own mistake, are told beside it. */

@@ -443,9 +443,15 @@ test("--metadata-file that cannot be written in the end hides neither what was p
   expect(await digestAt(0)).toBe(await digestAt(1));
 
   mkdirSync(made);
+  const told = await create(...metadata, "--progress", "jsonl", source("arm64"));
+  const lines = told.stderr.trim().split("\n");
+  const done = JSON.parse(lines.at(-1)!) as { type: string; error?: { exitCode: number } };
+  expect([told.code, done.type, done.error?.exitCode]).toEqual([3, "run-done", 3]);
+
+  mkdirSync(made);
   refuseTag();
   const refusing = hurdle;
   hurdle = (next) => removing(refusing(next));
-  const partly = await create(...metadata, "--on-error", "keep-going", source("arm64"));
+  const partly = await create(...metadata, "--on-error", "keep-going", source("amd64"));
   expect(partly).toMatchObject({ code: 3, stderr: expect.stringContaining("WARNING: Cannot write metadata file") });
 });

@@ -38,7 +38,7 @@ export function resumeCommand(path: string, host: Host): Command {
     });
     const { publication, earlier, startedAt, report = flags.report } = recorded;
     const own = report === undefined ? flags : { ...flags, report: flags.report ?? report };
-    const { failure } = await runPublish((context) => resume(publication, context), own, host, {
+    const failure = await runPublish((context) => resume(publication, context), own, host, {
       title: `waybill resume ${publication.targets.map(({ target }) => target).join(" ")}`,
       earlier,
       startedAt,
