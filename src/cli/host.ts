@@ -1,5 +1,6 @@
 import type { Clock, Random } from "../async/clock.ts";
 import type { Lookup } from "../http/resolve.ts";
+import type { CreateResult } from "../verbs/create.ts";
 import type { Log } from "./log/log.ts";
 import type { RunTelemetry } from "./telemetry/run-telemetry.ts";
 
@@ -12,6 +13,12 @@ export interface Output {
   /** Tells of a terminal's new size, which `columns` and `rows` have by then. */
   on?(event: "resize", listener: () => void): unknown;
   off?(event: "resize", listener: () => void): unknown;
+}
+
+/** What a publish came to, which may have found that nothing had to be sent. */
+export interface Published {
+  readonly result: CreateResult;
+  readonly hasSent: boolean;
 }
 
 /** What a command sees of the outside world. Made once, in `main.ts`; handed in everywhere else. */
@@ -40,8 +47,8 @@ export interface Host {
   readonly lookup?: Lookup;
   /** Where telemetry goes; absent where there is none. */
   readonly telemetry?: RunTelemetry;
-  /** Called at the end of a publish, which may have found that nothing had to be sent. */
-  readonly onPublished?: (hasSent: boolean) => void;
+  /** Called at the end of a publish, before its outcome is told. */
+  readonly onPublished?: (published: Published) => void;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
 }

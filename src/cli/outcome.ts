@@ -26,11 +26,12 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
 }
 
 /**
- * What the exit code speaks of where all went well, but for something that had to be written afterwards. Where a tag has moved, one that
- * promises untouched tags would not be true.
+ * What the exit code speaks of where something could not be written after a publish. Where a tag has moved, one that promises untouched
+ * tags would not be true. `advice` is for a publish that went well.
  */
 export function publishedAllTheSame(cause: WaybillError, result: CreateResult, advice: string): WaybillError {
   if (!hasMoved(result)) return cause;
+  if (!result.targets.every(isComplete)) return new WaybillError("partial", cause.message, {}, { cause });
   return new WaybillError("partial", `Everything is published, but: ${cause.message}`, { advice }, { cause });
 }
 

@@ -59,7 +59,7 @@ export async function runPublish(
       await fail(error);
       throw error;
     }
-    host.onPublished?.(hasSent);
+    host.onPublished?.({ result, hasSent });
     const lack = await lackOf(result, { ...records, write, host, news });
     const failure = tell(result, { show, flags, host, repeats, recordedAs: recordedAs(), lack });
     await film.keep(runFolder(), (message) => tellLate(message, host));

@@ -5,10 +5,12 @@ import { systemLookup } from "../http/resolve.ts";
 import type { Keep } from "./compiled.ts";
 import { watchDocker } from "./docker-socket.ts";
 import { countedLookup, endProcess } from "./end-process.ts";
-import { exitCodeOf, exitCodes } from "./exit-code.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import type { Published } from "./host.ts";
 import { createInterrupts, type Interrupts } from "./interrupts.ts";
 import { logAsked } from "./log/asked.ts";
 import { openLog, type Log } from "./log/log.ts";
+import { publishedAllTheSame } from "./outcome.ts";
 import type { Invocation } from "./plugin.ts";
 import { processHost } from "./process-host.ts";
 import { runProgram } from "./program.ts";
@@ -25,13 +27,13 @@ export async function start(invocation: Invocation, version: string, keepCompile
   const { isPlugin } = invocation;
   const exit = (code: number) => endProcess(code, { isAsking: isAsking(), isPlugin });
   const interrupts = createInterrupts({ clock, exit });
-  let published: { readonly hasSent: boolean } | undefined;
-  const onPublished = (hasSent: boolean) => void (published = { hasSent });
+  let published: Published | undefined;
+  const onPublished = (done: Published) => void (published = done);
   const host = { ...processHost({ version, isPlugin, signal: interrupts.signal }), lookup, onPublished };
   const telemetry = runTelemetry({ ...host, clock });
   const placeOf = (id?: string) => telemetry.placeOf(id);
   const log = openLog({ asked: logAsked(invocation.args), now: () => clock.now(), placeOf });
-  listen(interrupts, log);
+  listen(interrupts, log, () => published);
   const ended = await runProgram(invocation.args, { ...host, telemetry, log });
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   const interrupted = interrupts.exitCode();
@@ -47,7 +49,7 @@ export async function start(invocation: Invocation, version: string, keepCompile
 /** An interrupted run has little time left before it is ended. */
 const mostAfterInterruptMs = 1000;
 
-function listen(interrupts: Interrupts, log: Log): void {
+function listen(interrupts: Interrupts, log: Log, published: () => Published | undefined): void {
   const fail = (error: unknown) => tellAndEnd(error, log);
   process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
   process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
@@ -58,16 +60,23 @@ function listen(interrupts: Interrupts, log: Log): void {
   // Whoever reads us may leave at any time: `waybill inspect … | head -1`.
   const isClosed = ({ code }: NodeJS.ErrnoException) =>
     code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "EOF";
-  process.stdout.on("error", (error) => isClosed(error) || tellAndEnd(outputFailed(error), log, exitCodes.failed));
+  process.stdout.on("error", (error) => {
+    if (isClosed(error)) return;
+    const failure = outputFailed(error, published());
+    tellAndEnd(failure, log, exitCodeOf(failure));
+  });
   // What is told there is lost, and nobody could be told of it: no reason to stop publishing.
   process.stderr.on("error", () => undefined);
 }
 
 /** Results that cannot be delivered, such as to a full disk, are no mistake of ours. */
-function outputFailed(error: NodeJS.ErrnoException): WaybillError {
+function outputFailed(error: NodeJS.ErrnoException, published: Published | undefined): WaybillError {
   const message = `Cannot write to standard output: ${reasonOf(error)}`;
-  return new WaybillError(isDiskFull(error) ? "disk_full" : "io_failed", message, {}, { cause: error });
+  const failure = new WaybillError(isDiskFull(error) ? "disk_full" : "io_failed", message, {}, { cause: error });
+  return published ? publishedAllTheSame(failure, published.result, shownAgain) : failure;
 }
+
+const shownAgain = "nothing needs to be published again; the same command again moves no tag and shows the result";
 
 /** By default for a mistake of ours that nobody has caught. */
 function tellAndEnd(error: unknown, log: Log, code = exitCodeOf(undefined)): void {

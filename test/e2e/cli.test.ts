@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hashSync } from "bcryptjs";
@@ -115,6 +115,22 @@ describe("waybill create", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^127\.0\.0\.1:\d+\/quiet@sha256:[0-9a-f]{64}\n$/);
   });
+
+  test.runIf(existsSync("/dev/full"))(
+    "waybill create -q whose result cannot be written says that all is published",
+    async () => {
+      const args = ["create", "-qt", `${registry.host}/full:1`, ...sources()];
+      const full = () => runCommand("sh", ["-c", `"$@" >/dev/full`, "sh", process.execPath, program.path, ...args]);
+
+      const moved = await full();
+      const unchanged = await full();
+
+      expect(moved.stderr).toContain(
+        "ERROR: Everything is published, but: Cannot write to standard output: the disk is full",
+      );
+      expect([moved.code, unchanged.code]).toEqual([3, 1]);
+    },
+  );
 
   test("waybill create --dry-run prints the root's bytes and a newline, as a pushed one has them", async () => {
     const dry = await program.run(["create", "--dry-run", ...sources()]);
