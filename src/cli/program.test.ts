@@ -56,17 +56,16 @@ describe("create", () => {
     expect(await create("--progress", mode, "-t", `${registry.host}/${mode}:1`)).toMatchObject({ code: 0, output: "" });
   });
 
-  test("create --progress none tells what failed", async () => {
-    const { code, stderr } = await create(
-      "--progress",
-      "none",
+  test.each([["--progress=none"], ["-q"]])("create %s tells what failed", async (flag) => {
+    const { code, stdout, stderr } = await create(
+      flag,
       "--expect-digest",
       `${registry.host}/none:2=sha256:${"0".repeat(64)}`,
       "-t",
       `${registry.host}/none:2`,
     );
 
-    expect(code).toBe(7);
+    expect([code, stdout]).toEqual([7, ""]);
     expect(stderr).toMatch(/\/none +2 +not attempted +absent$[^]*^ {2}why .*Cannot move tag/m);
     expect(stderr.match(/Cannot move tag/g)).toHaveLength(1);
   });

@@ -85,17 +85,13 @@ interface Telling {
 /** @returns what the exit code speaks of, to be thrown. */
 function tell(result: CreateResult, telling: Telling): unknown {
   const { show, flags, host, repeats, recordedAs, lack } = telling;
-  const saysWhy = show.saysWhy && flags.quiet !== true;
   const typed = typedName(host);
   const command = recordedAs === undefined ? {} : { command: `${typed} resume ${recordedAs}` };
-  const failed = outcomeError(result, saysWhy ? "told" : command);
+  const failed = outcomeError(result, show.saysWhy ? "told" : command);
   const error = failed ?? (lack && publishedAllTheSame(lack.cause, result, lack.advice));
-  if (flags.quiet) {
-    show.close({ result, error });
-    printTargets(result, host);
-  } else {
-    show.tell(result, { error, typed, repeats, ...(recordedAs !== undefined && { recordedAs }) });
-  }
+  if (flags.quiet && failed === undefined) show.close({ result, error });
+  else show.tell(result, { error, typed, repeats, ...(recordedAs !== undefined && { recordedAs }) });
+  if (flags.quiet) printTargets(result, host);
   return error !== undefined && isTold(failed, telling) ? new ToldError(error) : error;
 }
 
@@ -139,9 +135,9 @@ function takenBackBy(typed: string, recordedAs: string | undefined): string {
 }
 
 /** Whoever reads the account of a failure has its reason. Causes and stacks, and what is our own mistake, are told beside it. */
-function isTold(failure: unknown, { show, flags, host }: Telling): boolean {
+function isTold(failure: unknown, { show, host }: Telling): boolean {
   if (show.tellsOutcome) return true;
-  const isInAccount = show.saysWhy && flags.quiet !== true && failure instanceof WaybillError;
+  const isInAccount = show.saysWhy && failure instanceof WaybillError;
   return isInAccount && host.log.format === "text" && !host.log.isDetailed;
 }
 
