@@ -32,6 +32,8 @@ export interface Wire {
   /** Stops and continues what comes. */
   pause(): void;
   resume(): void;
+  /** Not one byte has come in all the time that this exchange waited for one. */
+  fellSilent?(): void;
   sent(): Sent;
   /** True when nobody can have seen the request, so that it may be repeated at once. `consumed`: its body was begun. */
   isFree(consumed: boolean): boolean;
@@ -186,7 +188,9 @@ export class Exchange {
 
   #look(now: number): void {
     const expired = this.#judge(now);
-    if (expired) this.#failWith(expired, false);
+    if (!expired) return;
+    if (expired.which !== "rate") this.#wire.fellSilent?.();
+    this.#failWith(expired, false);
   }
 
   #judge(now: number): DeadlineExpired | undefined {

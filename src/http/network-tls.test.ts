@@ -7,6 +7,7 @@ import { createServer as createHttps } from "node:https";
 import { connect } from "node:net";
 import { createServer as createTls } from "node:tls";
 import { describe, expect, test } from "vitest";
+import { fakeClock, type FakeClock } from "../../test/support/fake-clock.ts";
 import { listening, rawResponse, socketServer } from "../../test/support/socket-server.ts";
 import { systemClock } from "../async/clock.ts";
 import { collect, readBody } from "./body.ts";
@@ -412,5 +413,62 @@ describe("send over HTTP/2", () => {
     await expect(sending).rejects.toMatchObject({ code: "cancelled" });
     await using response = await net.send({ method: "GET", url: server.url });
     expect([response.status, server.sessions()]).toEqual([200, 1]);
+  });
+
+  /** What `work` fails with when time passes and nothing else happens. */
+  async function failureOf(work: Promise<unknown>, clock: FakeClock): Promise<unknown> {
+    const errors: unknown[] = [];
+    void work.catch((error: unknown) => errors.push(error));
+    while (errors.length === 0) await clock.advanceSlowly(1000);
+    return errors[0];
+  }
+
+  const answer = (stream: ServerHttp2Stream) => {
+    stream.respond({ ":status": 200 });
+    stream.end("whole");
+  };
+
+  test("leaves a connection that has fallen silent: the next request opens another", async () => {
+    await using server = await http2Server(secure(), (stream, number) => {
+      if (number === 1 || server.sessions() > 1) answer(stream);
+    });
+    const clock = fakeClock();
+    await using net = network({ http2: "auto", clock });
+    expect(await textOf(await net.send({ method: "GET", url: server.url }))).toBe("whole");
+    expect(await failureOf(net.send({ method: "GET", url: server.url }), clock)).toMatchObject({ code: "timeout" });
+    expect(await textOf(await net.send({ method: "GET", url: server.url }))).toBe("whole");
+    expect(server.sessions()).toBe(2);
+  });
+
+  test("leaves a connection whose body has fallen silent", async () => {
+    await using server = await http2Server(secure(), (stream, number) => {
+      if (number > 1) return answer(stream);
+      stream.respond({ ":status": 200, "content-length": "100" });
+      stream.write("part");
+    });
+    const clock = fakeClock();
+    await using net = network({ http2: "auto", clock });
+    const response = await net.send({ method: "GET", url: server.url });
+    expect(await failureOf(collect(response.body, 1000), clock)).toMatchObject({ code: "timeout" });
+    expect(await textOf(await net.send({ method: "GET", url: server.url }))).toBe("whole");
+    expect(server.sessions()).toBe(2);
+  });
+
+  test("keeps a connection over which other answers still come when one request is not answered", async () => {
+    const streams: ServerHttp2Stream[] = [];
+    let isSlow = true;
+    await using server = await http2Server(secure(), (stream) => {
+      if (!isSlow) return answer(stream);
+      if (streams.push(stream) === 1) stream.respond({ ":status": 200 });
+    });
+    const clock = fakeClock();
+    await using net = network({ http2: "auto", clock });
+    const first = await net.send({ method: "GET", url: server.url });
+    await failureOf(net.send({ method: "GET", url: server.url }), clock);
+    streams[0]?.end("late");
+    expect(await textOf(first)).toBe("late");
+    isSlow = false;
+    expect(await textOf(await net.send({ method: "GET", url: server.url }))).toBe("whole");
+    expect(server.sessions()).toBe(1);
   });
 });

@@ -19,7 +19,10 @@ const sessionWindowBytes = 8 * 1024 * 1024;
 /** An HTTP/2 connection, shared by any number of requests. */
 export interface Session {
   readonly reachedOn: AddressClass | undefined;
-  /** True while new requests may be sent over it: not after GOAWAY, and not when it is closed. */
+  /**
+   * True while new requests may be sent over it: not after GOAWAY, not when it is closed, and not when a request waited in vain and
+   * nothing at all has come since. A connection that a balancer has forgotten looks like that for ever.
+   */
   readonly usable: boolean;
   /** As `attempt` of HTTP/1.1: never rejects, settles once. */
   attempt(request: HttpRequest, head: RequestHead): Promise<AttemptOutcome>;
@@ -46,11 +49,14 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
     for (const marks of open) marks.add("goaway");
   });
   session.once("connect", () => session.setLocalWindowSize(sessionWindowBytes));
-  const holdProcess = referenceCounter(session);
+  // All that had come when a deadline passed.
+  let silentAt: number | undefined;
+  const isSilent = () => line.socket.bytesRead === silentAt;
+  const holdProcess = referenceCounter(session, isSilent);
   return {
     reachedOn: line.reachedOn,
     get usable() {
-      return lastStreamId === undefined && !session.closed && !session.destroyed;
+      return lastStreamId === undefined && !session.closed && !session.destroyed && !isSilent();
     },
     async attempt(request, head) {
       if (request.signal?.aborted) return { kind: "failed", error: cancelledError(request, "nothing"), free: false };
@@ -59,6 +65,7 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
           ...context,
           lastStreamId: () => lastStreamId,
           read: (error) => (isUnderstood ? error : withoutHttp2(error)),
+          fellSilent: () => (silentAt = line.socket.bytesRead),
           holdProcess,
           open,
         });
@@ -80,6 +87,7 @@ interface StreamContext extends AttemptContext {
   readonly lastStreamId: () => number | undefined;
   /** What a stream's failure means. */
   readonly read: (error: Error) => Error;
+  readonly fellSilent: () => void;
   readonly holdProcess: (stream: ClientHttp2Stream) => void;
   /** Of the streams that somebody wants to know of. */
   readonly open: Set<Marks>;
@@ -186,6 +194,7 @@ function wireOf(stream: ClientHttp2Stream, context: StreamContext): Wire {
     release: () => undefined,
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),
+    fellSilent: context.fellSilent,
     sent(): Sent {
       if (stream.id === undefined) return "nothing";
       return stream.writableFinished ? "all" : "some";
@@ -209,15 +218,17 @@ function plain(headers: object): Record<string, string | readonly string[]> {
   return Object.fromEntries(entries);
 }
 
-/** Keeps the process alive only while streams are open. */
-function referenceCounter(session: ClientHttp2Session): (stream: ClientHttp2Stream) => void {
+/** Keeps the process alive only while streams are open; a session that is silent ends with the last of them. */
+function referenceCounter(session: ClientHttp2Session, isSilent: () => boolean): (stream: ClientHttp2Stream) => void {
   let open = 0;
   return (stream) => {
     open += 1;
     if (open === 1 && !session.destroyed) session.ref();
     stream.once("close", () => {
       open -= 1;
-      if (open === 0 && !session.destroyed) session.unref();
+      if (open > 0 || session.destroyed) return;
+      if (isSilent()) session.destroy();
+      else session.unref();
     });
   };
 }
