@@ -454,6 +454,23 @@ describe("send over HTTP/2", () => {
     expect(server.sessions()).toBe(2);
   });
 
+  test("opens another connection where a server allows no more streams on those that there are", async () => {
+    const waiting: ServerHttp2Stream[] = [];
+    const few = createSecureServer({ cert, key, settings: { maxConcurrentStreams: 2 } });
+    await using server = await http2Server(few, (stream, number) => {
+      if (number === 1 || waiting.length === 5) return answer(stream);
+      // Each waits for all.
+      if (waiting.push(stream) === 5) for (const each of waiting) answer(each);
+    });
+    await using net = network({ http2: "auto" });
+    const get = async () => textOf(await net.send({ method: "GET", url: server.url }));
+    expect(await get()).toBe("whole");
+    expect(await Promise.all(Array.from({ length: 5 }, get))).toEqual(Array.from({ length: 5 }, () => "whole"));
+    expect(server.sessions()).toBe(3);
+    expect(await get()).toBe("whole");
+    expect(server.sessions()).toBe(3);
+  });
+
   test("keeps a connection over which other answers still come when one request is not answered", async () => {
     const streams: ServerHttp2Stream[] = [];
     let isSlow = true;

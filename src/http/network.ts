@@ -114,7 +114,9 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     const route = { origin, proxy, key: `${origin} ${proxy?.href ?? ""}`, marks, check: addressCheck(request) };
     try {
       const head = headOf(request.url, headers, proxy);
-      const session = mayBeHttp2(route) ? await sessionFor(route, request.signal) : undefined;
+      let session = mayBeHttp2(route) ? await sessionFor(route, request.signal) : undefined;
+      // Others who asked at the same time may have taken the last stream.
+      while (session?.hasRoom === false) session = await sessionFor(route, request.signal);
       if (session) {
         marks?.add("connection");
         return await session.attempt(request, head);

@@ -24,14 +24,23 @@ export interface Session {
    * nothing at all has come since. A connection that a balancer has forgotten looks like that for ever.
    */
   readonly usable: boolean;
+  /** False while as many streams are open as the other side allows. A further request would wait here for as long as it likes. */
+  readonly hasRoom: boolean;
+  /** How many streams the other side allows at a time, as far as it has told. */
+  readonly mostStreams: number;
   /** As `attempt` of HTTP/1.1: never rejects, settles once. */
   attempt(request: HttpRequest, head: RequestHead): Promise<AttemptOutcome>;
   /** Destroys it with all its streams and waits until it is closed. */
   close(): Promise<void>;
 }
 
+export interface SessionContext extends AttemptContext {
+  /** How many streams the other side is taken to allow before it has told; default any number. */
+  readonly mostStreams?: number;
+}
+
 /** Speaks HTTP/2 over a connected line, which then belongs to the session. */
-export function openSession(origin: string, line: Line, context: AttemptContext): Session {
+export function openSession(origin: string, line: Line, context: SessionContext): Session {
   const session = connect(origin, {
     createConnection: () => line.socket,
     settings: { enablePush: false, initialWindowSize: streamWindowBytes },
@@ -40,7 +49,12 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
   let lastStreamId: number | undefined;
   // Where TLS has agreed on it, it is not for want of HTTP/2 that something else comes.
   let isUnderstood = line.alpn === "h2";
-  session.once("remoteSettings", () => (isUnderstood = true));
+  let { mostStreams = Number.POSITIVE_INFINITY } = context;
+  session.on("remoteSettings", ({ maxConcurrentStreams = mostStreams }) => {
+    isUnderstood = true;
+    // With none at all no connection would do: its requests wait, until their deadline.
+    mostStreams = Math.max(1, maxConcurrentStreams);
+  });
   // Stays for good: each stream learns of the session's end by itself.
   session.on("error", () => undefined);
   const open = new Set<Marks>();
@@ -52,11 +66,17 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
   // All that had come when a deadline passed.
   let silentAt: number | undefined;
   const isSilent = () => line.socket.bytesRead === silentAt;
-  const holdProcess = referenceCounter(session, isSilent);
+  const streams = streamCounter(session, isSilent);
   return {
     reachedOn: line.reachedOn,
     get usable() {
       return lastStreamId === undefined && !session.closed && !session.destroyed && !isSilent();
+    },
+    get hasRoom() {
+      return streams.open < mostStreams;
+    },
+    get mostStreams() {
+      return mostStreams;
     },
     async attempt(request, head) {
       if (request.signal?.aborted) return { kind: "failed", error: cancelledError(request, "nothing"), free: false };
@@ -66,7 +86,7 @@ export function openSession(origin: string, line: Line, context: AttemptContext)
           lastStreamId: () => lastStreamId,
           read: (error) => (isUnderstood ? error : withoutHttp2(error)),
           fellSilent: () => (silentAt = line.socket.bytesRead),
-          holdProcess,
+          count: streams.count,
           open,
         });
       } catch (error) {
@@ -88,7 +108,7 @@ interface StreamContext extends AttemptContext {
   /** What a stream's failure means. */
   readonly read: (error: Error) => Error;
   readonly fellSilent: () => void;
-  readonly holdProcess: (stream: ClientHttp2Stream) => void;
+  readonly count: (stream: ClientHttp2Stream) => void;
   /** Of the streams that somebody wants to know of. */
   readonly open: Set<Marks>;
 }
@@ -101,7 +121,7 @@ function exchangeOver(
 ): Promise<AttemptOutcome> {
   const sizeBytes = Number(head.headers["content-length"] ?? 0);
   const stream = session.request(pseudoHeadersOf(request, head), { endStream: sizeBytes === 0 });
-  context.holdProcess(stream);
+  context.count(stream);
   if (request.marks) noteOn(stream, request.marks, { open: context.open, sizeBytes });
   const exchange = new Exchange(request, sizeBytes, wireOf(stream, context), context);
   stream.on("response", (headers, _flags, ...rest: unknown[]) => {
@@ -218,18 +238,28 @@ function plain(headers: object): Record<string, string | readonly string[]> {
   return Object.fromEntries(entries);
 }
 
+interface StreamCounter {
+  readonly open: number;
+  readonly count: (stream: ClientHttp2Stream) => void;
+}
+
 /** Keeps the process alive only while streams are open; a session that is silent ends with the last of them. */
-function referenceCounter(session: ClientHttp2Session, isSilent: () => boolean): (stream: ClientHttp2Stream) => void {
+function streamCounter(session: ClientHttp2Session, isSilent: () => boolean): StreamCounter {
   let open = 0;
-  return (stream) => {
-    open += 1;
-    if (open === 1 && !session.destroyed) session.ref();
-    stream.once("close", () => {
-      open -= 1;
-      if (open > 0 || session.destroyed) return;
-      if (isSilent()) session.destroy();
-      else session.unref();
-    });
+  return {
+    get open() {
+      return open;
+    },
+    count(stream) {
+      open += 1;
+      if (open === 1 && !session.destroyed) session.ref();
+      stream.once("close", () => {
+        open -= 1;
+        if (open > 0 || session.destroyed) return;
+        if (isSilent()) session.destroy();
+        else session.unref();
+      });
+    },
   };
 }
 

@@ -3,9 +3,12 @@ import type { Line } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
 import type { Session } from "./network2.ts";
 
-/** HTTP/2 connections by origin and proxy: one each, opened by the first who asks. */
+/** HTTP/2 connections by origin and proxy: one each, opened by the first who asks, and more where a server allows few streams on it. */
 export interface Sessions {
-  /** The session for `key`; `undefined` where the server speaks HTTP/1.1 only. `dialLine` is called when there is none yet. */
+  /**
+   * A session for `key`; `undefined` where the server speaks HTTP/1.1 only. `dialLine` is called when there is none that has
+   * room for a request. Of those who waited for the same one, not all may find room.
+   */
   get(
     key: string,
     origin: string,
@@ -24,8 +27,7 @@ export interface SessionsOptions extends AttemptContext {
 
 /** Makes none yet. `node:http2` is loaded with the first. */
 export function createSessions(options: SessionsOptions): Sessions {
-  const open = new Map<string, Session>();
-  const all = new Set<Session>();
+  const open = new Map<string, Set<Session>>();
   const old = new Set<string>();
   const flight = singleFlight<string, Session | undefined>();
 
@@ -36,22 +38,24 @@ export function createSessions(options: SessionsOptions): Sessions {
       return undefined;
     }
     const { openSession } = await import("./network2.ts");
-    const session = openSession(origin, line, options);
-    open.set(key, session);
-    all.add(session);
-    line.socket.once("close", () => all.delete(session));
+    const others = open.get(key) ?? new Set();
+    open.set(key, others);
+    const [known] = others;
+    const session = openSession(origin, line, { ...options, ...(known && { mostStreams: known.mostStreams }) });
+    others.add(session);
+    line.socket.once("close", () => others.delete(session));
     return session;
   }
 
   return {
     async get(key, origin, dialLine, signal) {
-      const known = open.get(key);
-      if (known?.usable) return known;
+      for (const known of open.get(key) ?? []) if (known.usable && known.hasRoom) return known;
       if (old.has(key)) return undefined;
       return flight(key, async (inFlight) => start(key, origin, await dialLine(inFlight)), signal ? { signal } : {});
     },
     async close() {
-      await Promise.all([...all].map((session) => session.close()));
+      const all = [...open.values()].flatMap((sessions) => [...sessions]);
+      await Promise.all(all.map((session) => session.close()));
     },
   };
 }
