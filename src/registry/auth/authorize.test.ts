@@ -261,6 +261,31 @@ describe("authorize", () => {
     expect(log.filter((line) => line.includes("forbidden"))).toHaveLength(2);
   });
 
+  test("sends a wrong password for two sets of scopes at most, however many repositories want a token", async () => {
+    const repositories = ["a", "b", "c", "d", "e", "f"];
+    const scopesFor = () => repositories.map((it) => `repository:${it}:pull`);
+    const { send, log } = world({ scopesFor, onToken: (request) => respond(request, 401) });
+
+    const first = await Promise.allSettled(repositories.map((it) => send(pull(it))));
+    const later = await Promise.allSettled(repositories.map((it) => send(pull(it))));
+
+    for (const result of [...first, ...later])
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "auth_denied", context: { status: 401 } } });
+    expect(log.filter((line) => line.includes(" token "))).toHaveLength(4);
+  });
+
+  test("asks on for the others when a service refused two repositories with 403, and when one 401 was for its scopes", async () => {
+    const repositories = ["a", "b", "c", "d"];
+    for (const status of [401, 403]) {
+      const { send } = world({
+        scopesFor: () => repositories.map((it) => `repository:${it}:pull`),
+        onToken: (request, { scopes }) => (scopes.length > 1 ? respond(request, status) : undefined),
+      });
+      const answers = await Promise.all(repositories.map((it) => send(pull(it))));
+      expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200]);
+    }
+  });
+
   test("takes a 403 that says insufficient_scope for a refusal", async () => {
     const { send } = world({
       onRegistry: (request, authorization) =>

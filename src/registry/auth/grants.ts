@@ -6,6 +6,7 @@ import type { Report } from "../../telemetry/events.ts";
 import { basicAuthorization } from "../credentials/credential.ts";
 import type { ChosenChallenge } from "./challenge.ts";
 import { grantedScopes, notGranted } from "./granted.ts";
+import { againstLockout } from "./lockout.ts";
 import type { Principal, RegistryRequest } from "./principals.ts";
 import { assertTrusted, parseRealm } from "./realm.ts";
 import { covers, mergeScopes, scopeKey } from "../../spec/scope.ts";
@@ -161,6 +162,7 @@ function tokenFetcher({ send, clock, report, trustRealms, onGranted }: GrantsOpt
   const service = tokenService({ send, clock });
   /** Identity tokens that a service gave in exchange for the one we came with. Never written anywhere. */
   const rotated = new Map<string, Secret>();
+  const askWithCredential = againstLockout();
   return async (demand: BearerDemand, scopes: readonly string[], signal: AbortSignal): Promise<Token> => {
     const { request, challenge, principal } = demand;
     const identity = { registry: request.registry, origin: originOf(request.url) };
@@ -173,7 +175,8 @@ function tokenFetcher({ send, clock, report, trustRealms, onGranted }: GrantsOpt
       ...(credential && { credential }),
       ...(request.task !== undefined && { task: request.task }),
     };
-    const token = await service({ ...identity, ...named, realm, scopes, signal }).catch((error: unknown) => {
+    const ask = () => service({ ...identity, ...named, realm, scopes, signal });
+    const token = await (credential ? askWithCredential(group, ask) : ask()).catch((error: unknown) => {
       throw beforeSending(error, identity.registry);
     });
     if (token.rotated) rotated.set(group, token.rotated);
