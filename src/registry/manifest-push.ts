@@ -69,6 +69,18 @@ function needsDigest({ manifest }: Push): boolean {
   return algorithmOf(manifest.descriptor.digest) !== "sha256";
 }
 
+/** Proxies and registries refuse an unknown query with any of these. Where it was something else, the next PUT is told of it. */
+const mayBeTheQuery = [
+  "rejected",
+  "unsupported",
+  "auth_required",
+  "auth_denied",
+  "not_found",
+  "too_large",
+  "quota_exceeded",
+  "precondition_failed",
+] as const;
+
 /** Asks for the first tag along with the digest. Answers the tags that are still to be written. */
 async function probeMultiTag(push: Push, tags: readonly string[]): Promise<readonly string[]> {
   const { quirks } = push.access;
@@ -78,7 +90,7 @@ async function probeMultiTag(push: Push, tags: readonly string[]): Promise<reado
     const isWritten = headers === undefined || tagsIn(headers).has(first);
     quirks.multiTag = isWritten ? "yes" : "no";
   } catch (error) {
-    if (!hasCode(error, "rejected", "unsupported")) throw error;
+    if (!hasCode(error, ...mayBeTheQuery)) throw error;
     quirks.multiTag = "no";
   }
   if (quirks.multiTag === "no") return tags;

@@ -210,6 +210,23 @@ describe("pushManifest", () => {
     expect(to.requests).toEqual(["PUT manifests/d", "PUT manifests/e", "PUT manifests/f"]);
   });
 
+  test.each([400, 401, 403, 404, 405, 413])(
+    "pushManifest writes tag by tag where several at once get %i",
+    async (status) => {
+      const to = await ready({ faults: [{ path: "?tag=", times: Infinity, fault: { kind: "status", status } }] });
+      await to.repository.pushManifest(image, { tags: ["a", "b", "c"] });
+      expect(to.requests.slice(-3)).toEqual(["PUT manifests/a", "PUT manifests/b", "PUT manifests/c"]);
+    },
+  );
+
+  test("pushManifest fails with what a single tag is refused with, where the registry takes none at all", async () => {
+    const fault = { kind: "status", status: 403 } as const;
+    const to = await ready({ faults: [{ method: "PUT", path: "/manifests/", times: Infinity, fault }] });
+    const pushed = to.repository.pushManifest(image, { tags: ["a", "b", "c"] });
+    await expect(pushed).rejects.toMatchObject({ code: "auth_denied" });
+    expect(to.requests).toEqual([`PUT manifests/${digest}?tag=a`, "PUT manifests/a"]);
+  });
+
   test("pushManifest writes the tags that an answer left out", async () => {
     const faults: FaultRule[] = [{ path: "tag=b", fault: { kind: "headers", set: { "oci-tag": "c" } } }];
     const to = await ready({ faults });
