@@ -13,3 +13,14 @@ export function retryAfterMs(header: string | undefined, nowMs: number): number 
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
+
+/** What an error that is due to a longer wait than is allowed advises. */
+export const waitAdvice = "Try again then, or raise --max-retry-after";
+
+/** How long somebody asks to wait, and until when, for the end of a sentence. */
+export function waitWords(askedMs: number, nowMs: number): string {
+  const seconds = Math.ceil(askedMs / 1000);
+  // Further than a date can reach is told without one.
+  const at = seconds < 1e9 ? `, until ${new Date(nowMs + askedMs).toISOString()}` : "";
+  return `it asks to wait ${seconds} s${at}`;
+}

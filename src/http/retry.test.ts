@@ -224,7 +224,11 @@ describe("retry, when a token service limits us", () => {
 
   test("retry gives up at once when the token service asks for longer than the cap", async () => {
     const { error, sentAt } = await run(manifest, [limited(121_000), 200]);
-    expect(error).toMatchObject({ code: "rate_limited", context: { retryAfterMs: 121_000 } });
+    expect(error).toMatchObject({
+      code: "rate_limited",
+      message: expect.stringMatching(/^Cannot get a token: it asks to wait 121 s, until 20/),
+      context: { retryAfterMs: 121_000, advice: "Try again then, or raise --max-retry-after" },
+    });
     expect(sentAt).toHaveLength(1);
   });
 });

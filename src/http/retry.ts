@@ -7,7 +7,7 @@ import { WaybillError, type Sent } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
 import { drain } from "./body.ts";
 import { cancelledError } from "./outcome.ts";
-import { defaultMaxRetryAfterMs, retryAfterMs } from "./retry-after.ts";
+import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "./retry-after.ts";
 import type { AttemptResult } from "./retry-policy.ts";
 import { attemptsFor, isRepeatable } from "./retry-policy.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "./send.ts";
@@ -170,20 +170,17 @@ function askedBy(result: AttemptResult, clock: Clock): number | undefined {
 }
 
 function tooLong(request: HttpRequest, result: AttemptResult, askedMs: number, now: number): WaybillError {
-  // What a token service says names that service already.
-  if ("error" in result && result.error instanceof WaybillError) return result.error;
+  const words = waitWords(askedMs, now);
+  if ("error" in result && result.error instanceof WaybillError) {
+    // What a token service says names that service already.
+    const { code, message, context, cause } = result.error;
+    return new WaybillError(code, `${message}: ${words}`, { ...context, advice: waitAdvice }, { cause });
+  }
   const status = "response" in result ? result.response.status : 429;
   const registry = request.registry ?? new URL(request.url).host;
-  const seconds = Math.ceil(askedMs / 1000);
-  // Further than a date can reach is told without one.
-  const at = seconds < 1e9 ? `, until ${new Date(now + askedMs).toISOString()}` : "";
   const code = status === 429 ? "rate_limited" : "unavailable";
-  return new WaybillError(code, `Cannot go on with "${registry}": it asks to wait ${seconds} s${at}`, {
-    registry,
-    status,
-    retryAfterMs: askedMs,
-    advice: "Try again then, or raise --max-retry-after",
-  });
+  const context = { registry, status, retryAfterMs: askedMs, advice: waitAdvice };
+  return new WaybillError(code, `Cannot go on with "${registry}": ${words}`, context);
 }
 
 function reasonOf(result: AttemptResult): { readonly why: string; readonly cause: string } {

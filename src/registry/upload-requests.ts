@@ -1,7 +1,7 @@
 import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
-import { defaultMaxRetryAfterMs, retryAfterMs } from "../http/retry-after.ts";
+import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse, RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
@@ -111,6 +111,7 @@ export async function refusal(
   if (hasCode(error, "digest_mismatch", "size_mismatch"))
     return { type: "corrupt", error: digestRefused(error, blob.digest) };
   if (hasCode(error, "busy")) return { type: "broken", ambiguous: true, error };
+  if (asksTooMuch(access, error)) return { type: "refused", error: tooLong(access, error) };
   return brokenOrRefused(access, error, ![408, 425, 429, 503].includes(status));
 }
 
@@ -126,18 +127,18 @@ function digestRefused(error: WaybillError, digest: Digest): WaybillError {
 }
 
 function brokenOrRefused(access: Access, error: unknown, ambiguous: boolean): UploadAnswer {
-  if (!(error instanceof WaybillError) || !isRetryable(error)) return { type: "refused", error };
-  const { maxRetryAfterMs = defaultMaxRetryAfterMs } = access;
-  const { retryAfterMs: askedMs = 0 } = error.context;
-  return askedMs > maxRetryAfterMs
-    ? { type: "refused", error: tooLong(error, askedMs) }
-    : { type: "broken", ambiguous, error };
+  if (!(error instanceof WaybillError) || !isRetryable(error) || asksTooMuch(access, error))
+    return { type: "refused", error };
+  return { type: "broken", ambiguous, error };
 }
 
-function tooLong(error: WaybillError, askedMs: number): WaybillError {
-  const advice = "Try again then, or raise --max-retry-after";
-  const message = `${error.message}: it asks to wait ${Math.ceil(askedMs / 1000)} s`;
-  return new WaybillError(error.code, message, { ...error.context, advice }, { cause: error });
+function asksTooMuch({ maxRetryAfterMs = defaultMaxRetryAfterMs }: Access, error: WaybillError): boolean {
+  return isRetryable(error) && (error.context.retryAfterMs ?? 0) > maxRetryAfterMs;
+}
+
+function tooLong({ clock }: Access, { code, message, context }: WaybillError): WaybillError {
+  const words = waitWords(context.retryAfterMs ?? 0, clock.now());
+  return new WaybillError(code, `${message}: ${words}`, { ...context, advice: waitAdvice });
 }
 
 /** What a request that got no answer means: only one that left in full may have been carried out. */
