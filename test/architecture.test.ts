@@ -72,7 +72,7 @@ describe("layers", () => {
   });
 
   test("only the network files open client sockets, and only node.ts listens", () => {
-    const isNetwork = /^(?:http\/(?:dial|attempt|resolve|pool|linger|network2)[\w-]*\.ts|server\/node\.ts|cli\/)/;
+    const isNetwork = /^(?:http\/(?:dial|attempt|resolve|pool|linger|session2)[\w-]*\.ts|server\/node\.ts|cli\/)/;
     const wrong = sources.filter(
       (file) => !isNetwork.test(file) && hasValueImport(file, /^node:(?:https?|http2|net|tls|dgram)$/),
     );

@@ -10,7 +10,6 @@ import { defaultDeadlines, regularLooks } from "./deadlines.ts";
 import type { DialContext, Line, TlsSettings } from "./dial.ts";
 import { dial } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
-import type { Session } from "./network2.ts";
 import type { AttemptOutcome } from "./outcome.ts";
 import { cancelledError, errorOf } from "./outcome.ts";
 import { createPool } from "./pool.ts";
@@ -19,6 +18,7 @@ import type { Lookup } from "./resolve.ts";
 import { systemLookup } from "./resolve.ts";
 import type { HttpRequest, HttpResponse, Origin, Send } from "./send.ts";
 import { originOf } from "./url.ts";
+import type { Session } from "./session2.ts";
 import { createSessions } from "./sessions.ts";
 import { proxyAuthorization, proxyRefusal } from "./tunnel.ts";
 
@@ -29,13 +29,18 @@ export type { Lookup } from "./resolve.ts";
 export interface NetworkOptions {
   readonly clock: Clock;
   readonly userAgent: string;
-  /** How to speak TLS with a `host:port`. Asked when a TLS connection is made, not before; the same object each time saves parsing. */
+  /**
+   * How to speak TLS with a `host:port`; default with Node's own authorities. Asked when a TLS connection is made, not before; the
+   * same object each time saves parsing.
+   */
   readonly tlsFor?: (hostPort: string) => Promise<TlsSettings> | TlsSettings;
   /** The proxy for a URL; default none. */
   readonly proxyFor?: (url: string) => string | undefined;
-  /** Hosts, or `host:port`, whose private and loopback addresses a registry may lead us to. */
+  /** Hosts, or `host:port`, whose private and loopback addresses a registry may lead us to; default none. */
   readonly allowPrivate?: readonly string[];
+  /** How long each part of an exchange may take; default `defaultDeadlines`, for each that is not told. */
   readonly deadlines?: Partial<Deadlines>;
+  /** How names are looked up; default the operating system's resolver. */
   readonly lookup?: Lookup;
   /** HTTP/2: `auto` where TLS agrees on it, `on` also without TLS and without asking; default `off`. */
   readonly http2?: "auto" | "on" | "off";

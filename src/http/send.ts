@@ -15,7 +15,7 @@ export interface RequestBody {
   open(signal?: AbortSignal): Bytes;
 }
 
-/** An `Authorization` header that leaves only towards one origin: `network*.ts` refuses to write it anywhere else. */
+/** An `Authorization` header that leaves only towards one origin: `request-head.ts` refuses to write it anywhere else. */
 export interface BoundAuthorization {
   readonly origin: Origin;
   /** `Bearer …` or `Basic …`. */

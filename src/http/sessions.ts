@@ -1,7 +1,7 @@
 import { singleFlight } from "../async/single-flight.ts";
 import type { Line } from "./dial.ts";
 import type { AttemptContext } from "./exchange.ts";
-import type { Session } from "./network2.ts";
+import type { Session } from "./session2.ts";
 
 /** HTTP/2 connections by origin and proxy: one each, opened by the first who asks, and more where a server allows few streams on it. */
 export interface Sessions {
@@ -37,7 +37,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       options.onOldLine(key, line);
       return undefined;
     }
-    const { openSession } = await import("./network2.ts");
+    const { openSession } = await import("./session2.ts");
     const others = open.get(key) ?? new Set();
     open.set(key, others);
     const [known] = others;
