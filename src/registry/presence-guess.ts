@@ -12,6 +12,7 @@ export interface PresenceGuess {
 
 const usuallyEnough = 4;
 
+/** Has seen nothing: takes the next blob for present. */
 export function presenceGuess(): PresenceGuess {
   let balance = 0;
   let absentInARow = 0;

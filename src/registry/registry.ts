@@ -46,7 +46,12 @@ export interface Registry {
   readonly host: string;
   /** The same object for the same name. @throws WaybillError `invalid_reference` */
   repository(name: string): Repository;
-  /** Names of repositories, where the registry tells. */
+  /**
+   * Names of repositories, page by page, where the registry tells.
+   *
+   * @throws WaybillError `not_found`, `unsupported`, `auth_denied` where it does not.
+   * The catalog is no part of the distribution-spec: `GET /v2/_catalog` as distribution has it.
+   */
   catalog(options?: CallOptions): AsyncIterable<string>;
   /** Settles where the API answers. @throws WaybillError `not_a_registry`, `auth_required`, `not_found` and the wire's. */
   ping(options?: CallOptions): Promise<void>;
@@ -61,11 +66,28 @@ export interface UploadHandle {
 /** A repository as a store, and what the distribution API offers beyond that. */
 export interface Repository extends Store {
   readonly location: Location & { readonly kind: "registry" };
-  /** Tags, page by page, each once. */
+  /** Tags, page by page, each once. @throws WaybillError `not_found`. Spec: distribution-spec v1.1.1, "Listing Tags". */
   tags(options?: CallOptions): AsyncIterable<string>;
-  /** What is not there counts as deleted. @throws WaybillError `unsupported` */
+  /**
+   * Deletes a manifest with all its tags. What is not there counts as deleted.
+   *
+   * @throws WaybillError `unsupported` where the registry deletes nothing, `auth_required`, `auth_denied`.
+   * Spec: distribution-spec v1.1.1, "Deleting manifests".
+   */
   deleteManifest(digest: Digest, options?: CallOptions): Promise<void>;
+  /**
+   * Deletes a tag alone; its manifest stays. What is not there counts as deleted.
+   *
+   * @throws WaybillError `unsupported` where the registry deletes no tags, `auth_required`, `auth_denied`, `invalid_reference`.
+   * Spec: distribution-spec v1.1.1, "Deleting tags".
+   */
   deleteTag(tag: string, options?: CallOptions): Promise<void>;
+  /**
+   * Deletes a blob. What is not there counts as deleted.
+   *
+   * @throws WaybillError `unsupported` where the registry deletes no blobs, `auth_required`, `auth_denied`.
+   * Spec: distribution-spec v1.1.1, "Deleting Blobs".
+   */
   deleteBlob(digest: Digest, options?: CallOptions): Promise<void>;
   /** Bytes that an open upload holds; `undefined` where the registry does not say, or knows no such upload. */
   uploadStatus(upload: UploadHandle, options?: CallOptions): Promise<number | undefined>;

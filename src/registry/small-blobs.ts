@@ -28,6 +28,7 @@ const mostAhead = 8;
 /** A registry that takes longer to answer the first is waited for no more. */
 const longestWaitMs = 1000;
 
+/** For one repository; what `quirks` learn holds for all of their registry. Nothing is known at first. */
 export function smallBlobs({ clock, quirks }: { clock: Clock; quirks: Quirks }, guess: PresenceGuess): SmallBlobs {
   const waiting = createQueue<Turn>(rest);
   const idle = new Set<() => void>();

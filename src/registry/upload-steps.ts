@@ -2,6 +2,10 @@
 import { WaybillError } from "../errors.ts";
 import type { Goal, Live, UploadAnswer, UploadFacts, UploadState, UploadStep } from "./upload-events.ts";
 
+/**
+ * After a failure that may pass: asks where the session stands where that is worth it, else begins anew. Gives up after as
+ * many failures as the limits allow.
+ */
 export function recover(state: Live, error: unknown): UploadStep {
   const { facts } = state;
   if (facts.failures >= facts.limits.maxFailures) return giveUp(state, error);
@@ -10,21 +14,25 @@ export function recover(state: Live, error: unknown): UploadStep {
   return wait(withFacts(state, { failures: facts.failures + 1 }), "ask", error);
 }
 
+/** Gives the session up and opens another, as often as the limits allow; else gives up. */
 export function restart(state: Live, error: unknown): UploadStep {
   const { facts } = state;
   if (facts.restarts >= facts.limits.maxRestarts) return giveUp(state, error);
   return leave(withFacts(state, { restarts: facts.restarts + 1 }), { to: "reopen", error });
 }
 
+/** Fails with `error`, after giving up the open session. */
 export function giveUp(state: Live, error: unknown): UploadStep {
   return leave(state, { to: "fail", error });
 }
 
+/** Fails with `error`. Where the session is being given up already, what for stays, unless that was to open another. */
 export function cancel(state: Exclude<UploadState, { at: "committed" | "failed" }>, error: unknown): UploadStep {
   if (state.at !== "releasing") return giveUp(state, error);
   return state.goal.to === "reopen" ? [{ ...state, goal: { to: "fail", error } }, undefined] : [state, undefined];
 }
 
+/** An answer that nothing can be made of, though another time it may: "the registry" and `seen` make a sentence. */
 export function unusable(seen: string): WaybillError {
   return new WaybillError("unavailable", `Cannot push blob: the registry ${seen}`);
 }
@@ -44,6 +52,7 @@ export function leave(state: Live, goal: Goal): UploadStep {
   ];
 }
 
+/** Arrives at the goal: nothing is open any more. */
 export function reach(state: Live & { readonly goal: Goal }): UploadStep {
   const { goal } = state;
   if (goal.to === "commit") return [{ at: "committed", outcome: goal.outcome }, undefined];
@@ -51,14 +60,17 @@ export function reach(state: Live & { readonly goal: Goal }): UploadStep {
   return wait(withFacts(state, { hasSession: false, offset: 0 }), "open", goal.error);
 }
 
+/** Opens a session, or finds that the blob is there. */
 export function open(state: Live): UploadStep {
   return next(state, "opening", "open");
 }
 
+/** Sends the whole blob without a session. */
 export function post(state: Live): UploadStep {
   return next(state, "posting", "post");
 }
 
+/** Asks how many bytes the session holds. */
 export function ask(state: Live): UploadStep {
   return next(state, "asking", "ask");
 }
@@ -71,6 +83,7 @@ function next(state: Live, at: "opening" | "posting" | "asking", run: "open" | "
   ];
 }
 
+/** Looks whether the blob is there after all. If not, the upload goes on with the next piece, or recovers from `error`. */
 export function verify(state: Live, otherwise: "go-on" | "recover", error: unknown): UploadStep {
   const epoch = state.epoch + 1;
   return [
@@ -116,6 +129,7 @@ export function standingAt<T extends Live>(state: T, offset: number): T {
   });
 }
 
+/** The same state with some facts changed. */
 export function withFacts<T extends Live>(state: T, facts: Partial<UploadFacts>): T {
   return { ...state, facts: { ...state.facts, ...facts } };
 }
