@@ -7,27 +7,31 @@ import { formatLocation, isHost, isRepository, type Location } from "../spec/ref
 import type { Report } from "../telemetry/events.ts";
 import type { Quirks } from "./quirks.ts";
 
-/** What all requests to one registry share. */
-export interface RegistryAccess {
-  /** `host[:port]` as users write it. */
-  readonly host: string;
-  /** Scheme and authority, without a slash at the end. */
-  readonly baseUrl: string;
+export interface RegistryOptions {
+  /** The wire, with everything that wraps it. */
   readonly send: Send;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
-  readonly quirks: Quirks;
-  /** Send blobs in chunks of this many bytes, always. */
+  /** Scheme and authority that the registry is reached at, such as `https://registry-1.docker.io`. */
+  readonly baseUrl: string;
+  /** Send blobs in chunks of this many bytes, always; at least 2. Default: one request, chunks only where a registry makes us. */
   readonly chunkSizeBytes?: number;
-  /** Most descriptors in one manifest. */
+  /** Whether both repositories are used with the same credentials; nothing is mounted between others. Default: yes. */
+  readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
+  /** Most descriptors in one manifest; default 5,000. */
   readonly maxDescriptors?: number;
   /** The longest `Retry-After` that an upload follows, in milliseconds; default 120,000. */
   readonly maxRetryAfterMs?: number;
-  /** Whether both repositories are used with the same credentials. Default: yes. */
-  readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
-  /** Whether a token of this run says that it gives `scope`. Default: none says so. */
+  /** Whether a token says by itself that it gives `scope`: what it gives need not be tried. Default: none says so. */
   readonly isGranted?: (scope: string) => boolean;
+}
+
+/** What all requests to one registry share; `baseUrl` without a slash at the end. */
+export interface RegistryAccess extends RegistryOptions {
+  /** `host[:port]` as users write it. */
+  readonly host: string;
+  readonly quirks: Quirks;
 }
 
 /** One repository and how to ask for it. */
@@ -38,7 +42,7 @@ export interface Access extends RegistryAccess {
 }
 
 /** A request towards one repository, as the files of this folder write it. */
-export interface Ask extends Omit<HttpRequest, "url" | "registry"> {
+export interface Ask extends Omit<HttpRequest, "url" | "registry" | "task"> {
   /** Below `/v2/<name>/`, or an absolute URL that the registry handed out. */
   readonly path: string;
   /** What the token must allow; default `pull`. */
@@ -86,7 +90,7 @@ export function homeOf({ baseUrl }: RegistryAccess, answered: Origin): Origin {
 /** Sends one request. Whatever fails on the way carries the registry and the repository. */
 export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
   const { path, rights = "pull", mountFrom } = request;
-  const { host, repository, baseUrl, task = request.task } = access;
+  const { host, repository, baseUrl, task } = access;
   const own = `repository:${repository}:${rights}`;
   const scopes = request.scopes ?? (mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`]);
   const url = isAbsolute(path) ? path : `${baseUrl}/v2/${repository}/${path}`;

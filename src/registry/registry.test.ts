@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { client } from "../../test/support/client.ts";
+import { client, type Client } from "../../test/support/client.ts";
 import { respond } from "../../test/support/responses.ts";
 import { blobOf, bodyOf, imageOf, pushImage } from "../../test/support/samples.ts";
 import { storeSuite } from "../../test/support/store-suite.ts";
+import type { CallOptions } from "../content/store.ts";
 import type { RegistryOptions } from "../server/registry.ts";
 
 const kinds: readonly (readonly [string, RegistryOptions])[] = [
@@ -48,6 +49,26 @@ describe("openRegistry", () => {
       code: "auth_required",
       context: { advice: expect.stringContaining("waybill login registry.example") },
     });
+  });
+
+  const digest = blobOf(Buffer.from("a")).digest;
+  test.each<[string, (to: Client, options: CallOptions) => unknown]>([
+    ["tags", ({ repository }, options) => repository.tags(options)[Symbol.asyncIterator]().next()],
+    ["deleteManifest", ({ repository }, options) => repository.deleteManifest(digest, options)],
+    ["deleteTag", ({ repository }, options) => repository.deleteTag("1", options)],
+    ["deleteBlob", ({ repository }, options) => repository.deleteBlob(digest, options)],
+    [
+      "uploadStatus",
+      ({ repository }, options) => repository.uploadStatus({ url: "https://registry.example/u" }, options),
+    ],
+    ["catalog", ({ registry }, options) => registry.catalog(options)[Symbol.asyncIterator]().next()],
+    ["ping", ({ registry }, options) => registry.ping(options)],
+  ])("%s asks for the task that it is called for", async (_name, call) => {
+    const to = client({ send: async (request) => respond(request, 200, { body: {} }) });
+
+    await call(to, { task: "t1" });
+
+    expect(to.asked.map(({ task }) => task)).toEqual(["t1"]);
   });
 
   test("catalog lists repositories over several pages and asks for the right", async () => {

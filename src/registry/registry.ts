@@ -1,12 +1,18 @@
-import type { Clock, Random } from "../async/clock.ts";
 import type { CallOptions, Store, TargetFacts } from "../content/store.ts";
 import { drain } from "../http/body.ts";
-import type { Send } from "../http/send.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Digest } from "../spec/digest.ts";
 import { isManifestType, essence } from "../spec/media-type.ts";
-import type { Report } from "../telemetry/events.ts";
-import { accessTo, ask, besideRepositories, inTask, locationOf, type Access, type RegistryAccess } from "./access.ts";
+import {
+  accessTo,
+  ask,
+  besideRepositories,
+  inTask,
+  locationOf,
+  type Access,
+  type RegistryAccess,
+  type RegistryOptions,
+} from "./access.ts";
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
 import { requireChunkSize } from "./chunk-size.ts";
 import { putManifest } from "./manifest-push.ts";
@@ -20,26 +26,6 @@ import { listReferrers } from "./referrers.ts";
 import { listRepositories, listTags } from "./tags.ts";
 import { askStatus, cancelSession } from "./upload-requests.ts";
 import { openUploads } from "./uploads.ts";
-
-export interface RegistryOptions {
-  /** The wire, with everything that wraps it. */
-  readonly send: Send;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly report: Report;
-  /** Scheme and authority that the registry is reached at, such as `https://registry-1.docker.io`. */
-  readonly baseUrl: string;
-  /** Send blobs in chunks of this many bytes, always; at least 2. Default: one request, chunks only where a registry makes us. */
-  readonly chunkSizeBytes?: number;
-  /** Whether both repositories are used with the same credentials; nothing is mounted between others. Default: yes. */
-  readonly mayMount?: (from: Location, to: Location) => Promise<boolean>;
-  /** Most descriptors in one manifest; default 5,000. */
-  readonly maxDescriptors?: number;
-  /** The longest `Retry-After` that an upload follows, in milliseconds; default 120,000. */
-  readonly maxRetryAfterMs?: number;
-  /** Whether a token says by itself that it gives `scope`: what it gives need not be tried. Default: none says so. */
-  readonly isGranted?: (scope: string) => boolean;
-}
 
 /** One registry. What is learned about it while working serves all its repositories. Holds nothing open. */
 export interface Registry {
@@ -135,11 +121,11 @@ function openRepository(access: Access): Repository {
       const { subjectKnown } = await putManifest(inTask(access, options), manifest, options);
       if (manifest.subject && !subjectKnown) await fallback.add(manifest.subject.digest, referrerOf(manifest), options);
     },
-    tags: (options) => listTags(access, options),
-    deleteManifest: (digest, options) => deleteManifest(access, digest, options),
+    tags: (options) => listTags(inTask(access, options), options),
+    deleteManifest: (digest, options) => deleteManifest(inTask(access, options), digest, options),
     deleteTag: (tag, options) => deleteManifest(inTask(access, options), tag, options),
-    deleteBlob: (digest, options) => deleteBlob(access, digest, options),
-    uploadStatus: (upload, options) => heldBy(access, upload, options),
+    deleteBlob: (digest, options) => deleteBlob(inTask(access, options), digest, options),
+    uploadStatus: (upload, options) => heldBy(inTask(access, options), upload, options),
     cancelUpload: (upload) => cancelSession({ access, place: upload }),
   };
 }
@@ -160,8 +146,9 @@ async function heldBy(access: Access, place: UploadHandle, { signal }: CallOptio
   return answer.type === "held" ? answer.bytes : undefined;
 }
 
-async function ping(registry: RegistryAccess, { signal }: CallOptions = {}): Promise<void> {
-  const access = besideRepositories(registry);
+async function ping(registry: RegistryAccess, options: CallOptions = {}): Promise<void> {
+  const { signal } = options;
+  const access = inTask(besideRepositories(registry), options);
   const request = { method: "GET", operation: "ping", scopes: [] } as const;
   const response = await ask(access, { ...request, path: `${registry.baseUrl}/v2/`, ...(signal && { signal }) });
   await refuseHtml(access, response);

@@ -6,7 +6,16 @@ import type { HttpResponse, Origin } from "../http/send.ts";
 import { originOf } from "../http/url.ts";
 import { parseJson } from "../spec/json.ts";
 import { isRepository, isTag } from "../spec/reference.ts";
-import { ask, besideRepositories, contextOf, homeOf, warnOnce, type Access, type RegistryAccess } from "./access.ts";
+import {
+  ask,
+  besideRepositories,
+  contextOf,
+  homeOf,
+  inTask,
+  warnOnce,
+  type Access,
+  type RegistryAccess,
+} from "./access.ts";
 import { refuseHtml } from "./manifests.ts";
 import { problemOf } from "./problem.ts";
 
@@ -40,7 +49,7 @@ export async function* listRepositories(
   registry: RegistryAccess,
   options: CallOptions = {},
 ): AsyncGenerator<string, void, undefined> {
-  const access = besideRepositories(registry);
+  const access = inTask(besideRepositories(registry), options);
   const path = `${registry.baseUrl}/v2/_catalog`;
   for await (const page of pages(access, { path, member: "repositories", scopes: ["registry:catalog:*"] }, options)) {
     for (const name of page) if (typeof name === "string" && isRepository(name)) yield name;

@@ -1,4 +1,5 @@
-import { openRegistry, type Registry, type Repository, type RegistryOptions } from "../../src/registry/registry.ts";
+import type { RegistryOptions } from "../../src/registry/access.ts";
+import { openRegistry, type Registry, type Repository } from "../../src/registry/registry.ts";
 import type { HttpRequest, HttpResponse, Send } from "../../src/http/send.ts";
 import { createRegistry, type RegistryOptions as ServerOptions } from "../../src/server/registry.ts";
 import { createMemoryStorage } from "../../src/server/memory-storage.ts";
