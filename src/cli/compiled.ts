@@ -19,8 +19,8 @@ export interface Loaded {
 }
 
 /**
- * Keeps what has been compiled by now, for the processes to come. `isWhole`: this one has used all that it is for; one that has not keeps
- * its part only where there is none.
+ * Keeps what has been compiled by now, for the processes to come. `isWhole`: this one has used all that it is for; one that has
+ * not keeps its part only where there is none.
  */
 export type Keep = (state: { readonly isWhole: boolean }) => void;
 

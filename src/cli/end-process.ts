@@ -41,9 +41,9 @@ export function farewellSignal(code: number, { isAsking, isPlugin }: Ending): No
 }
 
 /**
- * Ends this process with `code`. The system looks names up in threads that nothing can stop, and a process that exits waits for them:
- * for 10 s and more where no name server answers. A signal's own end does not wait: whoever was interrupted while a name is looked up
- * goes by the signal, which shells report as the same code.
+ * Ends this process with `code`. The system looks names up in threads that nothing can stop, and a process that exits waits for
+ * them: for 10 s and more where no name server answers. A signal's own end does not wait: whoever was interrupted while a name
+ * is looked up goes by the signal, which shells report as the same code.
  */
 export function endProcess(code: number, ending: Ending): void {
   const signal = farewellSignal(code, ending);

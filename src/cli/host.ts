@@ -21,7 +21,7 @@ export interface Published {
   readonly hasSent: boolean;
 }
 
-/** What a command sees of the outside world. Made once, in `main.ts`; handed in everywhere else. */
+/** What a command sees of the outside world. Made once, in `start.ts`; handed in everywhere else. */
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: string;

@@ -7,7 +7,7 @@ export type Interruption = "SIGINT" | "SIGTERM" | "docker";
 /** Turns what asks us to stop into one abort and, if we do not get done in time, into the end. */
 export interface Interrupts {
   readonly signal: AbortSignal;
-  /** The first time aborts `signal` and grants `graceMs`; the second time ends the process at once. */
+  /** The first time aborts `signal` and leaves 2 seconds for cleaning up; the second time ends the process at once. */
   interrupt(by: Interruption): void;
   /** The exit code of an interrupted run; `undefined` while nobody has interrupted it. */
   exitCode(): number | undefined;
@@ -17,12 +17,12 @@ export interface InterruptOptions {
   readonly clock: Clock;
   /** Ends the process. */
   readonly exit: (code: number) => void;
-  /** How long the first interruption leaves for cleaning up; default 2,000. */
-  readonly graceMs?: number;
 }
 
+const graceMs = 2000;
+
 export function createInterrupts(options: InterruptOptions): Interrupts {
-  const { clock, exit, graceMs = 2000 } = options;
+  const { clock, exit } = options;
   const controller = new AbortController();
   let code: number | undefined;
   return {

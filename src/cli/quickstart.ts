@@ -95,14 +95,11 @@ async function pushBuilds(repository: string): Promise<readonly string[]> {
 async function programFiles(): Promise<readonly TarFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const named = paths.sort().map(async (path): Promise<TarFile> => {
+  const files = paths.sort().map(async (path): Promise<TarFile> => {
     const name = relative(folder, path).replaceAll("\\", "/");
     return { path: `opt/waybill/cli/${name}`, content: await readFile(path), executable: name === "main.js" };
   });
-  return [
-    { path: "opt/waybill/package.json", content: Buffer.from('{"type":"module"}\n') },
-    ...(await Promise.all(named)),
-  ];
+  return Promise.all(files);
 }
 
 /** Runs the real program in sight of the user, in words that can be typed again. */

@@ -18,8 +18,8 @@ import { isDiskFull, reasonOf } from "./reason.ts";
 import { runTelemetry } from "./telemetry/run-telemetry.ts";
 
 /**
- * Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. `keepCompiled` is called
- * before that, where something was published: what it has used by then is what publishes need.
+ * Runs a command as this process: its streams, its signals, its exit code. Does not return: the process ends. `keepCompiled` is
+ * called before that, where something was published: what it has used by then is what publishes need.
  */
 export async function start(invocation: Invocation, version: string, keepCompiled?: Keep): Promise<void> {
   const clock = systemClock();

@@ -71,7 +71,7 @@ export type WaybillEvent =
       readonly target: string;
       readonly tag: string;
       readonly digest: string;
-      readonly state: string;
+      readonly state: "created" | "moved";
       readonly at: number;
     }
   | AttemptEvent
@@ -101,8 +101,8 @@ export type WaybillEvent =
       readonly at: number;
     }
   /**
-   * What we allow ourselves towards one origin, before the first request and whenever it has changed. `registry` is who it is asked for, as users write it; `origin` may be
-   * its token service or its storage.
+   * What we allow ourselves towards one origin, before the first request and whenever it has changed. `registry` is who it is
+   * asked for, as users write it; `origin` may be its token service or its storage.
    */
   | {
       readonly type: "load";
@@ -147,8 +147,8 @@ export type Report = (event: WaybillEvent) => void;
 export const silent: Report = () => undefined;
 
 /**
- * `report`, unable to fail what it hears of: what it throws is dropped, and how often it has is news as soon as it listens again. Where a
- * composition begins, once.
+ * `report`, unable to fail what it hears of: what it throws is dropped, and how often it has is news as soon as it listens
+ * again. Where a composition begins, once.
  */
 export function guarded(report: Report): Report {
   let lost = 0;

@@ -36,7 +36,10 @@ async function fetchFrom(blob: Descriptor, from: readonly Location[], { open, ..
   throw missing ?? new WaybillError("not_found", `Cannot read blob ${blob.digest}: no source is known for it`);
 }
 
-/** A body whose content is opened by its first reader and disposed of when the reader stops. Hands chunks on untouched. */
+/**
+ * A body whose content is opened by its first reader and disposed of when the reader stops. Hands chunks on untouched. Written
+ * out rather than as a generator, whose every step costs several promises.
+ */
 class LazyBody implements AsyncIterableIterator<Uint8Array> {
   readonly #open: () => Promise<Content>;
   #content: Content | undefined;

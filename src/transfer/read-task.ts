@@ -30,7 +30,10 @@ export function readTask(
 
 type EndTask = ReturnType<typeof beginTask>;
 
-/** A body whose task begins with its first chunk and ends with whatever ends it. */
+/**
+ * A body whose task begins with its first chunk and ends with whatever ends it. Written out rather than as a generator, whose
+ * every step costs several promises.
+ */
 class ToldBody implements AsyncIterableIterator<Uint8Array> {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #begin: () => EndTask;

@@ -31,7 +31,7 @@ export const tagStates = {
 } as const satisfies Readonly<Record<TagState, StateFacts>>;
 
 /** The state of a tag that was written, from what it named before. */
-export function writtenState(before: Named | undefined): TagState {
+export function writtenState(before: Named | undefined): "created" | "moved" {
   return before === "absent" ? "created" : "moved";
 }
 

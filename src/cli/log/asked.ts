@@ -11,8 +11,9 @@ export interface LogAsked {
 }
 
 /**
- * Reads `--log-level`, `--log-format` and `-D`, which is `--log-level debug`, wherever they stand: how errors are told must be known
- * before it is known which command there is, and also where its flags are wrong. Never throws: what it cannot read is refused later.
+ * Reads `--log-level`, `--log-format` and `-D`, which is `--log-level debug`, wherever they stand: how errors are told must be
+ * known before it is known which command there is, and also where its flags are wrong. Never throws: what it cannot read is
+ * refused later.
  */
 export function logAsked(args: readonly string[]): LogAsked {
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;

@@ -148,7 +148,7 @@ export class Board {
 
   #tag(event: EventOf<"tag-done">): Row {
     const row = this.#rowFor("", event.target, event.at);
-    if (event.state !== "failed" && event.state !== "not-attempted") row.tags.push(event.tag);
+    row.tags.push(event.tag);
     return row;
   }
 

@@ -1,7 +1,10 @@
 import type { AttemptEvent } from "../../telemetry/attempt.ts";
 import { timingOf } from "../../telemetry/timing.ts";
 
-/** `PUT https://… 201 in 35 ms (connect 2, wait 30), attempt 2, id 7f3a`: an attempt, where its time went, and the server's own name for it. */
+/**
+ * `PUT https://… 201 in 35 ms (connect 2, wait 30), attempt 2, id 7f3a`: an attempt, where its time went, and the server's own
+ * name for it.
+ */
 export function requestText(event: AttemptEvent): string {
   const outcome = event.status ?? event.error ?? "no answer";
   const broken = event.status !== undefined && event.error !== undefined ? `, then ${event.error}` : "";

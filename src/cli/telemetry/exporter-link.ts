@@ -91,7 +91,10 @@ export class ExporterLink {
     };
   }
 
-  /** Has everything sent that is left, for at most `withinMs`; for no time at all when the last thing that was sent did not arrive. */
+  /**
+   * Has everything sent that is left, for at most `withinMs`; for no time at all when the last thing that was sent did not
+   * arrive.
+   */
   async finish(withinMs: number): Promise<TelemetryHealth> {
     this.#cancelTimer?.();
     if (!this.#isGone && !this.#reported.lastFailed) await this.#finishWithin(withinMs);

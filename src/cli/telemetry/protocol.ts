@@ -17,8 +17,8 @@ export interface ExportOrder {
 export type ToExporter =
   | { readonly type: "news"; readonly events: readonly WaybillEvent[] }
   /**
-   * No more news. Whatever is left is to be sent by `until`, in milliseconds since the Unix epoch, and `done` to be answered. `lost`:
-   * spans for which there was no room before.
+   * No more news. Whatever is left is to be sent by `until`, in milliseconds since the Unix epoch, and `done` to be answered.
+   * `lost`: spans for which there was no room before.
    */
   | { readonly type: "finish"; readonly until: number; readonly lost: number };
 

@@ -24,8 +24,8 @@ export interface Film {
   /** Writes the picture, where one was asked for. Never rejects: `warn` hears of what cannot be written. */
   draw(warn: (message: string) => void): Promise<void>;
   /**
-   * Keeps what a picture is made of in the run's folder, where there is one, for `waybill timeline`. Takes some milliseconds that the
-   * result need not wait for. Never rejects, as `draw`.
+   * Keeps what a picture is made of in the run's folder, where there is one, for `waybill timeline`. Takes some milliseconds
+   * that the result need not wait for. Never rejects, as `draw`.
    */
   keep(runFolder: string | undefined, warn: (message: string) => void): Promise<void>;
 }

@@ -17,8 +17,8 @@ export function filmPath(runFolder: string): string {
 }
 
 /**
- * Writes it into the run's folder. Nobody waits for the disk: it is a picture, not a promise. Whoever runs us waits for the process to
- * end, so it is packed at once and lightly: streams of another thread take longer to set up than this takes.
+ * Writes it into the run's folder. Nobody waits for the disk: it is a picture, not a promise. Whoever runs us waits for the
+ * process to end, so it is packed at once and lightly: streams of another thread take longer to set up than this takes.
  */
 export async function keepFilm(runFolder: string, film: KeptFilm): Promise<void> {
   await writeFile(filmPath(runFolder), gzipSync(JSON.stringify(film), { level: 1 }), { mode: 0o600 });

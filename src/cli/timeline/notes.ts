@@ -12,7 +12,10 @@ export function notesOf({ events, notes }: KeptFilm): readonly string[] {
   ];
 }
 
-/** The film of a run of which nothing is left but its journal: no times, but what was to be done and which tags were written. `typed`: how we are called. */
+/**
+ * The film of a run of which nothing is left but its journal: no times, but what was to be done and which tags were written.
+ * `typed`: how we are called.
+ */
 export function journalFilm(run: RecordedRun, typed: string): KeptFilm {
   const { id, publication, startedAt, state, earlier } = run;
   const { root, targets } = publication;

@@ -17,7 +17,10 @@ export interface PageOptions {
 
 const rowPx = 18;
 
-/** The timeline as one page that needs nothing else, no network least of all. Where there is nothing to draw, what is known instead. */
+/**
+ * The timeline as one page that needs nothing else, no network least of all. Where there is nothing to draw, what is known
+ * instead.
+ */
 export function pageOf(timeline: Timeline, { title, dropped = 0, notes = [] }: PageOptions): string {
   const { durationMs, startedAt, phases, registries } = timeline;
   const lost = dropped === 0 ? [] : [`${dropped} events are missing: there was no room for them.`];

@@ -1,4 +1,7 @@
-/** What moves on the page: zooming (buttons, Ctrl and the wheel, + and -) and telling what lies under the pointer. The page can be read without it. */
+/**
+ * What moves on the page: zooming (buttons, Ctrl and the wheel, + and -) and telling what lies under the pointer. The page can
+ * be read without it.
+ */
 export const script = `
 "use strict";
 const frame = document.querySelector(".frame");

@@ -30,11 +30,11 @@ export function tasksOf(
 export function phaseLane(tasks: readonly KnownTask[]): Lane {
   const whole = tasks.filter(({ phase, part }) => part === undefined && phase !== "command" && phase !== "read");
   const ordered = whole.toSorted((a, b) => (a.target ?? "").localeCompare(b.target ?? "") || a.from - b.from);
-  const rowOf = rowsByTarget(ordered);
+  const { rows, count } = rowsByTarget(ordered);
   const bars = ordered.map((task, index) => {
-    return { ...taskBar(task), row: rowOf.rows[index] ?? 0, label: labelOf(task, true) };
+    return { ...taskBar(task), row: rows[index] ?? 0, label: labelOf(task, true) };
   });
-  return { name: "what was done", rows: rowOf.count, bars };
+  return { name: "what was done", rows: count, bars };
 }
 
 /** The phases of one target stay together. */

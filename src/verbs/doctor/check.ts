@@ -64,7 +64,7 @@ function isList(said: Said | readonly Said[]): said is readonly Said[] {
  *
  * @throws Unreached where no item could be looked at.
  */
-export async function forEach<T>(
+export async function saidOfEach<T>(
   items: readonly T[],
   signal: AbortSignal,
   look: (item: T) => Promise<Said>,

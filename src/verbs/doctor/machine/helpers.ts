@@ -6,7 +6,7 @@ import {
 } from "../../../registry/credentials/docker-config.ts";
 import { dockerConfigFile } from "../../../registry/credentials/environment.ts";
 import { helperCredential } from "../../../registry/credentials/helper.ts";
-import { forEach, note, ok, type Check, type Said } from "../check.ts";
+import { saidOfEach, note, ok, type Check, type Said } from "../check.ts";
 import type { Machine } from "../machine.ts";
 
 /** Each credential helper that docker's config names for these registries, asked about them as `create` asks. */
@@ -17,7 +17,7 @@ export const helpers: Check<Machine> = {
     const config = parseDockerConfig((await machine.environment.readFile(file)) ?? "", file);
     const asked = hostsByHelper(config, machine.hosts);
     if (asked.size === 0) return note("none is configured for these registries");
-    return forEach([...asked], machine.options.signal, ([name, hosts]) => ask(machine, name, hosts));
+    return saidOfEach([...asked], machine.options.signal, ([name, hosts]) => ask(machine, name, hosts));
   },
 };
 

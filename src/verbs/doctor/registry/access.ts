@@ -1,7 +1,7 @@
 import { hasCode } from "../../../errors.ts";
 import { repositoryScope } from "../../../spec/scope.ts";
 import type { SignIn } from "../../../registry/auth/sign-in.ts";
-import { failure, forEach, note, ok, warning, type Check, type Said } from "../check.ts";
+import { failure, saidOfEach, note, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";
 
 /** Whether somebody with our credential may read. Without a repository: whether the credential is taken. */
@@ -11,7 +11,7 @@ export const pull: Check<Patient> = {
     await patient.reached();
     const repositories = repositoriesOf(patient);
     if (repositories.length === 0) return taken(await patient.signIn([]));
-    return forEach(repositories, patient.options.signal, (repository) => mayPull(patient, repository));
+    return saidOfEach(repositories, patient.options.signal, (repository) => mayPull(patient, repository));
   },
 };
 
@@ -44,7 +44,7 @@ export const push: Check<Patient> = {
     const repositories = repositoriesOf(patient).filter((repository) => !probes.includes(repository));
     if (repositories.length === 0) return [];
     await patient.reached();
-    return forEach(repositories, patient.options.signal, (repository) => mayPush(patient, repository));
+    return saidOfEach(repositories, patient.options.signal, (repository) => mayPush(patient, repository));
   },
 };
 

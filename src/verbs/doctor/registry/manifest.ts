@@ -1,6 +1,6 @@
 import { profileOf } from "../../../registry/profiles.ts";
 import { shortDigest } from "../../../spec/digest.ts";
-import { forEach, ok, warning, type Check, type Said } from "../check.ts";
+import { saidOfEach, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";
 
 /** Whether each reference names something. */
@@ -9,7 +9,7 @@ export const manifest: Check<Patient> = {
   async run(patient) {
     if (patient.references.length === 0) return [];
     await patient.reached();
-    return forEach(patient.references, patient.options.signal, (reference) => lookAt(patient, reference));
+    return saidOfEach(patient.references, patient.options.signal, (reference) => lookAt(patient, reference));
   },
 };
 

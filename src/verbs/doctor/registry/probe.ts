@@ -1,5 +1,5 @@
 import { probeUpload } from "../../../registry/upload-probe.ts";
-import { forEach, ok, warning, type Check, type Said } from "../check.ts";
+import { saidOfEach, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";
 
 /**
@@ -11,7 +11,7 @@ export const probe: Check<Patient> = {
   async run(patient) {
     if (patient.probes.length === 0) return [];
     await patient.reached();
-    return forEach(patient.probes, patient.options.signal, (repository) => tryUpload(patient, repository));
+    return saidOfEach(patient.probes, patient.options.signal, (repository) => tryUpload(patient, repository));
   },
 };
 
