@@ -33,6 +33,8 @@ export interface FetchOptions extends CallOptions {
 export interface ReferrersOptions extends CallOptions {
   /** Only referrers of this artifact type. The filter always holds, whether or not the registry applies it. */
   readonly artifactType?: string;
+  /** How often a registry's list is asked for at most, where that fails in passing; default as often as anything else. */
+  readonly attempts?: number;
 }
 
 /** Where content comes from. Names are tags or digests. */

@@ -92,6 +92,12 @@ describe("retry", () => {
     expect([response?.status, attempts.length]).toEqual([503, 12]);
   });
 
+  test("repeats no more often than the request itself says", async () => {
+    const { response, sentAt } = await run({ ...manifest, attempts: 1 }, [[429, { "retry-after": "60" }], 200]);
+    expect(response?.status).toBe(429);
+    expect(sentAt).toEqual([0]);
+  });
+
   test("does not repeat what will not mend itself", async () => {
     const { error, attempts } = await run(manifest, [failed("tls_failed")]);
     expect(error).toMatchObject({ code: "tls_failed" });

@@ -43,7 +43,7 @@ export function retry(options: RetryOptions): Interceptor {
         if ("response" in result) purses.earn(request, result);
         return unwrap(result, sent);
       }
-      const isLast = attempt >= attemptsFor(result, options.attempts ?? 12);
+      const isLast = attempt >= attemptsFor(result, request.attempts ?? options.attempts ?? 12);
       sent = moreOf(sent, sentBy(result));
       if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, sent);
       await pause(request, result, attempt, options);

@@ -56,6 +56,8 @@ export interface HttpRequest {
   readonly onProgress?: (bytes: number) => void;
   /** Which try of the same request this is, from 1; set by the retry interceptor, for those who report. */
   readonly attempt?: number;
+  /** How often it is sent at most; default as often as any other. */
+  readonly attempts?: number;
   /** The task that it is sent for, for those who report. */
   readonly task?: string;
   /**

@@ -56,9 +56,10 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
   return found;
 }
 
-function get(access: Access, place: PagePlace, { signal }: ReferrersOptions): Promise<HttpResponse> {
+function get(access: Access, place: PagePlace, { signal, attempts }: ReferrersOptions): Promise<HttpResponse> {
   const headers = { accept: "application/vnd.oci.image.index.v1+json", "accept-encoding": "identity" };
-  return ask(access, { method: "GET", ...place, operation: "list", headers, ...(signal && { signal }) });
+  const limits = { ...(signal && { signal }), ...(attempts !== undefined && { attempts }) };
+  return ask(access, { method: "GET", ...place, operation: "list", headers, ...limits });
 }
 
 /** What an answer other than 200 says about the API. `undefined`: look at the fallback tag. */
