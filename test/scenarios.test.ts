@@ -364,6 +364,66 @@ describe("create", () => {
     await world.create({ sources: ["a.example/app:1"], tags: ["c.example/copy:1"], referrers: "all" });
     expect(await (await world.store("c.example/copy")).referrers(attestation.descriptor.digest)).toHaveLength(2);
   });
+
+  describe("an index whose signature names another digest than what is made of it", () => {
+    const warnings = () => world.events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+    const askedFor = ({ descriptor }: Manifest) =>
+      world.requests.filter((line) => line.endsWith(`/referrers/${descriptor.digest}`));
+
+    async function signedIndex() {
+      const index = await pushMulti("a.example/app:1", ["linux/amd64", "linux/arm64"]);
+      const store = await world.store("a.example/app");
+      const signature = { artifactType: signatureType, subject: index.descriptor, layers: [bytesOf("sig")] };
+      await pushImage(store, signature);
+      return { index, store };
+    }
+
+    test("counts it when an attestation is added, and says why the digest is another", async () => {
+      const { index, store } = await signedIndex();
+      const image = await store.manifest("linux-amd64");
+      const provenance = { artifactType: attestationType, layers: [bytesOf("provenance")] };
+      await pushImage(store, { ...provenance, subject: image.descriptor });
+      world.forget();
+
+      const result = await world.create({ sources: ["a.example/app:1"], tags: ["b.example/copy:1"] });
+
+      expect(result.leftBehind).toEqual({ [signatureType]: 1 });
+      const { digest } = index.descriptor;
+      const why = "an attestation was added (--referrers none keeps it)";
+      expect(warnings()).toEqual([`Digest changed from ${digest}: ${why}`]);
+      expect(askedFor(index)).toHaveLength(1);
+    });
+
+    test("counts it when platforms are left out", async () => {
+      const { index } = await signedIndex();
+      world.forget();
+      const platforms = ["linux/arm64"];
+      const request = { sources: ["a.example/app:1"], platforms, tags: ["b.example/copy:1"] };
+
+      const { leftBehind } = await world.create(request);
+
+      expect(leftBehind).toEqual({ [signatureType]: 1 });
+      expect(warnings()).toEqual([]);
+      expect(askedFor(index)).toHaveLength(1);
+    });
+
+    test("asks nothing of it when several sources are joined, or no referrer is looked for", async () => {
+      const { index } = await signedIndex();
+      await pushPlatforms("a.example/other:1", ["linux/s390x"]);
+      world.forget();
+      const sources = ["a.example/app:1", "a.example/other:linux-s390x"];
+
+      await world.create({ sources, tags: ["b.example/copy:1"] });
+      await world.create({
+        sources: ["a.example/app:1"],
+        tags: ["b.example/copy:2"],
+        platforms: ["linux/arm64"],
+        referrers: "none",
+      });
+
+      expect(askedFor(index)).toEqual([]);
+    });
+  });
 });
 
 describe("create, where buildx does wrong", () => {

@@ -22,6 +22,13 @@ export interface Root {
   readonly document: ImageManifest | Index;
   /** Where the root's manifests, or the root itself where it is a copy, can be read, best first. */
   readonly origins: ReadonlyMap<Digest, readonly Location[]>;
+  /** The root as it lies at a source, where this one is made of it with other children: what refers to it does not follow. */
+  readonly replaces?: Replaced;
+}
+
+export interface Replaced {
+  readonly digest: Digest;
+  readonly from: readonly Location[];
 }
 
 export interface AssembleOptions {

@@ -6,7 +6,7 @@ import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, formatReference, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import type { Platform } from "../spec/platform.ts";
 import { parseAnnotations, unmatchedPlatforms, type Annotation } from "./annotations.ts";
-import { assemble, type Root } from "./assemble.ts";
+import { assemble, type Replaced, type Root } from "./assemble.ts";
 import { referrersOf, rescued, unattested } from "./attestations.ts";
 import { readPart, type SharedReads } from "./part.ts";
 import { parsePlatforms, selectPlatforms, withChildren } from "./select.ts";
@@ -50,6 +50,8 @@ export interface Gathered {
   readonly root: ManifestToPush & Pick<Root, "document">;
   /** Where each manifest of the root, or the root itself where it is a copy, can be read, best first. */
   readonly origins: ReadonlyMap<Digest, readonly Location[]>;
+  /** The one index that the root is made of, where children were left out or attestations added. */
+  readonly replaces?: Replaced;
   /** The parsed tags, in their order. */
   readonly targets: readonly Reference[];
   /** Platforms, in text, that annotations were asked for and that no image is of. */
@@ -90,7 +92,8 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     const manifests = new Map(parts.map(({ manifest }) => [manifest.descriptor.digest, manifest]));
     const children = selected.document.kind === "index" ? selected.document.manifests : [];
     const unmatched = unmatchedPlatforms(annotations, children);
-    return { root: toPush(root), origins: root.origins, targets, unmatched, manifests };
+    const { origins, replaces } = root;
+    return { root: toPush(root), origins, targets, unmatched, manifests, ...(replaces && { replaces }) };
   });
 }
 

@@ -37,7 +37,18 @@ export function withChildren(root: Root, index: Index, children: readonly Descri
   if (isSame) return root;
   const { descriptor, ...rest } = rootOf({ ...index, manifests: children }, root.origins);
   const { annotations } = root.descriptor;
-  return { ...rest, descriptor: { ...descriptor, ...(annotations && { annotations }) } };
+  const replaces = root.replaces ?? replacedBy(root);
+  return {
+    ...rest,
+    descriptor: { ...descriptor, ...(annotations && { annotations }) },
+    ...(replaces && { replaces }),
+  };
+}
+
+/** `root`, where it can be read somewhere as it is. */
+function replacedBy({ descriptor: { digest }, origins }: Root): Root["replaces"] {
+  const from = origins.get(digest);
+  return from && { digest, from };
 }
 
 function keptOf(index: Index, platforms: readonly Platform[]): readonly Descriptor[] {

@@ -51,6 +51,8 @@ export interface ClosureRoot {
   readonly from: readonly Location[];
   /** Where children can be read, by digest; a child that is not listed is read where its parent is. */
   readonly origins: ReadonlyMap<Digest, readonly Location[]>;
+  /** What the root was made of, where it can be read: what refers to that stays behind. */
+  readonly replaces?: { readonly digest: Digest; readonly from: readonly Location[] };
 }
 
 const maxDepth = 8;
@@ -63,7 +65,8 @@ const maxDepth = 8;
  */
 export async function closureOf(root: ClosureRoot, options: ClosureOptions): Promise<Closure> {
   const walker = new Walker(root.origins, options);
-  await walker.visit({ ...root.manifest, from: root.from, depth: 0 });
+  const visiting = walker.visit({ ...root.manifest, from: root.from, depth: 0 });
+  await joinAll([visiting, ...(root.replaces ? [walker.leaveReferrers(root.replaces)] : [])]);
   return {
     root: root.manifest.descriptor.digest,
     nodes: walker.nodesChildrenFirst(root.manifest.descriptor.digest),
@@ -112,6 +115,21 @@ class Walker {
     await joinAll([...children.map((child) => this.#descend(child, visit)), this.#visitReferrers(visit)]);
   }
 
+  /** Counts what refers to `digest`; none of it travels. */
+  async leaveReferrers({ digest, from }: NonNullable<ClosureRoot["replaces"]>): Promise<void> {
+    if (!this.#options.referrers.lookUp) return;
+    const lists = await Promise.all(from.map((location) => this.#listReferrers(location, digest)));
+    for (const { digest: referrer, artifactType } of lists.flatMap(({ found }) => found)) {
+      if (!this.#referrersSeen.has(referrer)) this.#leave(artifactType);
+      this.#referrersSeen.add(referrer);
+    }
+  }
+
+  #leave(artifactType: string | undefined): void {
+    const name = artifactType ?? "unknown";
+    this.leftBehind.set(name, (this.leftBehind.get(name) ?? 0) + 1);
+  }
+
   async #descend(child: Descriptor, parent: Visit): Promise<void> {
     if (this.#nodes.has(child.digest)) return;
     const from = this.#origins.get(child.digest) ?? parent.from;
@@ -149,11 +167,7 @@ class Walker {
     if (this.#referrersSeen.has(referrer.digest) || this.#nodes.has(referrer.digest)) return;
     this.#referrersSeen.add(referrer.digest);
     const type = referrer.artifactType;
-    if (!this.#options.referrers.carries(type)) {
-      const name = type ?? "unknown";
-      this.leftBehind.set(name, (this.leftBehind.get(name) ?? 0) + 1);
-      return;
-    }
+    if (!this.#options.referrers.carries(type)) return this.#leave(type);
     this.#reserve(referrer);
     const manifest = await this.#read(referrer, [location]);
     this.referrers.add(referrer.digest);

@@ -55,7 +55,8 @@ async function readAll(
   if (!referrers.lookUp || !looked.every(isFound)) return;
   const { digest } = root.descriptor;
   const isComplete = policy.verify !== "full" && looked.every((entry) => namesAlready(entry, digest));
-  const read = { manifest: root, from: root.origins.get(digest) ?? [], origins: root.origins };
+  const { origins, replaces } = root;
+  const read = { manifest: root, from: origins.get(digest) ?? [], origins, ...(replaces && { replaces }) };
   const open = openToGather(openSource);
   await closureOf(read, { open, referrers, isComplete, signal }).catch(() => undefined);
 }

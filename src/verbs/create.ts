@@ -1,7 +1,7 @@
 import { openScope } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import type { Root } from "../image/assemble.ts";
-import type { SourceFile } from "../image/gather.ts";
+import type { Gathered, SourceFile } from "../image/gather.ts";
 import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
@@ -87,13 +87,19 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   };
   const gathered = await gatherAsTask({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
   warnOfUnmatched(gathered.unmatched, context);
+  warnOfRescue(request, gathered, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
-  const { root, origins, manifests } = gathered;
+  const { root, origins, manifests, replaces } = gathered;
   const answered = await answersFor(policy, lookings, context);
   const looked = answered.map((entry) => (isLate(entry) ? entry : asExpected(entry, root.descriptor.digest)));
   const published = await publishRoot(
     {
-      root: { manifest: root, from: origins.get(root.descriptor.digest) ?? [], origins },
+      root: {
+        manifest: root,
+        from: origins.get(root.descriptor.digest) ?? [],
+        origins,
+        ...(replaces && { replaces }),
+      },
       looked,
       referrers,
       policy,
@@ -134,6 +140,17 @@ function warnOfUnmatched(platforms: readonly string[], { report, clock }: Contex
     const message = `No image is for ${platform}: its annotations are not written (manifest-descriptor[${platform}])`;
     report({ type: "warning", message, at: clock.now() });
   }
+}
+
+/** Whoever filters platforms expects another digest; whoever copies an index does not. */
+function warnOfRescue(
+  { platforms }: ReturnType<typeof withDefaults>,
+  { replaces }: Pick<Gathered, "replaces">,
+  { report, clock }: Context,
+): void {
+  if (!replaces || platforms.length > 0) return;
+  const why = "an attestation was added (--referrers none keeps it)";
+  report({ type: "warning", message: `Digest changed from ${replaces.digest}: ${why}`, at: clock.now() });
 }
 
 /** One target for each place, its tags in the given order. */
