@@ -8,6 +8,8 @@ describe("progressMode", () => {
     ["auto", { TERM: "dumb" }, true, "plain"],
     ["auto", { BUILDKIT_PROGRESS: "rawjson" }, true, "rawjson"],
     ["auto", { BUILDKIT_PROGRESS: "" }, false, "plain"],
+    ["", { BUILDKIT_PROGRESS: "fancy" }, true, "tty"],
+    ["", {}, false, "plain"],
     ["plain", { BUILDKIT_PROGRESS: "rawjson" }, true, "plain"],
     ["auto", { BUILDKIT_PROGRESS: "jsonl" }, true, "jsonl"],
     ["none", {}, true, "quiet"],

@@ -10,7 +10,8 @@ export interface ModeOptions {
 }
 
 /**
- * What `--progress` comes to. `auto` takes `BUILDKIT_PROGRESS` where that is set, else the screen if there is a terminal.
+ * What `--progress` comes to. `auto` takes `BUILDKIT_PROGRESS` where that is set, else the screen if there is a terminal. The empty
+ * text, as an unset variable of a script leaves it, means the screen or not as buildx takes it: without `BUILDKIT_PROGRESS`.
  *
  * @throws WaybillError `invalid_argument` for an unknown mode, and for `tty` without a terminal.
  */
@@ -18,6 +19,7 @@ export function progressMode(asked: string, options: ModeOptions): ProgressMode 
   const { env, isTerminal } = options;
   const wanted = asked === "auto" ? env["BUILDKIT_PROGRESS"] || "auto" : asked;
   switch (wanted) {
+    case "":
     case "auto":
       return isTerminal && env["TERM"] !== "dumb" ? "tty" : "plain";
     case "none":
