@@ -16,12 +16,12 @@ export type Annotation =
 
 /**
  * Reads `[type[platform],type…:]key=value`, in buildx's grammar. Without a type the annotation is the index's, where buildx
- * refuses it. A key that holds a colon needs a type in front.
+ * refuses it. A key that holds a colon needs a type in front. Empty texts are passed over, as buildx does.
  *
  * @throws WaybillError `invalid_annotation`, `invalid_platform`
  */
 export function parseAnnotations(texts: readonly string[]): readonly Annotation[] {
-  return splitAll(texts).map(usable);
+  return splitAll(texts.filter((text) => text !== "")).map(usable);
 }
 
 interface Split {
