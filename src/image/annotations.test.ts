@@ -31,14 +31,19 @@ describe("parseAnnotations", () => {
     expect(parseAnnotations(["", "a=b", ""])).toEqual([{ on: "index", key: "a", value: "b" }]);
   });
 
-  test("keeps the colons of a key when a type is in front", () => {
+  test("keeps the colons and brackets of a key when a type is in front", () => {
     expect(parseAnnotations(["index:a:b="])).toEqual([{ on: "index", key: "a:b", value: "" }]);
+    expect(parseAnnotations(["index:a[0]=b"])).toEqual([{ on: "index", key: "a[0]", value: "b" }]);
   });
 
   test.each([
     ["ab", 'failed to parse annotations: invalid annotation "ab", expected key=value'],
     ["=b", 'failed to parse annotations: invalid annotation "=b", expected key=value'],
     ["index:=b", 'failed to parse annotations: invalid annotation "index:=b", expected key=value'],
+    [
+      "manifest-descriptor[linux/amd64]a=b",
+      'failed to parse annotations: invalid annotation key "manifest-descriptor[linux/amd64]a", expected a colon between type and key',
+    ],
     ["a:b=c", 'failed to parse annotations: unknown annotation type "a"'],
     [
       "A:b=c",

@@ -16,7 +16,7 @@ export type Annotation =
 
 /**
  * Reads `[type[platform],type…:]key=value`, in buildx's grammar. Without a type the annotation is the index's, where buildx
- * refuses it. A key that holds a colon needs a type in front. Empty texts are passed over, as buildx does.
+ * refuses it. A key that holds a colon or a bracket needs a type in front. Empty texts are passed over, as buildx does.
  *
  * @throws WaybillError `invalid_annotation`, `invalid_platform`
  */
@@ -46,9 +46,16 @@ function split(text: string): readonly Split[] {
   const key = left.slice(colon + 1);
   if (equals < 0 || key === "") throw invalid(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
   const value = text.slice(equals + 1);
-  if (colon < 0) return [{ type: "index", key, value }];
+  if (colon < 0) return [{ type: "index", key: withoutType(key), value }];
   const types = left.slice(0, colon).split(",");
   return types.map((type) => ({ ...splitType(type), key, value }));
+}
+
+/** Brackets belong to a type: what it is meant for must not become a part of a key because a colon was forgotten. */
+function withoutType(key: string): string {
+  if (!/[[\]]/.test(key)) return key;
+  const advice = "A key that holds brackets needs a type in front, such as index:.";
+  throw invalid(`invalid annotation key ${JSON.stringify(key)}, expected a colon between type and key`, advice);
 }
 
 const types = ["index", "index-descriptor", "manifest", "manifest-descriptor"];
