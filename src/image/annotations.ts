@@ -1,7 +1,7 @@
 import { inContext, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { stringMap, type StringMap } from "../spec/json.ts";
-import { formatPlatform, parsePlatform, platformMatches, type Platform } from "../spec/platform.ts";
+import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from "../spec/platform.ts";
 
 /** One annotation, and what it is written on: the index, or the index's descriptors of its manifests. */
 export type Annotation =
@@ -113,7 +113,7 @@ export function annotateChildren(
 
 function isForPlatformOf(annotation: Annotation, child: Descriptor): boolean {
   if (annotation.on !== "manifest-descriptor" || !annotation.platform || !child.platform) return false;
-  return platformMatches(annotation.platform, child.platform);
+  return formatPlatform(normalizePlatform(child.platform)) === formatPlatform(annotation.platform);
 }
 
 /** The platforms, in text, that annotations are meant for and none of `children` is of. */

@@ -59,6 +59,23 @@ describe("parsePlatform", () => {
   });
 
   test.each([
+    ["windows(10.0.17763.1+win32k+b)/amd64", { osVersion: "10.0.17763.1", osFeatures: ["win32k", "b"] }],
+    ["windows(+win32k)", { osFeatures: ["win32k"] }],
+    ["windows(%2B+a%28b)/amd64", { osVersion: "+", osFeatures: ["a(b"] }],
+    ["windows()/amd64", {}],
+  ])("reads version and features in %s", (text, options) => {
+    expect(parsePlatform(text)).toEqual({ os: "windows", architecture: "amd64", ...options });
+  });
+
+  test.each([
+    "windows(+)/amd64",
+    "windows(+b+)/amd64",
+    "windows(10+b",
+    "windows(%zz)/amd64",
+    "(10)/amd64",
+    "linux/amd64(1)",
+    "arm64(1)",
+    "li.nux/amd64",
     "",
     "/",
     "linux/",
@@ -170,12 +187,41 @@ describe("platformMatches", () => {
     expect(platformMatches(parsePlatform("linux/amd64"), parsePlatform("linux/amd64/v2"))).toBe(false);
   });
 
-  test("takes a wanted version as the beginning of the candidate's, part by part, where the candidate has one", () => {
+  test("compares builds of Windows, where the candidate has one", () => {
     const wanted = parsePlatform("windows(10.0.17763)/amd64");
     const matches = (osVersion?: string) =>
       platformMatches(wanted, { os: "windows", architecture: "amd64", ...(osVersion !== undefined && { osVersion }) });
     expect([matches("10.0.17763.1"), matches("10.0.17763"), matches(), matches("")]).toEqual([true, true, true, true]);
     expect([matches("10.0.177631.1"), matches("10.0.20348.1")]).toEqual([false, false]);
+  });
+
+  test.each([
+    ["linux/amd64", ["gpu"], false],
+    ["linux(+gpu)/amd64", ["gpu"], true],
+    ["linux(+gpu)/amd64", undefined, true],
+    ["linux(+gpu+sse4)/amd64", ["sse4", "gpu", "sse4"], true],
+    ["linux(+gpu)/amd64", ["gpu", "sse4"], false],
+    ["linux/amd64", ["win32k"], false],
+    ["windows/amd64", ["win32k"], true],
+    ["windows(+win32k)/amd64", ["win32k", "b"], false],
+    ["windows(+b)/amd64", ["win32k", "b"], true],
+  ])("asks %s whether it has the features %j: %s", (text, osFeatures, expected) => {
+    const wanted = parsePlatform(text);
+    const { os } = wanted;
+    const candidate = { os, architecture: "amd64", ...(osFeatures && { osFeatures }) };
+    expect(platformMatches(wanted, candidate)).toBe(expected);
+  });
+
+  test("takes a candidate without a system for linux", () => {
+    const candidate = { os: "", architecture: "amd64" };
+    expect(platformMatches(parsePlatform("linux/amd64"), candidate)).toBe(true);
+    expect(platformMatches(parsePlatform("windows/amd64"), candidate)).toBe(false);
+  });
+
+  test("compares no versions but those of Windows", () => {
+    expect(platformMatches(parsePlatform("linux(6)/amd64"), { ...parsePlatform("linux/amd64"), osVersion: "5" })).toBe(
+      true,
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 import { WaybillError } from "../errors.ts";
+import { runsWindowsImage } from "./windows-version.ts";
 
 /** Spec: image-spec v1.1.1, "Image Index Property Descriptions", `platform`. */
 export interface Platform {
@@ -21,36 +22,41 @@ const knownArchitectures = new Set(
   ),
 );
 
+/** `OS`, `OS(VERSION)`, `OS(+FEATURE…)` or `OS(VERSION+FEATURE…)`. */
+const system = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$/;
+
 /**
- * Reads `os/arch[/variant]`, with `os(version)` for Windows, and the short forms `linux` and `arm64` that containerd takes
- * (what is missing is linux, and amd64). The result is normalised.
+ * Reads `os/arch[/variant]`, with `os(version+feature+feature)` where version and features of the system matter (`%XX` in them
+ * stands for a byte), and the short forms `linux` and `arm64` that containerd takes (what is missing is linux, and amd64). The
+ * result is normalised.
  *
  * @throws WaybillError `invalid_platform`
  */
 export function parsePlatform(text: string): Platform {
-  const pieces = text.split("/");
-  const { name: first, version } = splitVersion(text, pieces[0] ?? "");
-  const rest = pieces.slice(1);
-  if (pieces.length > 3 || ![first, ...rest].every((piece) => part.test(piece))) throw invalid(text);
-  const [second, third] = rest;
-  if (second === undefined) return single(text, first, version);
-  return normalizePlatform({ os: first, architecture: second, variant: third, ...(version && { osVersion: version }) });
-}
-
-function splitVersion(text: string, first: string): { name: string; version?: string } {
-  const match = /^([A-Za-z0-9_.-]+)\(([A-Za-z0-9_.-]*)\)$/.exec(first);
-  if (match?.[1]) return { name: match[1], version: match[2] ?? "" };
-  if (first.includes("(")) throw invalid(text);
-  return { name: first };
-}
-
-function single(text: string, name: string, version: string | undefined): Platform {
+  const [first = "", ...rest] = text.split("/");
+  const [, name, version = "", features = ""] = system.exec(first) ?? [];
+  if (name === undefined || rest.length > 2 || !rest.every((piece) => part.test(piece))) throw invalid(text);
+  const osVersion = unescaped(version, text);
+  const osFeatures = features
+    .split("+")
+    .slice(1)
+    .map((feature) => unescaped(feature, text));
+  const options = { ...(osVersion !== "" && { osVersion }), ...(osFeatures.length > 0 && { osFeatures }) };
+  const [architecture, variant] = rest;
+  if (architecture !== undefined) return normalizePlatform({ os: name, architecture, variant, ...options });
   const os = normalizeOs(name);
-  if (knownSystems.has(os))
-    return normalizePlatform({ os, architecture: "amd64", ...(version && { osVersion: version }) });
-  const platform = normalizePlatform({ os: "linux", architecture: name });
+  if (knownSystems.has(os)) return normalizePlatform({ os, architecture: "amd64", ...options });
+  const platform = normalizePlatform({ os: "linux", architecture: first });
   if (knownArchitectures.has(platform.architecture)) return platform;
   throw invalid(text);
+}
+
+function unescaped(piece: string, text: string): string {
+  try {
+    return decodeURIComponent(piece);
+  } catch {
+    throw invalid(text);
+  }
 }
 
 function invalid(text: string): WaybillError {
@@ -111,14 +117,18 @@ export function formatPlatform(platform: Platform): string {
 }
 
 /**
- * Whether `candidate` is what `wanted` asks for: same system, architecture and variant once both are normalised. A wanted
- * version of the system (`windows(10.0.17763)`) must be the beginning of the candidate's, where that has one.
+ * Whether `candidate` is what `wanted` asks for: same system (linux where the candidate names none), architecture and variant once
+ * both are normalised. A candidate that needs features of the system is only for who wants all of these; Windows' `win32k` goes
+ * without saying. Of Windows, the wanted version must run the candidate's, where both say one.
  */
 export function platformMatches(wanted: Platform, candidate: Platform): boolean {
   const a = normalizePlatform(wanted);
-  const b = normalizePlatform(candidate);
+  const b = normalizePlatform({ ...candidate, os: candidate.os || "linux" });
   if (a.os !== b.os || a.architecture !== b.architecture || (a.variant ?? "") !== (b.variant ?? "")) return false;
-  return !a.osVersion || !b.osVersion || `${b.osVersion}.`.startsWith(`${a.osVersion}.`);
+  const isWindows = a.os === "windows";
+  const needed = (b.osFeatures ?? []).filter((feature) => !isWindows || feature !== "win32k");
+  if (!needed.every((feature) => a.osFeatures?.includes(feature))) return false;
+  return !isWindows || runsWindowsImage(a.osVersion ?? "", b.osVersion ?? "");
 }
 
 export function isUnknownPlatform(platform: Platform | undefined): boolean {
