@@ -133,7 +133,9 @@ async function forgiving(load: () => Promise<GoValue | undefined>): Promise<GoVa
 async function loadSbom(attestations: readonly Descriptor[], reader: Reader): Promise<GoValue | undefined> {
   const [first, ...others] = await readSboms(attestations, reader).then((sboms) => sboms.map(decodeAny));
   if (first === undefined) return undefined;
-  const additional: GoValue = { kind: "slice", type: anyListType, data: others };
+  // Without another one Go's slice is nil, which is `null` in JSON.
+  const data = others.length > 0 ? others : undefined;
+  const additional: GoValue = { kind: "slice", type: anyListType, data };
   return goStruct(sbomType, { SPDX: first, AdditionalSPDXs: additional });
 }
 
