@@ -1,5 +1,6 @@
 import { formatValue } from "./format-value.ts";
 import { unboxed } from "./access.ts";
+import { Failure } from "./fail.ts";
 import { Budget, pad, plainStyle, type Style } from "./style.ts";
 import type { GoValue } from "./type.ts";
 
@@ -65,6 +66,7 @@ class Formatter {
     if (this.next >= this.args.length) return `%!${verb}(MISSING)`;
     const arg = this.args[this.next++];
     if (verb === "T") return pad(arg?.type.name ?? "<nil>", style);
+    if (verb === "v" && style.sharp) return goSyntax(arg, style);
     if (verb === "v" && style.plus) {
       style.plus = false;
       style.names = true;
@@ -135,4 +137,12 @@ class Formatter {
     });
     return `%!(EXTRA ${rest.join(", ")})`;
   }
+}
+
+/** As Go's `%#v`. @throws Failure for what would be written with the types of Go's own structs, slices and maps. */
+function goSyntax(arg: Arg, style: Style): string {
+  const plain = { ...style, plus: false, sharp: false };
+  if (arg === undefined || ["bool", "int", "float"].includes(arg.kind)) return formatValue(arg, "v", plain);
+  if (arg.kind === "string") return formatValue(arg, "q", plain);
+  throw new Failure("%#v is not supported for this value: only texts, numbers and booleans have such a form here");
 }

@@ -42,6 +42,10 @@ describe("a template", () => {
     ['{{.name | printf "%s-%q-%5d|" "x" | len}}', "21"],
     ['{{printf "%-6s|%6s|%06d|%x|%t|%v|%%" "é" "ab" 42 "hi" true .list}}', "é     |    ab|000042|6869|true|[a b c]|%"],
     [
+      '{{printf "%#v|%+#v|%#.3v|%#8v|%#v|%#v|%#v" .name "a`é" "abcdef" "x" 5 true nil}}',
+      '"app"|"a`é"|"abc"|     "x"|5|true|<nil>',
+    ],
+    [
       '{{printf "%d %s" "a"}}{{printf "x" 1 nil}}{{printf "%z" 1}}',
       "%!d(string=a) %!s(MISSING)x%!(EXTRA int=1, <nil>)%!z(int=1)",
     ],
@@ -82,6 +86,10 @@ describe("a template", () => {
     [
       "{{index .list 9}}",
       'template: :1:2: executing "" at <index .list 9>: error calling index: index out of range: 9',
+    ],
+    [
+      '{{printf "%#v" .list}}',
+      'template: :1:2: executing "" at <printf "%#v" .list>: error calling printf: %#v is not supported for this value: only texts, numbers and booleans have such a form here',
     ],
     ["{{len 3}}", 'template: :1:2: executing "" at <len 3>: error calling len: len of type int'],
     ["{{json 1 2}}", 'template: :1:2: executing "" at <json>: wrong number of args for json: want 1 got 2'],
