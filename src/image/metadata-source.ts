@@ -1,5 +1,5 @@
 import type { Digest } from "../spec/digest.ts";
-import { parseReference } from "../spec/reference.ts";
+import { parseReference, type Location } from "../spec/reference.ts";
 import { claimedDigest } from "./claim.ts";
 import type { SourceSpec } from "./source.ts";
 
@@ -31,11 +31,22 @@ function isImage(raw: JsonObject): boolean {
 function sourceOf(raw: JsonObject): SourceSpec {
   const digest = digestOf(raw);
   const name = raw["image.name"];
-  // One image under several names, separated by commas: any of them will do.
-  const first = typeof name === "string" ? (name.split(",", 1)[0] ?? "").trim() : "";
+  const first = typeof name === "string" ? firstName(name) : "";
   if (first === "") return { kind: "digest", text: digest, digest };
-  const { location } = parseReference(first);
-  return { kind: "reference", text: `${first}@${digest}`, reference: { location, digest } };
+  return { kind: "reference", text: `${first}@${digest}`, reference: { location: locationOf(first), digest } };
+}
+
+const layoutScheme = "oci-layout://";
+
+/** One image under several names, separated by commas: any of them will do. A layout's may hold commas itself, before which no host follows. */
+function firstName(names: string): string {
+  const separator = names.startsWith(layoutScheme) ? /,(?=oci-layout:|(?:localhost|[\w-]*[.:[][^/,]*)\/)/ : ",";
+  return (names.split(separator, 1)[0] ?? "").trim();
+}
+
+/** Names of layouts are written without tag: with one behind it, a colon of the path is none. */
+function locationOf(name: string): Location {
+  return parseReference(name.startsWith(layoutScheme) ? `${name}:latest` : name).location;
 }
 
 function digestOf(raw: JsonObject): Digest {

@@ -67,6 +67,18 @@ describe("parseSource", () => {
     expect(parseSource(text)).toMatchObject([{ kind: "reference", reference: { digest } }]);
   });
 
+  test.each([
+    ["oci-layout:///tmp/a:1", "/tmp/a:1"],
+    ["oci-layout:///tmp/a,b:1,c", "/tmp/a,b:1,c"],
+    ["oci-layout:///tmp/a,b,oci-layout:///tmp/c", "/tmp/a,b"],
+    ["oci-layout:///tmp/a,b,r.example/app", "/tmp/a,b"],
+    ["oci-layout:///tmp/a,r:5000/app", "/tmp/a"],
+    ["oci-layout://C:\\images", "C:\\images"],
+  ])("reads the layout in a metadata file of create whose image.name is %s", (name, path) => {
+    const text = JSON.stringify({ "containerimage.digest": digest, "image.name": name });
+    expect(parseSource(text)).toMatchObject([{ reference: { location: { kind: "layout", path }, digest } }]);
+  });
+
   test("reads a metadata file without a name as a bare digest", () => {
     expect(parseSource(JSON.stringify({ "containerimage.digest": digest }))).toMatchObject([
       { kind: "digest", digest },
