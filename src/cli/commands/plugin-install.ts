@@ -1,4 +1,4 @@
-import { lstat, readlink, rename, symlink } from "node:fs/promises";
+import { lstat, readFile, readlink, realpath, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { codeOf } from "../../disk/durable.ts";
@@ -71,9 +71,28 @@ async function place(link: string, program: string): Promise<string> {
     throw inTheWay(`Cannot link "${link}": a file that is not ours is there`);
   }
   if (present && (await readlink(link)) === program) return `${link} is in place already`;
+  if (present && !(await isReplaceable(link))) {
+    throw inTheWay(`Cannot link "${link}": a link that is not ours is there, to ${await readlink(link)}`);
+  }
   // Renamed into place, so that docker never sees it missing.
   const temporary = `${link}.${process.pid}.tmp`;
   await symlink(program, temporary);
   await rename(temporary, link);
   return `linked ${link} to ${program}`;
+}
+
+/** Whether it leads nowhere, or to this program as another folder holds it. */
+async function isReplaceable(link: string): Promise<boolean> {
+  try {
+    return await isWaybill(await realpath(link));
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return true;
+  }
+}
+
+async function isWaybill(program: string): Promise<boolean> {
+  if (!program.endsWith(join("dist", "cli", "main.js"))) return false;
+  const about = await readFile(join(program, "../../../package.json"), "utf8").catch(() => "");
+  return /"name":\s*"waybill"/.test(about);
 }
