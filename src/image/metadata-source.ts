@@ -13,7 +13,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
  */
 export function metadataSources(raw: JsonObject): readonly SourceSpec[] | undefined {
   if (isImage(raw)) return [sourceOf(raw)];
-  if (Object.hasOwn(raw, "digest") || Object.hasOwn(raw, "schemaVersion")) return undefined;
+  // A descriptor, or a manifest; bake may have targets of these names.
+  if (["digest", "schemaVersion"].some((key) => Object.hasOwn(raw, key) && !isObject(raw[key]))) return undefined;
   const images = Object.values(raw)
     .filter((member) => isObject(member))
     .filter((member) => isImage(member));

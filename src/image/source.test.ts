@@ -85,6 +85,13 @@ describe("parseSource", () => {
     ]);
   });
 
+  test.each(["digest", "schemaVersion"])("reads bake's metadata file that has a target named %s", (target) => {
+    const image = { "image.name": "r.example/app:amd64", "containerimage.digest": digest };
+    expect(parseSource(JSON.stringify({ [target]: image }))).toMatchObject([
+      { kind: "reference", reference: { digest } },
+    ]);
+  });
+
   test("reads bake's metadata file: every target that pushed something", () => {
     const text = JSON.stringify({
       "buildx.build.warnings": [{ vertex: "sha256:x" }],
