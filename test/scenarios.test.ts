@@ -474,6 +474,22 @@ describe("create, where buildx does wrong", () => {
     ]);
   });
 
+  test("warns of bake's targets whose metadata names no image", async () => {
+    const [image] = await pushPlatforms("a.example/app:1", ["linux/amd64"]);
+    const metadata = {
+      "buildx.build.warnings": {},
+      amd64: { "image.name": "a.example/app:1", "containerimage.digest": image!.descriptor.digest },
+      arm64: { "buildx.build.ref": "default/default/x" },
+    };
+    const files = [{ path: "bake.json", content: bytesOf(JSON.stringify(metadata)) }];
+
+    await world.create({ sources: [], files, tags: ["b.example/app:1"] });
+
+    expect(world.events.flatMap((event) => (event.type === "warning" ? [event.message] : []))).toEqual([
+      expect.stringMatching(/^Nothing is taken of target "arm64":/),
+    ]);
+  });
+
   test("makes the same bytes every time", async () => {
     await pushPlatforms("a.example/app:1", ["linux/amd64", "linux/arm64"]);
     const request = {

@@ -56,6 +56,8 @@ export interface Gathered {
   readonly targets: readonly Reference[];
   /** Platforms, in text, that annotations were asked for and that no image is of. */
   readonly unmatched: readonly string[];
+  /** Targets in bake's metadata files that name no image. */
+  readonly passedOver: readonly string[];
   /** The manifests that were read on the way. */
   readonly manifests: ReadonlyMap<Digest, Manifest>;
 }
@@ -66,6 +68,7 @@ interface Understood {
   readonly targets: readonly Reference[];
   readonly platforms: readonly Platform[];
   readonly annotations: readonly Annotation[];
+  readonly passedOver: readonly string[];
 }
 
 /**
@@ -81,7 +84,7 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
   const understood = understand(request);
   return together(options.signal, async (signal) => {
     const reads = sharedReads({ ...options, signal });
-    const { sources, annotations, targets } = understood;
+    const { sources, annotations, targets, passedOver } = understood;
     const [{ parts, selected }] = await Promise.all([
       select(understood, request, { ...options, reads }),
       isRescueSure(request) ? Promise.all(sources.map((source) => lookAhead(source, reads))) : undefined,
@@ -93,7 +96,7 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     const children = selected.document.kind === "index" ? selected.document.manifests : [];
     const unmatched = unmatchedPlatforms(annotations, children);
     const { origins, replaces } = root;
-    return { root: toPush(root), origins, targets, unmatched, manifests, ...(replaces && { replaces }) };
+    return { root: toPush(root), origins, targets, unmatched, passedOver, manifests, ...(replaces && { replaces }) };
   });
 }
 
@@ -123,6 +126,7 @@ function understand(request: GatherRequest): Understood {
     sources: inferRepositories(named, targets),
     platforms: parsePlatforms(request.platforms),
     annotations: parseAnnotations(request.annotations),
+    passedOver: named.flatMap((source) => source.passedOver ?? []),
   };
 }
 

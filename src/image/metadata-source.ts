@@ -7,7 +7,7 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * Reads what buildx, bake, or we ourselves write to a `--metadata-file`: one image, or an object of target to image. A bake
- * target that pushed nothing has no digest and is passed over. `undefined` where `raw` is no such file.
+ * target that pushed nothing has no digest: it is passed over, and named. `undefined` where `raw` is no such file.
  *
  * @throws WaybillError `invalid_descriptor` where it is one, but its digest is none; `invalid_reference` for its name.
  */
@@ -15,10 +15,12 @@ export function metadataSources(raw: JsonObject): readonly SourceSpec[] | undefi
   if (isImage(raw)) return [sourceOf(raw)];
   // A descriptor, or a manifest; bake may have targets of these names.
   if (["digest", "schemaVersion"].some((key) => Object.hasOwn(raw, key) && !isObject(raw[key]))) return undefined;
-  const images = Object.values(raw)
-    .filter((member) => isObject(member))
-    .filter((member) => isImage(member));
-  return images.length === 0 ? undefined : images.map((image) => sourceOf(image));
+  const targets = Object.entries(raw).flatMap(([name, member]) => (isObject(member) ? [{ name, member }] : []));
+  const [first, ...others] = targets.filter(({ member }) => isImage(member)).map(({ member }) => sourceOf(member));
+  if (!first) return undefined;
+  // Names with a dot are not targets but what bake says of them all.
+  const passedOver = targets.flatMap(({ name, member }) => (isImage(member) || name.includes(".") ? [] : [name]));
+  return [passedOver.length > 0 ? { ...first, passedOver } : first, ...others];
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -99,7 +99,10 @@ describe("parseSource", () => {
       lint: { "buildx.build.ref": "default/default/x" },
       arm64: { "image.name": "r.example/app:arm64", "containerimage.digest": other },
     });
-    expect(parseSource(`${text}\n`)).toMatchObject([{ reference: { digest } }, { reference: { digest: other } }]);
+    expect(parseSource(`${text}\n`)).toMatchObject([
+      { reference: { digest }, passedOver: ["lint"] },
+      { reference: { digest: other } },
+    ]);
   });
 
   test.each([

@@ -6,10 +6,14 @@ import { digestProblem, parseClaim, type Claim } from "./claim.ts";
 import { metadataSources } from "./metadata-source.ts";
 
 /** One source as the user wrote it. `text` is what messages quote. */
-export type SourceSpec =
+export type SourceSpec = (
   | { readonly kind: "digest"; readonly text: string; readonly digest: Digest }
   | { readonly kind: "reference"; readonly text: string; readonly reference: Reference }
-  | { readonly kind: "descriptor"; readonly text: string; readonly claim: Claim };
+  | { readonly kind: "descriptor"; readonly text: string; readonly claim: Claim }
+) & {
+  /** Bake's targets in the same file whose metadata name no image; with the first source of the file. */
+  readonly passedOver?: readonly string[];
+};
 
 /** A source with the place where it can be read. */
 export interface LocatedSource {

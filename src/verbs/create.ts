@@ -87,6 +87,7 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   };
   const gathered = await gatherAsTask({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
   warnOfUnmatched(gathered.unmatched, context);
+  warnOfPassedOver(gathered.passedOver, context);
   warnOfRescue(request, gathered, context);
   if (request.dryRun) return { root: gathered.root, targets: [], leftBehind: {} };
   const { root, origins, manifests, replaces } = gathered;
@@ -138,6 +139,14 @@ function withDefaults(request: CreateRequest) {
 function warnOfUnmatched(platforms: readonly string[], { report, clock }: Context): void {
   for (const platform of platforms) {
     const message = `No image is for ${platform}: its annotations are not written (manifest-descriptor[${platform}])`;
+    report({ type: "warning", message, at: clock.now() });
+  }
+}
+
+/** A platform whose push was forgotten would be missing from the image without a word. */
+function warnOfPassedOver(names: readonly string[], { report, clock }: Context): void {
+  for (const name of names) {
+    const message = `Nothing is taken of target "${name}": its metadata names no image (one that is not pushed has none)`;
     report({ type: "warning", message, at: clock.now() });
   }
 }
