@@ -8,7 +8,7 @@ import { failureOf } from "../telemetry/task.ts";
 import { replayable } from "./body.ts";
 import { graceAfter } from "./grace.ts";
 import type { NamesOfTags } from "./named.ts";
-import { blobName, isContinued, type Recording } from "./recording.ts";
+import { blobName, isContinued, unheard, type Hearing } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
 import { placesToRead } from "./plan-siblings.ts";
@@ -32,11 +32,12 @@ export interface PerformOptions {
   readonly onSent: (at: Location, bytes: number) => void;
   /** Where steps that stage the same blob get its bytes; default: each reads for itself. */
   readonly reads?: SharedReads;
-  /** Hears of uploads and tags in time to go on with them after a crash. */
-  readonly recording?: Pick<Recording, "earlier" | "session" | "tagging">;
+  /** Hears of uploads and tags in time to go on with them after a crash; default: nobody does. */
+  readonly recording?: Pick<Hearing, "earlier" | "session" | "tagging">;
 }
 
 type Settings = PerformOptions & {
+  readonly recording: NonNullable<PerformOptions["recording"]>;
   /** What this run has brought to a target: it is there, whether or not the target shows it already. */
   readonly broughtTo: (at: Location) => Set<Digest>;
   /** What was seen when targets' tags were last compared, by target. */
@@ -54,7 +55,8 @@ export function performOn(options: PerformOptions): Perform {
     brought.set(name, digests);
     return digests;
   };
-  const settings: Settings = { ...options, broughtTo, comparisons: new Map() };
+  const { recording = unheard } = options;
+  const settings: Settings = { ...options, recording, broughtTo, comparisons: new Map() };
   return (step, call) => performStep(step, settings, call);
 }
 
@@ -97,7 +99,7 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   for (const name of names) log(step, `pushing ${step.content.digest} to ${name}`, settings);
   for (const tag of step.tags) if (!tags.includes(tag)) settings.onTagged(step.at, tag);
   if (tags.length === 0) return "tagged";
-  await settings.recording?.tagging(step.at, tags);
+  await settings.recording.tagging(step.at, tags);
   using grace = graceAfter(call.signal, clock);
   const onTagged = (tag: string) => {
     settings.onTagged(step.at, tag);
@@ -211,8 +213,8 @@ function sessionOf(
   { location }: Store,
   { recording }: Settings,
 ): Pick<PushBlobOptions, "mayBeThere" | "resume" | "onSession"> {
-  if (!recording) return {};
-  const resume = recording.earlier.sessions.get(blobName(location, blob));
+  const { sessions } = recording.earlier;
+  const resume = sessions.size === 0 ? undefined : sessions.get(blobName(location, blob));
   const onSession = (session: string | undefined) => recording.session?.(location, blob, session);
   return {
     mayBeThere: isContinued(recording),

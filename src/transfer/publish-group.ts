@@ -11,7 +11,7 @@ import { planPublish } from "./plan.ts";
 import type { PublishPolicy } from "./policy.ts";
 import type { PublishOptions } from "./publish.ts";
 import { queued } from "./queued.ts";
-import { sinceFirst, tagName } from "./recording.ts";
+import { sinceFirst, tagName, type Hearing } from "./recording.ts";
 import type { TargetResult } from "./result.ts";
 import { run, type RunOptions, type StepOutcome } from "./run.ts";
 import { inSeries } from "./serial.ts";
@@ -22,6 +22,7 @@ import { watch } from "./watchdog.ts";
 
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
 export interface GroupOptions extends PublishOptions {
+  readonly recording: Hearing;
   readonly policy: PublishPolicy & Required<Pick<PublishPolicy, "verify">>;
 }
 
@@ -109,11 +110,11 @@ function performing(
     onLearned(at, before) {
       const ledger = ledgerAt(at);
       ledger?.learn(firstBefore(at, before, { root: closure.root, options }));
-      if (ledger) recording?.looked?.(at, ledger.before);
+      if (ledger) recording.looked?.(at, ledger.before);
     },
     onTagged(at, tag) {
       ledgerAt(at)?.tagged(tag);
-      recording?.tagged(at, tag);
+      recording.tagged(at, tag);
     },
     onSent(at, bytes) {
       onSign();
@@ -132,13 +133,11 @@ function firstBefore(
   now: NamesOfTags,
   { root, options }: { readonly root: Digest; readonly options: GroupOptions },
 ): NamesOfTags {
-  const { recording } = options;
-  return recording ? sinceFirst(at, now, { root, earlier: recording.earlier }) : now;
+  return sinceFirst(at, now, { root, earlier: options.recording.earlier });
 }
 
 /** The tags that name the root because an earlier run has written them, as far as anybody knows: not every target can be looked at again. */
 function writtenEarlier({ target, before }: Looked, root: Digest, { recording }: GroupOptions): readonly string[] {
-  if (!recording) return [];
   const { at, tags } = target;
   const written = tags.filter((tag) => recording.earlier.written.has(tagName(at, tag)));
   return before ? written.filter((tag) => before[tag] === root) : written;

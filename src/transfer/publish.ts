@@ -10,7 +10,7 @@ import { isLate, type Late } from "./late.ts";
 import { isFound, type Looked } from "./look.ts";
 import type { PublishPolicy } from "./policy.ts";
 import { publishGroup, type GroupOptions } from "./publish-group.ts";
-import { sinceFirst, type Ending, type Recording } from "./recording.ts";
+import { sinceFirst, unheard, type Ending, type Hearing } from "./recording.ts";
 import { isComplete, type TargetResult } from "./result.ts";
 
 export interface PublishOptions {
@@ -26,8 +26,8 @@ export interface PublishOptions {
   readonly ownLoad?: OwnLoad;
   /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
   readonly leastBytesPerSecond?: number;
-  /** Takes the publish down as it goes, and knows what earlier runs of it have done. The caller disposes of it. */
-  readonly recording?: Recording;
+  /** Takes the publish down as it goes, and knows what earlier runs of it have done; default: nobody does. Disposing of it is the caller's. */
+  readonly recording?: Hearing;
 }
 
 /**
@@ -42,9 +42,9 @@ export async function publish(
   looked: readonly (Looked | Late)[],
   options: PublishOptions,
 ): Promise<readonly TargetResult[]> {
-  const { policy = { onError: "abort" }, recording, signal } = options;
+  const { policy = { onError: "abort" }, recording = unheard, signal } = options;
   const verify = policy.verify ?? (looked.length > 1 ? "manifests" : "ack");
-  const group: GroupOptions = { ...options, policy: { ...policy, verify } };
+  const group: GroupOptions = { ...options, recording, policy: { ...policy, verify } };
   const onTime = looked.flatMap((entry) => (isLate(entry) ? [] : [entry]));
   const follow = async ({ later }: Late) => {
     const answer = await later;
@@ -57,7 +57,7 @@ export async function publish(
   ];
   const settled = (policy.strategy === "serial" ? await inTurn(groups) : await together(groups)).flat();
   const results = looked.flatMap(({ target }) => settled.find(({ at }) => sameLocation(at, target.at)) ?? []);
-  await recording?.end({ state: stateOf(results, signal), results });
+  await recording.end({ state: stateOf(results, signal), results });
   return results;
 }
 
@@ -73,8 +73,8 @@ async function together<T>(work: readonly (() => Promise<T>)[]): Promise<readonl
 }
 
 /** A publish that was begun without knowing what the tags named is told now, before any of them moves. */
-function tellBefore(entry: Looked, { root }: Closure, recording: Recording | undefined): void {
-  if (!recording || !isFound(entry)) return;
+function tellBefore(entry: Looked, { root }: Closure, recording: Hearing): void {
+  if (!isFound(entry)) return;
   const { at } = entry.target;
   recording.looked?.(at, sinceFirst(at, entry.before, { root, earlier: recording.earlier }));
 }

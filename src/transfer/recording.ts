@@ -38,12 +38,16 @@ export interface Earlier {
   readonly sessions: ReadonlyMap<string, string>;
 }
 
+/** A witness that knows what came before. */
+export interface Hearing extends Witness {
+  readonly earlier: Earlier;
+}
+
 /** A publication that is being taken down. Disposing lets others have it. */
-export interface Recording extends Witness, AsyncDisposable {
+export interface Recording extends Hearing, AsyncDisposable {
   /** What `waybill resume` takes to go on; absent where nothing is kept that could be gone on with. */
   readonly id?: string;
   readonly publication: Publication;
-  readonly earlier: Earlier;
 }
 
 /** A publication that nobody else works on. Disposing lets others have it, unless it was begun: then its recording does. */
@@ -67,6 +71,14 @@ export interface Recorder {
 }
 
 export const nothingEarlier: Earlier = { before: new Map(), written: new Set(), sessions: new Map() };
+
+/** Takes nothing down, and knows of nothing earlier. */
+export const unheard: Hearing = {
+  earlier: nothingEarlier,
+  tagging: async () => undefined,
+  tagged: () => undefined,
+  end: async () => undefined,
+};
 
 /** Whether there was a run before this one. */
 export function isContinued({ earlier: { before, written, sessions } }: Pick<Recording, "earlier">): boolean {
@@ -146,11 +158,9 @@ export function allWitnesses(witnesses: readonly Witness[]): Witness {
 /** A recording that knows what was and takes nothing down. */
 export function unrecorded(publication: Publication, earlier: Earlier): Recording {
   return {
+    ...unheard,
     publication: continued(publication, earlier),
     earlier,
-    tagging: async () => undefined,
-    tagged: () => undefined,
-    end: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
