@@ -1,14 +1,15 @@
-import type { Content, FetchOptions, Replayable, Source } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import type { Content, Replayable, Source } from "../content/store.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Location } from "../spec/reference.ts";
+import { fromFirst } from "./place.ts";
 
 /** A blob that every attempt reads anew from the first of `from` that has it. Opened at the first `next()`. */
 export function replayable(blob: Descriptor, from: readonly Location[], { open, task }: ReplayableOptions): Replayable {
-  const call = task === undefined ? {} : { task };
   return (offset, signal) => {
-    const options = { open, offset, ...call, ...(signal && { signal }) };
-    return new LazyBody(() => fetchFrom(blob, from, options));
+    const call = { offset, ...(task !== undefined && { task }), ...(signal && { signal }) };
+    return new LazyBody(() =>
+      fromFirst(from, (source) => source.fetch(blob, call), { open, what: `blob ${blob.digest}` }),
+    );
   };
 }
 
@@ -16,24 +17,6 @@ export interface ReplayableOptions {
   readonly open: (location: Location) => Promise<Source>;
   /** What it is read for. */
   readonly task?: string | undefined;
-}
-
-interface FetchFrom extends FetchOptions {
-  readonly open: (location: Location) => Promise<Source>;
-}
-
-async function fetchFrom(blob: Descriptor, from: readonly Location[], { open, ...call }: FetchFrom): Promise<Content> {
-  let missing: unknown;
-  for (const location of from) {
-    const source = await open(location);
-    try {
-      return await source.fetch(blob, call);
-    } catch (error) {
-      if (!hasCode(error, "not_found")) throw error;
-      missing = error;
-    }
-  }
-  throw missing ?? new WaybillError("not_found", `Cannot read blob ${blob.digest}: no source is known for it`);
 }
 
 /**

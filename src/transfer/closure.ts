@@ -1,10 +1,12 @@
+import { joinAll } from "../async/join-all.ts";
 import type { Source, ManifestToPush } from "../content/store.ts";
-import { WaybillError, hasCode } from "../errors.ts";
+import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { artifactTypeOf, childrenOf, type Manifest } from "../spec/manifest.ts";
 import { isForeignLayerType, isIndexType, isManifestType } from "../spec/media-type.ts";
 import type { Location } from "../spec/reference.ts";
+import { fromFirst } from "./place.ts";
 import type { ReferrersPolicy } from "./referrers.ts";
 
 /** One blob or manifest of an image, with where it can be read. */
@@ -185,18 +187,9 @@ class Walker {
       );
   }
 
-  async #read(content: Descriptor, from: readonly Location[]): Promise<Manifest> {
-    let missing: unknown;
-    for (const location of from) {
-      const source = await this.#options.open(location);
-      try {
-        return await source.manifest(content, { signal: this.#options.signal });
-      } catch (error) {
-        if (!hasCode(error, "not_found")) throw error;
-        missing = error;
-      }
-    }
-    throw missing ?? new WaybillError("not_found", `Cannot read ${content.digest}: no source is known for it`);
+  #read(content: Descriptor, from: readonly Location[]): Promise<Manifest> {
+    const { open, signal } = this.#options;
+    return fromFirst(from, (source) => source.manifest(content, { signal }), { open, what: content.digest });
   }
 
   #add(node: Node): void {
@@ -237,9 +230,4 @@ export function toPush(manifest: Pick<Manifest, "descriptor" | "bytes" | "docume
     ...(artifactType && { artifactType }),
     ...(annotations && { annotations }),
   };
-}
-
-/** Waits for every one, also after a failure; then throws the first failure in their order. */
-async function joinAll(work: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === "rejected") throw result.reason;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
-import { inContext, type ErrorContext } from "../errors.ts";
+import { inContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
@@ -11,6 +11,7 @@ import type { NamesOfTags } from "./named.ts";
 import { blobName, isContinued, unheard, type Hearing } from "./recording.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { Closure } from "./closure.ts";
+import { placeOf } from "./place.ts";
 import { placesToRead } from "./plan-siblings.ts";
 import { pushRepairing } from "./repair.ts";
 import type { Perform, StepCall, StepResult } from "./run.ts";
@@ -109,7 +110,7 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
     await pushManifest(step, settings, { ...call, tags, onTagged, signal: grace.signal });
     return "tagged";
   } catch (error) {
-    throw inContext(error, contextOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
+    throw inContext(error, placeOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
   }
 }
 
@@ -121,7 +122,7 @@ async function stageManifest(step: StageStep, settings: Settings, call: Call): P
     await pushManifest(step, settings, { ...call, ...(step.isRoot && { root: true }) });
     return "sent";
   } catch (error) {
-    throw inContext(error, contextOf(step.at), `copy ${task}: `);
+    throw inContext(error, placeOf(step.at), `copy ${task}: `);
   }
 }
 
@@ -164,7 +165,7 @@ async function stageBlob(step: StageStep, settings: Settings, call: Call): Promi
     return await sendBlob(step, await settings.open(step.at), settings, { body, ...call });
   } catch (error) {
     const source = step.from[0] ? ` from ${formatLocation(step.from[0])}` : "";
-    throw inContext(error, contextOf(step.at), `copy ${step.content.digest}${source} to ${formatLocation(step.at)}: `);
+    throw inContext(error, placeOf(step.at), `copy ${step.content.digest}${source} to ${formatLocation(step.at)}: `);
   }
 }
 
@@ -235,8 +236,4 @@ function repeatsOf(body: Replayable, onAgain: (offsetBytes: number) => void): Re
 
 function log(step: TargetStep, message: string, { report, clock }: Settings): void {
   report({ type: "work-log", id: formatLocation(step.at), message, at: clock.now() });
-}
-
-function contextOf(at: Location): ErrorContext {
-  return at.kind === "registry" ? { registry: at.host, repository: at.repository } : {};
 }

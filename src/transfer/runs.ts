@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { joinAll } from "../async/join-all.ts";
 import { changedAt, listFolder, removeFolder, touchFile } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
@@ -38,9 +39,8 @@ function placesOf(run: string): readonly string[] {
 }
 
 /** @throws what is wrong with the first of them. */
-async function requireAllPrivate(paths: readonly string[], user: number | undefined): Promise<void> {
-  const looks = await Promise.allSettled(paths.map((path) => requirePrivate(path, user)));
-  for (const look of looks) if (look.status === "rejected") throw look.reason;
+function requireAllPrivate(paths: readonly string[], user: number | undefined): Promise<void> {
+  return joinAll(paths.map((path) => requirePrivate(path, user)));
 }
 
 /**

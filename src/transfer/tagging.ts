@@ -5,6 +5,7 @@ import { answerWords, hasCode, WaybillError } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { movedSince, type Named, type NamesOfTags } from "./named.ts";
 import { nameNow } from "./name-now.ts";
+import { placeOf } from "./place.ts";
 import { tagName } from "./recording.ts";
 import type { CompareStep, ConfirmStep, TagStep, VerifyStep } from "./step.ts";
 import type { StepResult } from "./run.ts";
@@ -120,8 +121,4 @@ function unreadable(denial: WaybillError, what: string): WaybillError {
   const context = { ...denial.context, side: "target", advice } as const;
   const message = `Cannot see ${what}: it was acknowledged, but ${answerWords(denial.context)}`;
   return new WaybillError("auth_denied", message, context, { cause: denial });
-}
-
-function placeOf(at: Location): { registry?: string; repository?: string } {
-  return at.kind === "registry" ? { registry: at.host, repository: at.repository } : {};
 }
