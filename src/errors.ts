@@ -115,3 +115,8 @@ export function inContext(error: unknown, context: ErrorContext, prefix = ""): u
   if (!(error instanceof WaybillError)) return error;
   return new WaybillError(error.code, prefix + error.message, { ...context, ...error.context }, { cause: error });
 }
+
+/** What there is to say of anything that was thrown, without its class. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,4 +1,5 @@
 import type { CallOptions, Store } from "../content/store.ts";
+import { messageOf } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { toPush } from "./closure.ts";
 
@@ -46,8 +47,4 @@ async function namingIt(store: Store, tags: readonly string[], ours: Digest, cal
   const must = { ...call, mustKnow: true } as const;
   const named = await Promise.all(tags.map(async (tag) => ({ tag, digest: (await store.tagged(tag, must))?.digest })));
   return named.filter(({ digest }) => digest === ours).map(({ tag }) => tag);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "it could not be deleted";
 }

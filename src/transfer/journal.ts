@@ -3,7 +3,7 @@ import type { Clock } from "../async/clock.ts";
 import { makeFolder } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { hasCode, messageOf, WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { publicationId, type Publication } from "./publication.ts";
@@ -136,10 +136,9 @@ function atWork(place: string, doing: string): WaybillError {
 }
 
 function warn(error: unknown, { report, clock }: Pick<JournalOptions, "report" | "clock">): void {
-  const seen = error instanceof Error ? error.message : String(error);
   report({
     type: "warning",
-    message: `No journal is kept, so that an interrupted publish cannot be resumed but only run again: ${seen}`,
+    message: `No journal is kept, so that an interrupted publish cannot be resumed but only run again: ${messageOf(error)}`,
     at: clock.now(),
   });
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { WaybillError } from "../errors.ts";
+import { messageOf, WaybillError } from "../errors.ts";
 import { issueOf } from "../spec/descriptor.ts";
 import { parseJson } from "../spec/json.ts";
 import { publicationSchema, type Publication } from "./publication.ts";
@@ -60,7 +60,7 @@ function parsedJson(bytes: Uint8Array, what: string): unknown {
   try {
     return parseJson(bytes, { maxBytes, what });
   } catch (error) {
-    throw unreadable(what, error instanceof Error ? error.message : "it is not JSON");
+    throw unreadable(what, messageOf(error));
   }
 }
 

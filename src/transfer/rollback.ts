@@ -1,6 +1,7 @@
 import { finestOf, type Clock } from "../async/clock.ts";
 import { storeForTask } from "../content/for-task.ts";
 import type { CallOptions, Store } from "../content/store.ts";
+import { messageOf } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { silent, type Report } from "../telemetry/events.ts";
@@ -122,8 +123,4 @@ async function restore(
   const old = await store.manifest(before, call);
   await store.pushManifest(toPush(old), { ...call, tags: [tag] });
   return { state: "rolled-back" };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "no reason given";
 }

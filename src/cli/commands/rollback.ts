@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { WaybillError } from "../../errors.ts";
+import { messageOf, WaybillError } from "../../errors.ts";
 import { shortDigest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import type { TagResult, TargetResult } from "../../transfer/result.ts";
@@ -145,10 +145,6 @@ function resultText(results: readonly TargetResult[]): string {
     ]),
   );
   return tableText(rows);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "no reason given";
 }
 
 /**

@@ -1,4 +1,4 @@
-import { hasCode, WaybillError } from "../../errors.ts";
+import { hasCode, messageOf, WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import { quoted } from "../../verbs/explain/shell-words.ts";
 import { isComplete, tagStates, type TagState, type TargetResult } from "../../transfer/result.ts";
@@ -55,7 +55,7 @@ function reasonFor({ error, tags }: TargetResult): string {
 function innermost(error: unknown): string {
   let inner = error;
   while (inner instanceof WaybillError && inner.cause instanceof WaybillError) inner = inner.cause;
-  return inner instanceof Error ? inner.message : "no reason given";
+  return messageOf(inner);
 }
 
 /** What is known of a run beside its result. */
