@@ -41,12 +41,9 @@ export interface ClosureOptions {
   /** Manifests that are here already and need no request. */
   readonly known?: ReadonlyMap<Digest, Manifest>;
   readonly signal?: AbortSignal;
-  /** Most blobs and manifests in one image; default 50,000. */
-  readonly maxNodes?: number;
-  /** Most bytes of all manifests together, which are held until the end; default 256 MiB. */
-  readonly maxManifestBytes?: number;
 }
 
+/** Where a closure begins: the manifest that the tags shall name. */
 export interface ClosureRoot {
   readonly manifest: ManifestToPush & { readonly document: Manifest["document"] };
   /** Where the root itself can be read; empty when it has just been assembled. */
@@ -58,12 +55,16 @@ export interface ClosureRoot {
 }
 
 const maxDepth = 8;
+/** Most blobs and manifests in one image. */
+const maxNodes = 50_000;
+/** Most bytes of all manifests together, which are held until the end. */
+const maxManifestBytes = 256 * 1024 * 1024;
 
 /**
  * Everything that must be at a target for `root` to be complete there, and the referrers that travel with it, found by
  * walking down from the root: what is on one level is read at the same time.
  *
- * @throws WaybillError `not_found` for a child that none of its origins has; `too_large` beyond `maxNodes`, `maxManifestBytes` or 8 levels.
+ * @throws WaybillError `not_found` for a child that none of its origins has; `too_large` beyond 50,000 blobs and manifests, 256 MiB of manifests or 8 levels.
  */
 export async function closureOf(root: ClosureRoot, options: ClosureOptions): Promise<Closure> {
   const walker = new Walker(root.origins, options);
@@ -178,7 +179,6 @@ class Walker {
 
   /** Counts a manifest before it is asked for: what comes has the size that its descriptor says. */
   #reserve({ size }: Descriptor): void {
-    const { maxManifestBytes = 256 * 1024 * 1024 } = this.#options;
     this.#manifestBytes += size;
     if (this.#manifestBytes > maxManifestBytes)
       throw new WaybillError(
@@ -193,7 +193,6 @@ class Walker {
   }
 
   #add(node: Node): void {
-    const { maxNodes = 50_000 } = this.#options;
     this.#nodes.set(node.content.digest, node);
     if (this.#nodes.size > maxNodes)
       throw new WaybillError("too_large", `Cannot follow image: more than ${maxNodes} blobs and manifests`);

@@ -139,7 +139,7 @@ export class Ledger {
   }
 
   /** Puts the tags back that this run has moved and that are still ours. New ones stay unless they may be deleted. */
-  async rollBack(options: Pick<UndoOptions, "deleteCreated"> = {}): Promise<void> {
+  async rollBack(options: Required<Pick<UndoOptions, "deleteCreated">>): Promise<void> {
     const siblings = this.#looked.target.tags.filter((tag) => this.#before[tag] === this.#root);
     for (const undone of await undo(this.at, await this.#moves(), { ...this.#options, ...options, siblings })) {
       if (undone.state === "kept") this.#error ??= undone.error;

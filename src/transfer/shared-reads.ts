@@ -1,6 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import { fanOut, type FanOut, type Seat } from "../content/fan-out.ts";
-import { createReadBudget, type ReadBudget } from "../content/read-budget.ts";
+import { createReadBudget } from "../content/read-budget.ts";
 import type { Patience } from "../content/shared-read.ts";
 import type { Replayable, Source } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -10,6 +10,8 @@ import { readTask } from "./read-task.ts";
 import type { Plan, StageStep, Step } from "./step.ts";
 
 const mebibyte = 1024 * 1024;
+/** How long the others wait for a target that is behind, in milliseconds over the whole run. */
+const patienceMs = 100;
 
 /** One read of each blob for all steps of a plan that stage it. Disposing waits until nothing is open; every step must have settled. */
 export interface SharedReads extends AsyncDisposable {
@@ -23,22 +25,19 @@ export interface SharedReadsOptions {
   readonly open: (location: Location) => Promise<Source>;
   readonly clock: Clock;
   readonly report?: Report;
-  /** What is held for slower targets; default 32 MiB and 2 MiB for each target. */
-  readonly budget?: ReadBudget;
-  /** How long the others wait for a target that is behind, in milliseconds over the whole run; default 100. */
-  readonly patienceMs?: number;
 }
 
 /** Shares the reads of `plan`. Opens nothing. */
 export function sharedReads(plan: Plan, options: SharedReadsOptions): SharedReads {
   const places = plan.steps.flatMap((step) => (step.kind === "barrier" ? [] : [formatLocation(step.at)]));
-  const targets = new Map(places.map((place) => [place, patienceOf(options)]));
-  const { budget = createReadBudget((32 + 2 * targets.size) * mebibyte), clock } = options;
+  const targets = new Map(places.map((place): [string, Patience] => [place, { leftMs: patienceMs }]));
+  // What is held for slower targets.
+  const budget = createReadBudget((32 + 2 * targets.size) * mebibyte);
   const reads: FanOut[] = [];
   const seats = new Map<string, Seat>();
   for (const steps of sharedSteps(plan)) {
     const [{ content, from }] = steps;
-    const read = fanOut(content, readTask(content, from, options), { budget, clock });
+    const read = fanOut(content, readTask(content, from, options), { budget, clock: options.clock });
     reads.push(read);
     for (const step of steps) seats.set(step.id, read.seat(targets.get(formatLocation(step.at))));
   }
@@ -50,10 +49,6 @@ export function sharedReads(plan: Plan, options: SharedReadsOptions): SharedRead
       for (const read of reads) await read[Symbol.asyncDispose]();
     },
   };
-}
-
-function patienceOf({ patienceMs = 100 }: SharedReadsOptions): Patience {
-  return { leftMs: patienceMs };
 }
 
 type Steps = [StageStep, ...StageStep[]];
