@@ -18,6 +18,7 @@ import type { Perform, StepCall, StepResult } from "./run.ts";
 import type { CompareStep, StageStep, TagStep, TargetStep } from "./step.ts";
 import { compareTags, confirmTags, verifyPresence, type Comparison } from "./tagging.ts";
 
+/** Where steps find their content, and who hears of what they do. */
 export interface PerformOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly closure: Closure;

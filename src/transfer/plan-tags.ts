@@ -18,7 +18,10 @@ export interface TaggingOptions {
    * named. Without it each target is for itself.
    */
   readonly barrier: boolean;
-  /** Whether tags are read back: by all but `ack`, where the answer to the write is the proof. */
+  /**
+   * What is asked for before tags are written: nothing (`ack`: acknowledgements are the proof), every manifest, or every blob
+   * too. All but `ack` read tags back.
+   */
   readonly verify: NonNullable<PublishPolicy["verify"]>;
   /** Tags that can be put back are written first; those that are new or unknown, and so cannot, last. Default: in the given order. */
   readonly newTagsLast?: boolean;

@@ -12,7 +12,7 @@ export interface PlannedTarget extends KnownTags {
   readonly tags: readonly string[];
 }
 
-/** `verify` is what is asked for before tags are written: nothing (`ack`: acknowledgements are the proof), every manifest, or every blob too. */
+/** How targets wait for each other, and what is asked for before tags are written. */
 export type PlanOptions = TaggingOptions;
 
 /** One target: acknowledgements are proof enough, and its tag's write stages the root. */

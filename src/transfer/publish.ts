@@ -13,6 +13,7 @@ import { publishGroup, type GroupOptions } from "./publish-group.ts";
 import { sinceFirst, unheard, type Ending, type Hearing } from "./recording.ts";
 import { isComplete, type TargetResult } from "./result.ts";
 
+/** What a publish needs of the world, and how it goes about it. */
 export interface PublishOptions {
   /** Default: `abort`, `finish`. */
   readonly policy?: PublishPolicy;
@@ -22,7 +23,7 @@ export interface PublishOptions {
   readonly signal?: AbortSignal;
   /** Most blobs on their way to one target at a time; default 64. */
   readonly blobsInFlight?: number;
-  /** How busy we are ourselves, from 0 to 1: where we are what blobs wait for, half as many are under way. Default not at all. */
+  /** How busy we are ourselves, from 0 to 1: where we are what blobs wait for, no more than 32 are under way. Default not at all. */
   readonly ownLoad?: OwnLoad;
   /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
   readonly leastBytesPerSecond?: number;

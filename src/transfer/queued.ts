@@ -15,7 +15,7 @@ const whileBusy = 32;
 
 /**
  * `perform`, with a limited number of blobs on their way to one target at a time; the others wait in the order in which they came.
- * Half as many as usual where we are what they wait for ourselves.
+ * No more than 32 where we are what they wait for ourselves.
  */
 export function queued(perform: Perform, { blobsInFlight = 64, ownLoad = () => 0 }: QueueOptions = {}): Perform {
   const queues = new Map<string, Lanes>();

@@ -55,6 +55,7 @@ export interface TargetReport {
   readonly preflight?: PreflightResult;
 }
 
+/** What became of one tag. */
 export interface TagReport {
   readonly tag: string;
   readonly state: TagState;
@@ -70,6 +71,7 @@ export interface TagReport {
   readonly isBeingWritten?: true;
 }
 
+/** An error as data. Strings may come from registries. */
 export interface ErrorReport {
   /** One of Waybill's error codes. */
   readonly class: string;

@@ -7,6 +7,7 @@ import type { Plan, Step, TargetStep } from "./step.ts";
 /** What doing a step came to. `present` is a check's good news; `existed`, `mounted` and `sent` are a stage's; `passed` is a barrier's. */
 export type StepResult = "present" | "absent" | "existed" | "mounted" | "sent" | "tagged" | "passed";
 
+/** What became of a step. */
 export type StepOutcome =
   | { readonly state: "done"; readonly result: StepResult }
   | { readonly state: "failed"; readonly error: unknown }
@@ -24,6 +25,7 @@ export interface StepCall {
   readonly giveUp?: (error: Error) => void;
 }
 
+/** Who does the steps, and what a failure means. */
 export interface RunOptions {
   readonly perform: Perform;
   /** Aborting it ends the run; its reason becomes the failure of each target that is not finished. */

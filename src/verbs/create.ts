@@ -40,18 +40,19 @@ export interface CreateRequest {
   readonly onError?: PublishPolicy["onError"];
   /** When a tag cannot be written; default `finish`: the other targets get theirs. */
   readonly onTagError?: PublishPolicy["onTagError"];
-  /** With `rollback`: take tags away again that named nothing before, where the target takes nothing else with them. */
+  /** With `rollback`: take tags away again that named nothing before, where the target takes nothing else with them. Default false. */
   readonly deleteCreatedTags?: boolean;
   /** Default `ack` for one target, `manifests` for several. */
   readonly verify?: PublishPolicy["verify"];
-  /** Never move a tag that names something else. */
+  /** Never move a tag that names something else. Default false. */
   readonly noClobber?: boolean;
   /** Default `parallel`; `serial`: one target after the other, in the order of `tags`, one blob at a time. */
   readonly strategy?: PublishPolicy["strategy"];
-  /** `REFERENCE=DIGEST`, or `REFERENCE=absent`: what a tag must name before it is moved. */
+  /** `REFERENCE=DIGEST`, or `REFERENCE=absent`: what a tag must name before it is moved; default: nothing is demanded. */
   readonly expectDigests?: readonly string[];
 }
 
+/** What `create` and `resume` came to. */
 export interface CreateResult {
   /** What the targets name now, or would name. */
   readonly root: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
@@ -65,7 +66,9 @@ export interface CreateResult {
  * Joins the sources into one image and publishes it under every tag, children first, tags last.
  *
  * @returns also when targets failed: each result says what happened there.
- * @throws WaybillError for what the request says, and for what cannot be read from the sources. Nothing is written then.
+ * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
+ *   `invalid_annotation` for what the request says; `not_found` and what else reading the sources throws; `too_large` for an
+ *   image beyond all bounds; `busy` where another process publishes the same; `cancelled` by the signal. Nothing is written then.
  */
 export async function create(given: CreateRequest, context: Context): Promise<CreateResult> {
   const request = withDefaults(given);
