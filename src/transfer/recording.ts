@@ -143,7 +143,7 @@ export function withBefore(publication: Publication, target: string, before: Nam
 
 /** One that tells all of `witnesses`. */
 export function allWitnesses(witnesses: readonly Witness[]): Witness {
-  const keepsSessions = witnesses.some((witness) => witness.session);
+  const keepsSessions = witnesses.some((witness) => witness.session !== undefined);
   return {
     looked: (at, before) => witnesses.forEach((witness) => witness.looked?.(at, before)),
     ...(keepsSessions && {
