@@ -13,6 +13,7 @@ import {
 import type { Repeats } from "../transfer/repeats.ts";
 import { runFolder } from "../transfer/runs.ts";
 import type { Report } from "../telemetry/events.ts";
+import { quoted } from "../verbs/explain/shell-words.ts";
 import type { Host } from "./host.ts";
 import { addStateOption, addSwitch, addValue } from "./options.ts";
 import { openReportFile, type ReportFile } from "./report-file.ts";
@@ -44,7 +45,10 @@ export function addRecordOptions(command: Command): Command {
 /** Where a command takes down what it publishes: the journal, the report, both or neither. */
 export interface CommandRecorder {
   readonly recorder: Recorder;
-  /** What `waybill resume` and `rollback` take to find it, once something was taken down: no report that could not be written. */
+  /**
+   * What is typed behind `waybill resume` and `rollback` to find it, quoted for a shell, once something was taken down: no report that
+   * could not be written.
+   */
   readonly recordedAs: () => string | undefined;
   /** The folder of the run's journal, once there is one. */
   readonly runFolder: () => string | undefined;
@@ -105,11 +109,19 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
         return inner || file ? wrap(publication, inner) : undefined;
       },
     },
-    recordedAs: () => begun && ((file?.unwritten() ? undefined : flags.report) ?? begun.id),
+    recordedAs() {
+      const name = begun && ((file?.unwritten() ? undefined : flags.report) ?? begun.id);
+      return name === undefined ? undefined : typedArguments(name, flags);
+    },
     runFolder: () => folder,
     unwritten: () => file?.unwritten(),
     fail: async (error) => file?.fail(error),
   };
+}
+
+function typedArguments(name: string, { state }: RecordFlags): string {
+  const operand = name.startsWith("-") ? `./${name}` : name;
+  return [...(state === undefined ? [] : ["--state", state]), operand].map(quoted).join(" ");
 }
 
 function withReport(inner: Recording, file: ReportFile | undefined): Recording {

@@ -85,6 +85,30 @@ describe("waybill resume", () => {
     });
   });
 
+  test.each([
+    ["plain", []],
+    ["rawjson", ["--progress", "rawjson"]],
+  ])("waybill resume is told as it has to be typed, with --progress %s", async (_mode, more) => {
+    refuseTag();
+    const began = process.cwd();
+    try {
+      process.chdir(folder);
+      const state = join(folder, "my state");
+      const failed = await waybill(
+        "create",
+        ...targets(),
+        ...more,
+        "--state",
+        state,
+        "--report=-r.json",
+        source("amd64"),
+      );
+      expect(failed.stderr).toContain(`waybill resume --state '${state}' ./-r.json`);
+    } finally {
+      process.chdir(began);
+    }
+  });
+
   test("waybill resume finds layouts from another folder than the one that they were named in", async () => {
     const [first = "", second = ""] = ["first", "second"].map((name) => join(folder, name));
     for (const place of [first, second]) mkdirSync(place);

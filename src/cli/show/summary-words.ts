@@ -1,6 +1,5 @@
 import { hasCode, messageOf, WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import { quoted } from "../../verbs/explain/shell-words.ts";
 import { isComplete, tagStates, type TagState, type TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
@@ -60,7 +59,7 @@ function innermost(error: unknown): string {
 
 /** What is known of a run beside its result. */
 export interface Next {
-  /** What `resume` and `rollback` take; absent where nothing was taken down. */
+  /** What is typed behind `resume` and `rollback`, quoted for a shell; absent where nothing was taken down. */
   readonly recordedAs?: string;
   /** What the user types before a command. */
   readonly typed?: string;
@@ -79,11 +78,10 @@ export function nextLines(
   const count = (isCounted: (state: TagState) => boolean) =>
     targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => isCounted(state)).length, 0);
   const moved = count((state) => state === "moved");
-  const name = quoted(recordedAs);
   return [
     ...advice,
-    `${first}${typed} resume ${name}  (${counted(count(isOpen), "tag")} to write)`,
-    ...(moved > 0 ? [`or: ${typed} rollback ${name}  (puts ${counted(moved, "tag")} back)`] : []),
+    `${first}${typed} resume ${recordedAs}  (${counted(count(isOpen), "tag")} to write)`,
+    ...(moved > 0 ? [`or: ${typed} rollback ${recordedAs}  (puts ${counted(moved, "tag")} back)`] : []),
   ];
 }
 

@@ -157,9 +157,9 @@ describe("summaryText", () => {
       target("docker.io", [{ tag: "1", state: "failed" }], { error: denied }),
     );
 
-    expect(lines(half, { recordedAs: "it's a file.json" }).slice(-2)).toEqual([
-      `        then: waybill resume 'it'\\''s a file.json'  (1 tag to write)`,
-      `        or: waybill rollback 'it'\\''s a file.json'  (puts 1 tag back)`,
+    expect(lines(half, { recordedAs: "'a file.json'" }).slice(-2)).toEqual([
+      `        then: waybill resume 'a file.json'  (1 tag to write)`,
+      `        or: waybill rollback 'a file.json'  (puts 1 tag back)`,
     ]);
   });
 

@@ -15,7 +15,7 @@ export interface SummaryOptions {
   readonly color?: boolean;
   /** What was sent again. */
   readonly repeats?: Pick<Repeats, "byRegistry" | "resumed">;
-  /** What `waybill resume` and `rollback` take: the run's id, or the path of its report. Default: it was not taken down. */
+  /** What is typed behind `waybill resume` and `rollback` to find the run, quoted for a shell. Default: it was not taken down. */
   readonly recordedAs?: string;
   /** What the user types before a command; default `waybill`. */
   readonly typed?: string;
