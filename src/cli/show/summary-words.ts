@@ -46,8 +46,9 @@ export function whyOf(targets: readonly TargetResult[]): readonly string[] {
 
 function reasonFor({ error, tags }: TargetResult): string {
   if (error !== undefined) return innermost(error);
-  const isUndone = tags.some(({ state }) => state === "rolled-back" || state === "left-behind");
-  return `${isUndone ? "rolled" : "held"} back: another target failed`;
+  const has = (wanted: TagState) => tags.some(({ state }) => state === wanted);
+  const what = has("left-behind") ? "not all put back" : has("rolled-back") ? "rolled back" : "held back";
+  return `${what}: another target failed`;
 }
 
 /** The innermost sentence: which step failed is said elsewhere, what the registry said is what counts. */
