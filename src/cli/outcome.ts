@@ -14,6 +14,7 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
   const error =
     withoutPlace(first.error) ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   if (!(error instanceof WaybillError)) return error;
+  if (next !== "told" && !canGoOn(result)) return outcomeError(result, "told");
   const command = next === "told" ? undefined : next?.command;
   const moved = hasMoved(result) ? "had moved" : mayHaveMoved(result) ? "may have moved" : undefined;
   if (moved === undefined) return command === undefined ? error : advised(error, command);
@@ -33,6 +34,12 @@ export function publishedAllTheSame(cause: WaybillError, result: CreateResult, a
   if (!hasMoved(result)) return cause;
   if (!result.targets.every(isComplete)) return new WaybillError("partial", cause.message, {}, { cause });
   return new WaybillError("partial", `Everything is published, but: ${cause.message}`, { advice }, { cause });
+}
+
+/** False where the same would be refused again, because a tag may not move: something else has to be asked for. */
+export function canGoOn({ targets }: CreateResult): boolean {
+  const errors = targets.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  return errors.length === 0 || !errors.every((error) => hasCode(error, "tag_immutable", "precondition_failed"));
 }
 
 /** True where a tag names something else than before the run. */

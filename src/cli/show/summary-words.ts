@@ -3,6 +3,7 @@ import { formatLocation } from "../../spec/reference.ts";
 import { isComplete, tagStates, type TagState, type TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
+import { canGoOn } from "../outcome.ts";
 import { adviceFor } from "../failure.ts";
 import { formatDuration } from "../units.ts";
 
@@ -68,21 +69,22 @@ export interface Next {
 }
 
 /** What to do and to type next. Foreign text. */
-export function nextLines(
-  { targets }: CreateResult,
-  { recordedAs, typed = "waybill", error }: Next,
-): readonly string[] {
+export function nextLines(result: CreateResult, next: Next): readonly string[] {
+  const { targets } = result;
+  const { recordedAs, typed = "waybill", error } = next;
   const advice = isInterrupted(error) ? [] : advicesIn(targets);
   const first = isInterrupted(error) ? "" : advice.length > 0 ? "then: " : "put right what failed, then: ";
-  if (recordedAs === undefined)
+  if (recordedAs === undefined && canGoOn(result))
     return [...advice, `${first}run the same command again: what is there is not sent again`];
   const count = (isCounted: (state: TagState) => boolean) =>
     targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => isCounted(state)).length, 0);
   const moved = count((state) => state === "moved");
   return [
     ...advice,
-    `${first}${typed} resume ${recordedAs}  (${counted(count(isOpen), "tag")} to write)`,
-    ...(moved > 0 ? [`or: ${typed} rollback ${recordedAs}  (puts ${counted(moved, "tag")} back)`] : []),
+    ...(canGoOn(result) ? [`${first}${typed} resume ${recordedAs}  (${counted(count(isOpen), "tag")} to write)`] : []),
+    ...(moved > 0 && recordedAs !== undefined
+      ? [`or: ${typed} rollback ${recordedAs}  (puts ${counted(moved, "tag")} back)`]
+      : []),
   ];
 }
 

@@ -163,6 +163,23 @@ describe("summaryText", () => {
     ]);
   });
 
+  test("does not tell to go on where a tag may not move", () => {
+    const error = new WaybillError("tag_immutable", "Cannot push: 409", { advice: "Choose another tag" });
+    const half = result(
+      target("ghcr.io", [{ tag: "1", state: "moved", before: old }]),
+      target("docker.io", [{ tag: "1", state: "failed" }], { error }),
+    );
+
+    expect(lines(half, { recordedAs: "0123456789abcdef" }).slice(-2)).toEqual([
+      "  next  Choose another tag",
+      "        or: waybill rollback 0123456789abcdef  (puts 1 tag back)",
+    ]);
+    expect(outcomeError(half, { command: "waybill resume 0123456789abcdef" })).toMatchObject({
+      code: "partial",
+      context: { advice: "Choose another tag" },
+    });
+  });
+
   test("names commands as docker's user types them, and says so where nobody has advice", () => {
     const error = new WaybillError("rejected", "Cannot push: 418");
     const half = result(target("docker.io", [{ tag: "1", state: "failed" }], { error }));
