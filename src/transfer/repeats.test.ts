@@ -28,10 +28,22 @@ test("createRepeats counts what was sent again, by target and by tag", () => {
   expect(repeats.atTarget(at)).toBe(5);
   expect(repeats.ofTag(at, "1")).toBe(2);
   expect(repeats.ofTag(at, "latest")).toBe(0);
-  expect([...repeats.byRegistry]).toEqual([
-    ["docker.io", { requests: 6, waitedMs: 6, causes: new Map([["HTTP 503", 6]]) }],
-    ["ghcr.io", { requests: 1, waitedMs: 1, causes: new Map([["HTTP 503", 1]]) }],
+  expect([...repeats.byRegistry]).toMatchObject([
+    ["docker.io", { requests: 6, causes: new Map([["HTTP 503", 6]]) }],
+    ["ghcr.io", { requests: 1, causes: new Map([["HTTP 503", 1]]) }],
   ]);
+});
+
+test("createRepeats counts how long was waited: at the same time once, and no longer than it lasted", () => {
+  const repeats = createRepeats();
+  const wait = (at: number, delayMs: number) =>
+    repeats.hear({ ...retry("PUT", "acme/app/manifests/1"), delayMs, at } as WaybillEvent);
+  wait(1000, 400);
+  wait(1100, 500);
+  wait(5000, 60_000);
+  repeats.hear({ type: "work-done", id: "docker.io/acme/app", at: 6000 });
+
+  expect(repeats.byRegistry.get("docker.io")?.waitedMs).toBe(600 + 1000);
 });
 
 test("createRepeats counts uploads that went on or began anew", () => {

@@ -19,6 +19,7 @@ export interface Repeats {
 /** What was sent again to one registry. */
 export interface Repeated {
   readonly requests: number;
+  /** For how long requests waited to be sent again, up to the latest news; those that waited at the same time count once. */
   readonly waitedMs: number;
   /** How often for which reason. */
   readonly causes: ReadonlyMap<string, number>;
@@ -29,8 +30,9 @@ export function createRepeats(): Repeats {
   const targets = new Map<string, number>();
   const tags = new Map<string, number>();
   const contents = new Map<string, string>();
-  const byRegistry = new Map<string, Repeated>();
+  const byRegistry = new Map<string, Waiting>();
   let resumed = 0;
+  let latestAt = 0;
   const hearRetry = (event: RetryEvent) => {
     const registry = registryOf(event);
     byRegistry.set(registry, oneMore(byRegistry.get(registry), event));
@@ -41,6 +43,7 @@ export function createRepeats(): Repeats {
   };
   return {
     hear(event) {
+      if ("at" in event) latestAt = Math.max(latestAt, event.at);
       if (event.type === "retry") return hearRetry(event);
       if (event.type === "content-started") contents.set(event.id, event.target);
       if (event.type !== "content-again") return;
@@ -49,7 +52,9 @@ export function createRepeats(): Repeats {
     },
     atTarget: (at) => targets.get(formatLocation(at)) ?? 0,
     ofTag: (at, tag) => tags.get(tagName(at, tag)) ?? 0,
-    byRegistry,
+    get byRegistry() {
+      return new Map([...byRegistry].map(([name, waiting]) => [name, upTo(latestAt, waiting)] as const));
+    },
     get resumed() {
       return resumed;
     },
@@ -60,13 +65,25 @@ function count(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
-function oneMore({ requests, waitedMs, causes }: Repeated = noneYet, event: RetryEvent): Repeated {
+/** `waitedMs` counts waits as they are planned: until `untilAt`. */
+interface Waiting extends Repeated {
+  readonly untilAt: number;
+}
+
+function oneMore({ requests, waitedMs, untilAt, causes }: Waiting = noneYet, event: RetryEvent): Waiting {
   const cause = causeOf(event);
+  const endsAt = Math.max(untilAt, event.at + event.delayMs);
   return {
     requests: requests + 1,
-    waitedMs: waitedMs + event.delayMs,
+    waitedMs: waitedMs + endsAt - Math.max(untilAt, event.at),
+    untilAt: endsAt,
     causes: new Map(causes).set(cause, (causes.get(cause) ?? 0) + 1),
   };
 }
 
-const noneYet: Repeated = { requests: 0, waitedMs: 0, causes: new Map() };
+const noneYet: Waiting = { requests: 0, waitedMs: 0, untilAt: 0, causes: new Map() };
+
+/** What is known at that time: a wait that was cut off has ended by then. */
+function upTo(at: number, { requests, waitedMs, untilAt, causes }: Waiting): Repeated {
+  return { requests, waitedMs: waitedMs - Math.max(0, untilAt - at), causes };
+}

@@ -194,10 +194,10 @@ describe("summaryText", () => {
     const retry = { type: "retry" as const, method: "PUT", url: "https://registry-1.docker.io/v2/", attempt: 1, at: 0 };
     for (const why of ["HTTP 429", "HTTP 429", "HTTP 503"])
       repeats.hear({ ...retry, registry: "docker.io", delayMs: 2500, why });
-    repeats.hear({ type: "content-again", id: "1", offsetBytes: 10, at: 0 });
+    repeats.hear({ type: "content-again", id: "1", offsetBytes: 10, at: 4000 });
 
     expect(lines({ ...published, leftBehind: { "x/y": 2 } }, { repeats }).slice(-4)).toEqual([
-      "  retries 3 (docker.io: HTTP 429 twice, HTTP 503, waited 8s)",
+      "  retries 3 (docker.io: HTTP 429 twice, HTTP 503, waited 2.5s)",
       "  1 upload resumed",
       "  tag skew 640 ms",
       "  left behind: 2 x/y (see --referrers)",
