@@ -14,12 +14,22 @@ declare const build: string;
 const invocation = invocationOf(process.argv);
 
 if (invocation.wants === "metadata") {
-  process.stdout.write(pluginMetadata(version));
+  answer(pluginMetadata(version));
 } else if (invocation.wants === "version") {
-  process.stdout.write(`waybill ${version}\n`);
+  answer(`waybill ${version}\n`);
 } else {
   const { exports, keep } = loadCompiled(join(import.meta.dirname, "start.js"), build);
   const { start } = exports as { readonly start: typeof Start };
   void start(invocation, version, keep);
   setImmediate(expectRun, "short");
+}
+
+/** Whoever reads us may have left, which is no failure. */
+function answer(text: string): void {
+  process.stdout.on("error", ({ code = "unknown reason" }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") return;
+    process.stderr.write(`ERROR: Cannot write to standard output: ${code === "ENOSPC" ? "the disk is full" : code}\n`);
+    process.exitCode = 1;
+  });
+  process.stdout.write(text);
 }

@@ -39,6 +39,21 @@ describe("waybill", () => {
     },
   );
 
+  test.runIf(existsSync("/dev/full")).each([["--version"], ["docker-cli-plugin-metadata"]])(
+    "waybill %s that cannot be written is no bug of ours",
+    async (arg) => {
+      const { code, stderr } = await runCommand("sh", [
+        "-c",
+        `"$@" >/dev/full`,
+        "sh",
+        process.execPath,
+        program.path,
+        arg,
+      ]);
+      expect([code, stderr]).toEqual([1, "ERROR: Cannot write to standard output: the disk is full\n"]);
+    },
+  );
+
   test("waybill --help lists commands and exit codes on stdout", async () => {
     const { code, stdout, stderr } = await program.run(["--help"]);
 
