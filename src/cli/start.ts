@@ -57,6 +57,9 @@ function listen(interrupts: Interrupts, log: Log, published: () => Published | u
   if (dockerSocket) watchDocker(dockerSocket, () => interrupts.interrupt("docker"));
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
+  // What waits for standard input would wait on, up to the end of the grace.
+  process.stdin.on("error", () => undefined);
+  interrupts.signal.addEventListener("abort", () => process.stdin.destroy(interrupts.signal.reason));
   // Whoever reads us may leave at any time: `waybill inspect … | head -1`.
   const isClosed = ({ code }: NodeJS.ErrnoException) =>
     code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "EOF";
