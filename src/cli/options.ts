@@ -32,7 +32,7 @@ export function addList(
   command: Command,
   flags: string,
   description: string,
-  parse: (value: string) => unknown = asText,
+  parse: (value: string) => unknown = textFor(flags),
 ): Command {
   const gather = (value: string, before: readonly unknown[] | undefined) => [...(before ?? []), parse(value)];
   return command.addOption(new Option(flags, description).argParser(gather));
@@ -43,7 +43,7 @@ export function addValue(
   command: Command,
   flags: string,
   description: string,
-  parse: (value: string) => unknown = asText,
+  parse: (value: string) => unknown = textFor(flags),
 ): Command {
   return command.addOption(new Option(flags, description).argParser(parse));
 }
@@ -185,8 +185,14 @@ export function addExamples(command: Command, ...examples: readonly (readonly [s
   return command.addHelpText("after", `\nExamples:\n${lines.join("\n\n")}`);
 }
 
-function asText(value: string): string {
-  return value;
+/** Any text; where it is a path, one that names something: a job's variable that is not set comes as `""`. */
+function textFor(flags: string): (value: string) => string {
+  const flag = flags.split(" ").find((word) => word.startsWith("--")) ?? flags;
+  const isPath = /<(?:path|folder|dir)>$/.test(flags);
+  return (value) => {
+    if (isPath && value === "") throw usage(flag, value, "a path");
+    return value;
+  };
 }
 
 function levelNamed(word: string): LogLevel {

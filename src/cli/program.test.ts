@@ -127,6 +127,15 @@ describe("create", () => {
     },
   );
 
+  test.each(["--metadata-file", "--report", "--timeline", "--state", "--ca-file", "--file"])(
+    "create %s refuses a path of no letters",
+    async (flag) => {
+      const { code, stderr } = await create(flag, "", "-t", `${registry.host}/none:5`);
+
+      expect([code, stderr]).toEqual([2, `ERROR: invalid argument "" for "${flag}" flag: expected a path\n`]);
+    },
+  );
+
   test("create --chunk-size takes its least", async () => {
     expect(await create("--chunk-size", "1KiB", "-t", `${registry.host}/chunks:1`)).toMatchObject({ code: 0 });
   });
