@@ -103,12 +103,16 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   if (tags.length === 0) return "tagged";
   await settings.recording.tagging(step.at, tags);
   using grace = graceAfter(call.signal, clock);
+  const untold = new Set(tags);
   const onTagged = (tag: string) => {
+    untold.delete(tag);
     settings.onTagged(step.at, tag);
     grace.done();
   };
   try {
     await pushManifest(step, settings, { ...call, tags, onTagged, signal: grace.signal });
+    // Telling of each tag as it is written is up to the target; having come to the end, it has written all.
+    for (const tag of untold) onTagged(tag);
     return "tagged";
   } catch (error) {
     throw inContext(error, placeOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);

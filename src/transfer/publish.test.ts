@@ -101,6 +101,26 @@ describe("publish", () => {
     expect(target.shelf.tags.get("latest")).toBe(index.descriptor.digest);
   });
 
+  test("counts a tag as written where the target does not tell of each but comes to its end", async () => {
+    const source = createMemoryStore("source");
+    const target = createMemoryStore("target");
+    const silent: Store = {
+      ...target,
+      pushManifest: (manifest, { tags = [] } = {}) => target.pushManifest(manifest, { tags }),
+    };
+    const { index } = await twoPlatforms(source);
+
+    const { results } = await publishTo(index, [{ at: target.location, tags: ["1", "latest"] }], {
+      source,
+      stores: [silent],
+    });
+
+    expect(results[0]?.tags).toMatchObject([
+      { tag: "1", state: "created", writtenAt: expect.any(Number) },
+      { tag: "latest", state: "created", writtenAt: expect.any(Number) },
+    ]);
+  });
+
   test("writes nothing when the tags are right already and nothing new refers to the image", async () => {
     const source = createMemoryStore("source");
     const target = createMemoryStore("target");
