@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { respond } from "../../test/support/responses.ts";
-import { WaybillError } from "../errors.ts";
+import { WaybillError, type Sent } from "../errors.ts";
 import { readBody } from "../http/body.ts";
 import { intercept, Secret, type HttpRequest, type HttpResponse, type Send } from "../http/send.ts";
 import { authorize } from "./auth/authorize.ts";
@@ -15,8 +15,9 @@ const get = (more: Partial<HttpRequest> = {}): HttpRequest => ({
   registry: "localhost:5000",
   ...more,
 });
-const reset = () =>
-  new WaybillError("connection_failed", "Cannot reach", { sent: "all" }, { cause: nodeError("ECONNRESET") });
+/** Over TLS a handshake that is reset has sent nothing of the request. */
+const reset = (sent: Sent = "all") =>
+  new WaybillError("connection_failed", "Cannot reach", { sent }, { cause: nodeError("ECONNRESET") });
 
 type Answer = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
 
@@ -27,7 +28,7 @@ function port(answers: { http?: Answer; https?: Answer }, options: EndpointOptio
     log.push(`${request.method} ${request.url} ${request.authorization ? "with credential" : "bare"}`);
     const { protocol } = new URL(request.url);
     const answer = protocol === "http:" ? answers.http : answers.https;
-    if (!answer) throw reset();
+    if (!answer) throw reset(protocol === "http:" ? "all" : "nothing");
     return answer(request);
   };
   return { send: endpoints(options).settleScheme(wire), wire, log };
@@ -164,6 +165,21 @@ describe("settleScheme", () => {
       );
 
     await expect(port({ https: untrusted }).send(get())).rejects.toMatchObject({ code: "tls_failed" });
+  });
+
+  const afterHandshake: readonly [string, WaybillError][] = [
+    ["is reset", new WaybillError("connection_failed", "Cannot reach over TLS", { sent: "all" })],
+    ["is not answered", new WaybillError("timeout", "Cannot finish", { sent: "all", phase: "headers" })],
+    ["stands still", new WaybillError("timeout", "Cannot finish", { sent: "some", phase: "idle" })],
+  ];
+  test.each(afterHandshake)("stays with TLS when a request over it %s", async (_name, failure) => {
+    const { send, log } = port({ https: () => Promise.reject(failure) });
+    await expect(send(get())).rejects.toBe(failure);
+    await expect(send(get())).rejects.toBe(failure);
+    expect(log).toEqual([
+      `GET ${url} bare`,
+      ...Array.from({ length: 2 }, () => `GET ${url.replace("http:", "https:")} bare`),
+    ]);
   });
 
   test("tells the reset, not the TLS trouble, when the port speaks HTTP and was reset by chance", async () => {

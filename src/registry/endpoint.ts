@@ -159,11 +159,16 @@ async function tlsAttempt({ next }: Settling, port: Port, { request, plain }: Do
 /** True unless the failure may come from a port that does not speak TLS at all. */
 function speaksTls(error: unknown): boolean {
   if (!(error instanceof WaybillError)) return true;
-  if (error.code === "connection_failed" || error.code === "timeout") return false;
+  if (error.code === "connection_failed" || error.code === "timeout") return isAfterHandshake(error);
   return (
     error.code !== "tls_failed" ||
     !/^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))/.test(causeCodeOf(error))
   );
+}
+
+/** Nothing of a request leaves before TLS is agreed on, and nobody waits for an answer before. */
+function isAfterHandshake({ context: { sent = "nothing", phase = "" } }: WaybillError): boolean {
+  return sent !== "nothing" || ["headers", "idle", "rate"].includes(phase);
 }
 
 function overTls(request: HttpRequest): HttpRequest {
