@@ -4,7 +4,7 @@ import { drain } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isRepository, type Location } from "../spec/reference.ts";
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { ask, contextOf, locationOf, nameOfRepository, type Access } from "./access.ts";
 import { hasBlob } from "./blobs.ts";
 import { withRepositoryAdvice } from "./missing-repository.ts";
@@ -102,12 +102,14 @@ async function post(access: Access, blob: Descriptor, options: Options & { reado
   const { from, signal } = options;
   const isSelf = from === access.repository;
   const request = { method: "POST", operation: "upload-open", rights: "pull,push" } as const;
-  const response = await ask(access, {
+  const asking = ask(access, {
     ...request,
     path: mountPath(blob.digest, from),
     ...(!isSelf && { mountFrom: from }),
     ...(signal && { signal }),
   });
+  const response = isSelf ? await asking : await asking.catch(unlessDenied);
+  if (response === undefined) return postPlain(access, blob, signal);
   if (response.status === 202) return opened(access, response);
   if (response.status === 201) return mounted(access, blob, { response, isSelf, ...(signal && { signal }) });
   const mayBeTheMount = [400, 404, 405].includes(response.status) || (!isSelf && [401, 403].includes(response.status));
@@ -116,6 +118,11 @@ async function post(access: Access, blob: Descriptor, options: Options & { reado
   const opening = await postPlain(access, blob, signal);
   if (isSelf && access.quirks.selfMount === "unknown") access.quirks.selfMount = "refuses";
   return opening;
+}
+
+/** A token service may give none for two repositories, and one for ours alone. @throws all that is no refusal */
+function unlessDenied(error: unknown): undefined {
+  if (!hasCode(error, "auth_denied", "auth_required")) throw error;
 }
 
 async function mounted(

@@ -122,6 +122,18 @@ describe("pushBlob trips", () => {
     expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT"))).toEqual([]);
   });
 
+  test("pushBlob opens a plain upload where no token is to be had for a mount", async () => {
+    const registry = createRegistry(createMemoryStorage());
+    const to = client({
+      send: async (request) => {
+        if ((request.scopes ?? []).length < 2) return registry(request);
+        throw new WaybillError("auth_denied", "Cannot get a token", { sent: "nothing", status: 403 });
+      },
+    });
+    expect(await push(to, small, { mountFrom: [location("other")] })).toBe("sent");
+    expect(kinds(to.requests)).toEqual(["POST mount other", "POST", "PUT upload"]);
+  });
+
   test("pushBlob trusts no presence when told so", async () => {
     const to = client();
     await push(to, small);
