@@ -226,6 +226,18 @@ test("stepUpload begins anew where the session that a POST opened instead turns 
   expect(releasing).toMatchObject({ at: "releasing", goal: { to: "reopen" } });
 });
 
+test("stepUpload asks where the server stands when a taken chunk is said to have left 0-0", () => {
+  const [sending, send] = stepUpload(beginUpload(5, 2)[0], { type: "opened", leastBytes: 0, epoch: 1 });
+  const [asking, ask] = stepUpload(sending, { type: "accepted", held: 0, epoch: send!.epoch });
+  expect(ask).toMatchObject({ run: "ask" });
+  const [, onward] = stepUpload(asking, { type: "held", bytes: 2, epoch: ask!.epoch });
+  expect(onward).toMatchObject({ run: "send", offset: 2, length: 2 });
+  const [again, anew] = stepUpload(asking, { type: "held", bytes: 0, epoch: ask!.epoch });
+  expect(anew).toMatchObject({ run: "send", offset: 0, length: 2 });
+  const [, given] = stepUpload(again, { type: "accepted", held: 0, epoch: anew!.epoch });
+  expect(given?.run).not.toBe("ask");
+});
+
 test("stepUpload halves what was refused as too large, and gives up at 1 MiB", () => {
   const size = 3 * 1024 * 1024;
   let [state, command] = stepUpload(beginUpload(size)[0], { type: "opened", leastBytes: 0, epoch: 1 });

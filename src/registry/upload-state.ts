@@ -162,7 +162,16 @@ function afterChunk(state: Sending, held: number | undefined): UploadStep {
   const end = facts.offset + state.length;
   const offset = Math.min(held ?? end, end);
   if (offset > facts.offset) return send(standingAt(state, offset));
-  return recover(withFacts(state, { offset }), unusable("took no byte of a chunk"));
+  const error = unusable("took no byte of a chunk");
+  // Some registries say 0-0 after each chunk, whatever they hold.
+  if (held === 0 && !facts.saidZero) return askAtOnce(state, error);
+  return recover(withFacts(state, { offset }), error);
+}
+
+function askAtOnce(state: Sending, error: unknown): UploadStep {
+  const { failures, limits } = state.facts;
+  if (failures >= limits.maxFailures) return giveUp(state, error);
+  return ask(withFacts(state, { failures: failures + 1 }));
 }
 
 /**

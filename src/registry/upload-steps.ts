@@ -32,9 +32,12 @@ export function cancel(state: Exclude<UploadState, { at: "committed" | "failed" 
   return state.goal.to === "reopen" ? [{ ...state, goal: { to: "fail", error } }, undefined] : [state, undefined];
 }
 
+/** What is found wrong here. It names neither the blob nor where that was to go. */
+export class Unusable extends WaybillError {}
+
 /** An answer that nothing can be made of, though another time it may: "the registry" and `seen` make a sentence. */
 export function unusable(seen: string): WaybillError {
-  return new WaybillError("unavailable", `Cannot push blob: the registry ${seen}`);
+  return new Unusable("unavailable", `Cannot push blob: the registry ${seen}`);
 }
 
 /** An answer that does not belong to its question is a mistake of ours; the upload ends cleanly all the same. */

@@ -577,6 +577,20 @@ describe("pushBlob under faults", () => {
     expect(to.clock.now()).toBe(before);
   });
 
+  test("pushBlob names registry and blob when no byte of any chunk is taken", async () => {
+    const patch = {
+      method: "PATCH",
+      times: Infinity,
+      fault: { kind: "status", status: 202, headers: { range: "0-0" } },
+    } as const;
+    const to = fails([patch], { chunkSizeBytes: MiB });
+    await expect(push(to, large)).rejects.toMatchObject({
+      code: "unavailable",
+      message: `Cannot push blob ${digestOf(large)} to "registry.example/app": the registry took no byte of a chunk`,
+      context: { registry: "registry.example", repository: "app" },
+    });
+  });
+
   test("pushBlob waits longer than two minutes where that is allowed", async () => {
     const fault = { kind: "status", status: 503, headers: { "retry-after": "200" } } as const;
     const to = fails([{ ...put, fault }], { maxRetryAfterMs: 600_000 });

@@ -7,7 +7,7 @@ import { bodyOf } from "../http/body.ts";
 import type { RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
-import { inTask, locationOf, type Access } from "./access.ts";
+import { contextOf, inTask, locationOf, nameOfRepository, type Access } from "./access.ts";
 import { presenceGuess, type PresenceGuess } from "./presence-guess.ts";
 import { smallBlobs, type SmallBlobs, type Turn } from "./small-blobs.ts";
 import { sourceReader, type SourceReader } from "./source-reader.ts";
@@ -16,6 +16,7 @@ import { postBlob } from "./single-post.ts";
 import { hasCandidates, openUpload } from "./upload-open.ts";
 import { askStatus, cancelSession, sendPiece, unanswered, verifyBlob, type Session } from "./upload-requests.ts";
 import type { UploadAnswer, UploadCommand, UploadStep } from "./upload-events.ts";
+import { Unusable } from "./upload-steps.ts";
 import { beginUpload, continueUpload, postUpload, stepUpload } from "./upload-state.ts";
 
 /** Pushes blobs to one repository: one upload per digest at a time. */
@@ -123,7 +124,13 @@ async function uploadFrom(reader: SourceReader, job: Job, turn: Turn | undefined
   if (!isTakenOver(run)) run.place = undefined;
   tellSession(run);
   if (state.at === "committed") return state.outcome;
-  throw state.at === "failed" ? state.error : new TypeError(`The upload stopped while ${state.at}`);
+  throw state.at === "failed" ? named(state.error, job) : new TypeError(`The upload stopped while ${state.at}`);
+}
+
+function named(error: unknown, { access, blob }: Job): unknown {
+  if (!(error instanceof Unusable)) return error;
+  const message = error.message.replace("blob:", `blob ${blob.digest} to "${nameOfRepository(access)}":`);
+  return new WaybillError(error.code, message, { ...error.context, ...contextOf(access) });
 }
 
 /** Tells where the upload lives, to whoever would go on with it after us. */
