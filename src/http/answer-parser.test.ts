@@ -161,6 +161,19 @@ describe("AnswerParser", () => {
     expect(whole(answer(head, "a"))).toEqual({ body: "", whole: false, error: "MALFORMED_ANSWER" });
   });
 
+  test("refuses a line feed alone at once, without the end of the head", () => {
+    const cases = [
+      ["HTTP/1.1 200 OK\ncontent-length: 0\n\n", "NOT_HTTP"],
+      ["HTTP/1.1 200 OK\r\nx: y\nz: a\r\n", "MALFORMED_ANSWER"],
+    ] as const;
+    for (const [text, error] of cases) {
+      expect(whole(text).error).toBe(error);
+      expect(read(text.split("").map((byte) => Buffer.from(byte))).error).toBe(error);
+    }
+    const split = ["HTTP/1.1 200 OK\r", "\ncontent-length: 0\r\n", "\r\n"].map((text) => Buffer.from(text));
+    expect(read(split)).toMatchObject({ status: 200, whole: "exact" });
+  });
+
   test("refuses chunks in HTTP/1.0, and a switch of protocols", () => {
     expect(whole("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n").error).toBe("MALFORMED_ANSWER");
     expect(whole("HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n").error).toBe("MALFORMED_ANSWER");

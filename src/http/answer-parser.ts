@@ -17,6 +17,7 @@ const maxHeadBytes = 16 * 1024;
 /** The line before each chunk: its length, and extensions that nobody reads. */
 const maxChunkLineBytes = 1024;
 const endOfHead = Buffer.from("\r\n\r\n");
+const carriageReturn = 0x0d;
 const endOfLine = Buffer.from("\r\n");
 const token = "[!#$%&'*+.^_`|~\\w-]+";
 const chunkLine = new RegExp(`^([0-9a-f]{1,13})(?:;${token}(?:=${token})?)*$`, "i");
@@ -34,6 +35,8 @@ export class AnswerParser {
   /** Bytes of the body, or of its present chunk, that are still to come. */
   #left = 0;
   #trailerBytes = 0;
+  /** Of the piece before, where the head came in several. */
+  #lastByte: number | undefined;
 
   constructor(method: string, sink: AnswerSink) {
     this.#method = method;
@@ -81,11 +84,22 @@ export class AnswerParser {
   #collect(state: TextState, chunk: Buffer, at: number) {
     try {
       const collected = this.#text.take(chunk, at, this.#wanted(state));
-      if (collected === undefined && state === "head") requireHttp(this.#text.start(beginning.length));
+      if (collected === undefined && state === "head") this.#requireHttpLines(chunk, at);
       return collected;
     } catch (error) {
       throw error instanceof RangeError ? tooLong(state) : error;
     }
+  }
+
+  /** Servers that speak otherwise have said all, and wait: nothing is gained by waiting as well. */
+  #requireHttpLines(chunk: Buffer, at: number): void {
+    requireHttp(this.#text.start(beginning.length));
+    for (let end = chunk.indexOf("\n", at); end >= 0; end = chunk.indexOf("\n", end + 1)) {
+      const before = end > at ? chunk[end - 1] : this.#lastByte;
+      // What there is of the head cannot become a right one any more: its reader says why.
+      if (before !== carriageReturn) parseHead(this.#text.start(maxHeadBytes), this.#method);
+    }
+    this.#lastByte = chunk.at(-1);
   }
 
   #wanted(state: TextState): Wanted {
@@ -138,7 +152,6 @@ function isText(state: State): state is TextState {
 
 const beginning = "HTTP/1.";
 
-/** Servers of other protocols speak first, and then wait: nothing is gained by waiting for the end of their line. */
 function requireHttp(start: string): void {
   if (!beginning.startsWith(start)) throw new MalformedAnswer("NOT_HTTP", "its answer does not begin as HTTP/1.1 does");
 }
