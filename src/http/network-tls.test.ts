@@ -128,6 +128,24 @@ describe("send over TLS", () => {
     expect(context.advice).toContain("--cert-file FILE");
   });
 
+  test.each([
+    [
+      "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
+      /: sslv3 alert \(ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE\)$/,
+      /--cert-file FILE/,
+    ],
+    ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", /: it does not speak TLS 1\.2 or 1\.3$/, undefined],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", /: its answer is not TLS$/, /--plain-http/],
+  ])("says what %s means, and names --plain-http only where no TLS was spoken", (code, message, advice) => {
+    const text =
+      "C0A7F2:error:0A000410:SSL routines:ssl3_read_bytes:alert:../deps/openssl/ssl/record/rec_layer_s3.c:1605:";
+    const alert = Object.assign(new Error(text), { code, reason: "sslv3 alert" });
+    const error = transportError({ method: "GET", url: "https://registry.example/" }, alert, "nothing");
+    expect(error.message).toMatch(message);
+    if (advice) expect(error.context.advice).toMatch(advice);
+    else expect(error.context.advice).toBeUndefined();
+  });
+
   test("gives the early 401 when the server answers and closes while the body is being sent", async () => {
     const https = createHttps({ cert, key }, (request, response) => {
       response.writeHead(401, { "content-length": 2 }).end("no", () => request.socket.destroySoon());

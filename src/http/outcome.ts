@@ -39,13 +39,11 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
     );
   }
   if (isTlsError(code)) {
-    const advice = isAboutClientCertificate(code)
-      ? `Name a client certificate that "${host}" takes with --cert-file FILE, and its key, not encrypted, with --key-file FILE`
-      : `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
+    const advice = tlsAdvice(code, host);
     return new WaybillError(
       "tls_failed",
       `Cannot speak TLS with "${host}": ${plainWords(error)}`,
-      { ...context, phase: "tls", advice },
+      { ...context, phase: "tls", ...(advice && { advice }) },
       cause,
     );
   }
@@ -133,6 +131,17 @@ function isTlsError(code: string): boolean {
   );
 }
 
+/** Who sends an alert speaks TLS: plain HTTP is no way then. */
+function tlsAdvice(code: string, host: string): string | undefined {
+  if (isAboutClientCertificate(code))
+    return `Name a client certificate that "${host}" takes with --cert-file FILE, and its key, not encrypted, with --key-file FILE`;
+  if (code.endsWith("ALERT_HANDSHAKE_FAILURE"))
+    return `If "${host}" wants a client certificate, name one with --cert-file FILE, and its key with --key-file FILE`;
+  if (/^(?:EPROTO$|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$)/.test(code))
+    return `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
+  return undefined;
+}
+
 /** A server's alerts about certificates mean ours, and what OpenSSL cannot load before anything is sent is ours as well. */
 function isAboutClientCertificate(code: string): boolean {
   return code.startsWith("ERR_OSSL_") || /^ERR_SSL_.*ALERT_.*(?:CERTIFICATE|UNKNOWN_CA)/.test(code);
@@ -151,6 +160,10 @@ const words: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it asks for a client certificate",
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: "the key is not that of the client certificate",
   ERR_OSSL_BAD_DECRYPT: "the key of the client certificate cannot be decrypted",
+  ERR_SSL_WRONG_VERSION_NUMBER: "its answer is not TLS",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: "its answer is not TLS",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it does not speak TLS 1.2 or 1.3",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "it does not speak TLS 1.2 or 1.3",
   EPROTO: "its answer is not TLS, or of another version",
 };
 
@@ -158,6 +171,8 @@ function plainWords(error: Error): string {
   const code = codeOf(error);
   const known = words[code];
   if (known) return known;
-  const text = error.message.replace(/[\r\n].*$/s, "").slice(0, 200);
+  // Node's message of OpenSSL's errors begins with an address in memory; the reason alone says something.
+  const said = "reason" in error && typeof error.reason === "string" ? error.reason : error.message;
+  const text = said.replace(/[\r\n].*$/s, "").slice(0, 200);
   return code && !text.includes(code) ? `${text} (${code})` : text;
 }
