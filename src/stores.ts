@@ -1,5 +1,7 @@
+import { Controller } from "./async/on-abort.ts";
 import { sleep, type Clock, type Random } from "./async/clock.ts";
 import { once, rememberedBy } from "./async/remembered.ts";
+import { crowded } from "./async/scope.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
 import { limitBandwidth } from "./http/bandwidth.ts";
@@ -92,6 +94,8 @@ export interface Stores extends AsyncDisposable {
   /** Tells what the run will touch, so that one token for each registry can serve all of it. */
   announce(access: { readonly pull: readonly Location[]; readonly push: readonly Location[] }): void;
   registry(host: string): Registry;
+  /** Aborts, with `cancelled`, when this is disposed of. */
+  readonly disposal: AbortSignal;
   /** The slowest that a blob may be, where limits make it slower than 128 KiB a second. */
   readonly leastBytesPerSecond?: number;
   /** The wire with everything that wraps it. */
@@ -104,7 +108,8 @@ export interface Stores extends AsyncDisposable {
 }
 
 /**
- * Composes the wire and opens stores over it. The caller disposes of it, which closes all connections.
+ * Composes the wire and opens stores over it. The caller disposes of it, which closes all connections and ends what waits for
+ * an answer or for its next attempt.
  *
  * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
  */
@@ -125,8 +130,10 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const tracing =
     options.reportAttempts === false ? [] : [traceAttempts({ ...options, headersFor: options.attemptHeaders })];
   const limits = registryLimits(options.limits ?? [], places);
+  const left = new Controller();
+  crowded(left.signal);
   const scopesFor = (registry: string) => scopes.get(registry) ?? [];
-  const parts = { credentials, places, scopesFor, granted, tracing, limits };
+  const parts = { credentials, places, scopesFor, granted, tracing, limits, disposal: left.signal };
   const wrapped = intercept(wire, ...interceptors(options, parts));
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
   const mayMount = oneAccount({ credentials, scopesFor });
@@ -151,7 +158,11 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     endpoints: places,
     ...(limits.leastBlobRate !== undefined && { leastBytesPerSecond: Math.min(128 * 1024, limits.leastBlobRate) }),
     ...(network.inspect && { inspect: network.inspect }),
-    [Symbol.asyncDispose]: () => network.close(),
+    disposal: left.signal,
+    async [Symbol.asyncDispose]() {
+      left.abort(new WaybillError("cancelled", "Cannot go on: the context was disposed of"));
+      await network.close();
+    },
   };
 }
 
@@ -180,13 +191,15 @@ interface Parts {
   /** Empty where nobody wants to know of attempts. */
   readonly tracing: readonly Interceptor[];
   readonly limits: RegistryLimits;
+  readonly disposal: AbortSignal;
 }
 
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
-  const { credentials, places, scopesFor, granted, tracing, limits } = parts;
+  const { credentials, places, scopesFor, granted, tracing, limits, disposal } = parts;
   const load = throttle({ ...options, limitOf: limits.limitOf });
   return [
+    endedBy(disposal),
     ...(tracing.length > 0 ? [traceRequests()] : []),
     reportWarnings(options),
     retry({ ...options, isHolding: load.isHolding }),
@@ -204,6 +217,11 @@ function interceptors(options: StoresOptions, parts: Parts): readonly Intercepto
     ...(limits.hasBandwidth ? [limitBandwidth({ ...options, bytesPerSecond: limits.bytesPerSecond })] : []),
     load.interceptor,
   ];
+}
+
+/** Whoever brings a signal answers for it; what has none ends with `signal`. */
+function endedBy(signal: AbortSignal): Interceptor {
+  return (next) => (request) => next(request.signal ? request : { ...request, signal });
 }
 
 function noteScopes(scopes: Map<string, string[]>, { pull, push }: Parameters<Stores["announce"]>[0]): void {

@@ -70,6 +70,20 @@ describe("send over HTTP/1.1", () => {
     ]);
   });
 
+  test("ends what is under way, and whatever is sent later, as cancelled when it is closed", async () => {
+    let asked = 0;
+    await using server = await socketServer((socket) => void socket.on("data", () => (asked += 1)));
+    await using net = network();
+    const underWay = net.send(get(server.url)).catch((error: unknown) => error);
+    await until(() => asked === 1);
+
+    await net.close();
+
+    expect(await underWay).toMatchObject({ code: "cancelled", context: { sent: "all" } });
+    await expect(net.send(get(server.url))).rejects.toMatchObject({ code: "cancelled", context: { sent: "nothing" } });
+    expect(server.connections).toBe(1);
+  });
+
   test("uses one connection for requests that follow each other", async () => {
     await using server = await socketServer(
       answering(rawResponse("200 OK", "a"), rawResponse("404 Not Found", "b"), rawResponse("204 No Content")),

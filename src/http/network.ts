@@ -1,4 +1,5 @@
 import type { Clock } from "../async/clock.ts";
+import { hasCode, WaybillError, type Sent } from "../errors.ts";
 import type { Marks } from "../telemetry/marks.ts";
 import type { AddressClass } from "./address.ts";
 import { assertAddressAllowed } from "./address.ts";
@@ -51,7 +52,10 @@ export interface NetworkOptions {
 /** The wire itself: connections to registries, kept for the next request until `close`. */
 export interface Network {
   readonly send: Send;
-  /** Destroys all connections, also those in use, and waits until they are closed. Safe to call twice. */
+  /**
+   * Destroys all connections, also those in use, and waits until they are closed. What was under way, and whatever is sent
+   * from then on, fails with `cancelled`. Safe to call twice.
+   */
   close(): Promise<void>;
 }
 
@@ -84,6 +88,7 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
   });
   const reached = new Map<Origin, AddressClass>();
   const addressCheck = addressCheckOf(options.allowPrivate ?? [], reached);
+  let isClosed = false;
 
   function proxyOf(url: string): URL | undefined {
     const proxy = options.proxyFor?.(url);
@@ -93,6 +98,7 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
   async function dialFor(route: Route, alpn: readonly string[], signal: AbortSignal | undefined): Promise<Line> {
     const { origin, proxy, marks, check } = route;
     const line = await dial({ url: new URL(origin), proxy, alpn, signal, marks, check }, dialing);
+    if (isClosed) line.socket.destroy();
     if (line.reachedOn !== undefined) reached.set(origin, line.reachedOn);
     return line;
   }
@@ -143,8 +149,11 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     if (request.signal?.aborted) throw cancelledError(request, "nothing");
     for (let round = 1; ; round += 1) {
       if (round > 1) request.marks?.add("repeated");
+      if (isClosed) throw closedError(request);
       const outcome = await once(request, headers, round > 1);
       if (outcome.kind === "response") return outcome.response;
+      if (isClosed && hasCode(outcome.error, "connection_failed"))
+        throw closedError(request, outcome.error.context.sent);
       if (!outcome.free || round === freeRounds) throw outcome.error;
     }
   }
@@ -156,10 +165,18 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
   }
 
   async function close(): Promise<void> {
+    isClosed = true;
     await Promise.all([pool.close(), sessions.close()]);
   }
 
   return { send, inspect, close };
+}
+
+/** No failure of the registry, and nothing to try again. */
+function closedError(request: HttpRequest, sent: Sent = "nothing"): WaybillError {
+  const { host } = new URL(request.url);
+  const context = { registry: request.registry ?? host, sent };
+  return new WaybillError("cancelled", `Cannot finish ${request.method} to "${host}": its network was closed`, context);
 }
 
 type Headers = Readonly<Record<string, string>>;

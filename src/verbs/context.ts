@@ -16,7 +16,7 @@ export interface Context {
   readonly report: Report;
   readonly clock: Clock;
   readonly random: Random;
-  /** Aborts the run. */
+  /** Aborts the run; it does, too, when the context is disposed of. */
   readonly signal: AbortSignal;
   /** Takes publishes down so that they can be resumed and undone; default: nobody does. */
   readonly recorder?: Recorder;
@@ -43,15 +43,16 @@ export interface ContextOptions extends StoresOptions {
 }
 
 /**
- * Opens one over real registries and folders. The caller disposes of it, which closes all connections.
+ * Opens one over real registries and folders. The caller disposes of it, which closes all connections; a call that is still
+ * under way ends then as if `signal` had aborted.
  *
  * @throws WaybillError `invalid_argument`, `invalid_config` for what the options name.
  */
 export async function openContext(options: ContextOptions): Promise<OpenContext> {
   const { clock, random } = options;
-  const signal = crowded(options.signal);
   const report = guarded(options.report);
   const { ownLoad = eventLoopLoad(clock) } = options;
   const stores = await openStores({ ...options, report, ownLoad });
+  const signal = crowded(AbortSignal.any([options.signal, stores.disposal]));
   return { ...stores, report, clock, random, signal, ownLoad, ...(options.recorder && { recorder: options.recorder }) };
 }

@@ -106,7 +106,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
   };
   const leftovers = async () => {
     await turn();
-    return leftOver({ open, clock, signal: controller.signal });
+    return leftOver({ open, clock, signal: context.signal });
   };
   return {
     context,

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { fakeClock } from "../../test/support/fake-clock.ts";
+import { pushImage } from "../../test/support/images.ts";
+import type { Send } from "../http/send.ts";
+import { createMemoryStorage, createRegistry, faulty } from "../server/index.ts";
+import { openContext } from "./context.ts";
+import { create } from "./create.ts";
+
+function contextOver(send: Send) {
+  const clock = fakeClock();
+  const retries: string[] = [];
+  const opening = openContext({
+    clock,
+    random: () => 0.5,
+    env: {},
+    signal: new AbortController().signal,
+    network: { send, close: async () => undefined },
+    report: (event) => void (event.type === "retry" && retries.push(event.method)),
+  });
+  return { clock, retries, opening };
+}
+
+const until = async (holds: () => boolean) => {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("a call that waits for its next attempt ends when its context is disposed of, and leaves no timer behind", async () => {
+  const registry = createRegistry(createMemoryStorage());
+  const { clock, retries, opening } = contextOver(
+    faulty(registry, [{ times: Infinity, fault: { kind: "status", status: 503 } }]),
+  );
+  const context = await opening;
+  const reading = context.registry("r.example").repository("app").manifest("1");
+  const failure = reading.catch((error: unknown) => error);
+  await until(() => retries.length === 1);
+
+  await context[Symbol.asyncDispose]();
+
+  expect(await failure).toMatchObject({ code: "cancelled", message: "Cannot go on: the context was disposed of" });
+  expect(clock.pending).toBe(0);
+});
+
+test("a publish that is under way ends when its context is disposed of, without another attempt", async () => {
+  const { clock, retries, opening } = contextOver(
+    faulty(createRegistry(createMemoryStorage()), [
+      { method: "POST", repository: "to", times: Infinity, fault: { kind: "status", status: 503 } },
+    ]),
+  );
+  const context = await opening;
+  await pushImage(context.registry("r.example").repository("from"), { tags: ["1"] });
+  const publishing = create({ sources: ["r.example/from:1"], tags: ["r.example/to:1"] }, context);
+  await until(() => retries.length > 0);
+
+  await context[Symbol.asyncDispose]();
+
+  const { targets } = await publishing;
+  expect(targets[0]).toMatchObject({ error: { code: "cancelled" }, tags: [{ state: "not-attempted" }] });
+  expect(clock.pending).toBe(0);
+});
