@@ -1,5 +1,6 @@
 import type { Digest } from "../spec/digest.ts";
 import type { StringMap } from "../spec/json.ts";
+import { Tally } from "./tally.ts";
 
 /** What a repository knows of one of its manifests; the bytes are content like any other. */
 export interface StoredManifest {
@@ -37,7 +38,7 @@ interface RepositoryState {
 export class Catalogue {
   readonly #repositories = new Map<string, RepositoryState>();
   readonly #holders = new Map<Digest, Set<string>>();
-  readonly #uses = new Map<Digest, number>();
+  readonly #uses = new Tally<Digest>();
 
   /** The size of a blob in bytes; `undefined` where the repository does not link it. */
   blob(repository: string, digest: Digest): number | undefined {
@@ -123,20 +124,20 @@ export class Catalogue {
     if (state.blobs.has(digest)) return;
     state.blobs.set(digest, sizeBytes);
     addTo(this.#holders, digest, repository);
-    this.#use(digest);
+    this.#uses.add(digest);
   }
 
   #removeBlob(repository: string, state: RepositoryState, digest: Digest): void {
     if (!state.blobs.delete(digest)) return;
     removeFrom(this.#holders, digest, repository);
-    this.#unuse(digest);
+    this.#uses.remove(digest);
   }
 
   #addManifest(state: RepositoryState, manifest: StoredManifest): void {
     const known = state.manifests.has(manifest.digest);
     state.manifests.set(manifest.digest, manifest);
     if (manifest.subject) addTo(state.referrers, manifest.subject, manifest.digest);
-    if (!known) this.#use(manifest.digest);
+    if (!known) this.#uses.add(manifest.digest);
   }
 
   #removeManifest(state: RepositoryState, digest: Digest): void {
@@ -145,17 +146,7 @@ export class Catalogue {
     state.manifests.delete(digest);
     if (manifest.subject) removeFrom(state.referrers, manifest.subject, digest);
     for (const [tag, target] of state.tags) if (target === digest) state.tags.delete(tag);
-    this.#unuse(digest);
-  }
-
-  #use(digest: Digest): void {
-    this.#uses.set(digest, (this.#uses.get(digest) ?? 0) + 1);
-  }
-
-  #unuse(digest: Digest): void {
-    const left = (this.#uses.get(digest) ?? 1) - 1;
-    if (left > 0) this.#uses.set(digest, left);
-    else this.#uses.delete(digest);
+    this.#uses.remove(digest);
   }
 }
 

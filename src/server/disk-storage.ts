@@ -18,6 +18,7 @@ import { lockFolder, type FolderOwner } from "../disk/lock.ts";
 import { Journal } from "../disk/journal.ts";
 import { mismatch } from "./memory-storage.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
+import { Tally } from "./tally.ts";
 
 export interface DiskStorageOptions {
   /** With it the folder is locked against other processes while it is open. */
@@ -101,7 +102,7 @@ class DiskStorage implements Storage {
   readonly #unlock: () => Promise<void>;
   #left: readonly DiskDraft[];
   /** Content that an entry under way points at: not to be dropped, although the catalogue does not know of it yet. */
-  readonly #pins = new Map<Digest, number>();
+  readonly #pins = new Tally<Digest>();
   /** The last piece of work on the file of a digest: they take turns. */
   readonly #turns = new Map<Digest, Promise<void>>();
   #temporaries = 0;
@@ -116,13 +117,13 @@ class DiskStorage implements Storage {
 
   async record(changes: readonly Change[]): Promise<void> {
     const pinned = changes.flatMap((change) => contentOf(change) ?? []);
-    for (const digest of pinned) this.#pin(digest);
+    for (const digest of pinned) this.#pins.add(digest);
     try {
       await this.#journal.append(changes, () => {
         for (const change of changes) this.catalogue.apply(change);
       });
     } finally {
-      for (const digest of pinned) this.#unpin(digest);
+      for (const digest of pinned) this.#pins.remove(digest);
     }
     for (const change of changes) {
       if (change.kind === "no-blob" || change.kind === "no-manifest") await this.#dropIfUnused(change.digest);
@@ -181,12 +182,12 @@ class DiskStorage implements Storage {
 
   /** Gives the durable file at `path` its name by digest, durably, and then records `changes`. */
   async #keep(digest: Digest, path: string, changes: readonly Change[]): Promise<void> {
-    this.#pin(digest);
+    this.#pins.add(digest);
     try {
       await this.#inTurn(digest, () => this.#place(digest, path));
       await this.record(changes);
     } finally {
-      this.#unpin(digest);
+      this.#pins.remove(digest);
     }
     await this.#dropIfUnused(digest);
   }
@@ -221,16 +222,6 @@ class DiskStorage implements Storage {
     } finally {
       if (this.#turns.get(digest) === settled) this.#turns.delete(digest);
     }
-  }
-
-  #pin(digest: Digest): void {
-    this.#pins.set(digest, (this.#pins.get(digest) ?? 0) + 1);
-  }
-
-  #unpin(digest: Digest): void {
-    const left = (this.#pins.get(digest) ?? 1) - 1;
-    if (left > 0) this.#pins.set(digest, left);
-    else this.#pins.delete(digest);
   }
 
   #pathOf(digest: Digest): string {
