@@ -19,7 +19,7 @@ export interface ServeOptions {
   readonly allowHosts?: readonly string[];
   /** Called once with the URL, before the first request can arrive. */
   readonly onListening?: (url: string) => void;
-  /** Hears of errors that are bugs: the client has had a 500 or a broken connection. */
+  /** Hears of errors that are bugs: the client gets a 500 or a broken connection. What it throws is dropped. */
   readonly onError?: (error: unknown) => void;
   /** Default 512. */
   readonly maxConnections?: number;
@@ -111,7 +111,7 @@ async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): P
   } catch (error) {
     // A broken connection is somebody's wish, or the end of one; a client that went away has nobody left to tell.
     const isBroken = hasCode(error, "connection_failed");
-    if (!gone.signal.aborted && !incoming.errored && !isBroken) onError?.(error);
+    if (!gone.signal.aborted && !incoming.errored && !isBroken) tell(onError, error);
     // What was already answered still goes out: a broken answer is shorter than it said, not absent.
     if (outgoing.headersSent || outgoing.destroyed) outgoing.socket?.destroySoon();
     else if (isBroken) outgoing.socket?.resetAndDestroy();
@@ -119,6 +119,15 @@ async function exchange({ incoming, outgoing, gate, send, onError }: Arrival): P
   } finally {
     // What is left of a body that nobody wanted: read and dropped, or the client would never get round to its answer.
     incoming.resume();
+  }
+}
+
+/** What a listener throws is its own affair: the client waits for its answer. */
+function tell(onError: ServeOptions["onError"], error: unknown): void {
+  try {
+    onError?.(error);
+  } catch {
+    // There is nobody else to tell.
   }
 }
 

@@ -123,6 +123,16 @@ describe("serve", () => {
     expect(errors).toEqual([new TypeError("a bug")]);
   });
 
+  test("serve answers a bug by 500 also where its listener throws", async () => {
+    await server.close();
+    const send: Send = () => Promise.reject(new TypeError("a bug"));
+    const onError = () => {
+      throw new Error("a bug in the listener");
+    };
+    server = await serve(send, { host: "127.0.0.1", port: 0, clock, onError });
+    expect(await raw("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")).toMatch(/^HTTP\/1.1 500 /);
+  });
+
   test("serve breaks the connection when an answer breaks off", async () => {
     await server.close();
     const send = createRegistry(createMemoryStorage());
