@@ -48,7 +48,7 @@ const graceMs = 2_000;
  * Bound to loopback, it answers only requests that are addressed to loopback or to `allowHosts`, and none that a web page of another
  * origin sends.
  *
- * @throws WaybillError `io_failed` when the address cannot be had.
+ * @throws WaybillError `io_failed` when the address cannot be had; what `onListening` throws. Nothing listens then.
  */
 export async function serve(send: Send, options: ServeOptions): Promise<RunningServer> {
   const { host, port, tls, maxConnections = 512 } = options;
@@ -76,13 +76,15 @@ export async function serve(send: Send, options: ServeOptions): Promise<RunningS
     "request",
     (incoming, outgoing) => void exchange({ incoming, outgoing, gate, send, onError: options.onError }),
   );
-  options.onListening?.(url);
   let closing: Promise<void> | undefined;
-  return {
-    url,
-    address: { host: bound.address, port: bound.port },
-    close: () => (closing ??= shut(server, options.clock)),
-  };
+  const close = () => (closing ??= shut(server, options.clock));
+  try {
+    options.onListening?.(url);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { url, address: { host: bound.address, port: bound.port }, close };
 }
 
 interface Arrival {

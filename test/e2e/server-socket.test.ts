@@ -203,6 +203,17 @@ describe("serve", () => {
     });
   });
 
+  test("serve leaves nothing listening where its caller fails on hearing of it", async () => {
+    const { url, port } = { url: server.url, port: server.address.port };
+    await server.close();
+    const onListening = () => {
+      throw new Error("a bug in the caller");
+    };
+    const send = createRegistry(createMemoryStorage());
+    await expect(serve(send, { host: "127.0.0.1", port, clock, onListening })).rejects.toThrow("a bug in the caller");
+    await expect(fetch(`${url}/v2/`)).rejects.toThrow();
+  });
+
   test("serve speaks TLS with the certificate it is given", async (context) => {
     const tls = await selfSigned();
     context.skip(!tls, "skipped: no openssl to make a certificate with");
