@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Clock } from "../async/clock.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Send } from "../http/send.ts";
 import { admit, isLoopback, type Gate } from "./gate.ts";
 import { readRequest } from "./node-request.ts";
 import { refuse, writeResponse } from "./node-response.ts";
+import { Tally } from "./tally.ts";
 
 export interface ServeOptions {
   /** An address of this machine, or a name for one. */
@@ -31,11 +32,15 @@ export interface RunningServer {
   /** Such as `http://127.0.0.1:5000`, without a final slash. */
   readonly url: string;
   readonly address: { readonly host: string; readonly port: number };
-  /** Takes no more connections, gives running requests two seconds, then ends them. Safe to call twice. */
+  /**
+   * Takes no more connections, gives running requests two seconds, then ends them. Done as soon as the last one is. Safe to call
+   * twice.
+   */
   close(): Promise<void>;
 }
 
 const headersTimeoutMs = 10_000;
+const handshakeTimeoutMs = 10_000;
 /** Nothing moved on a socket for so long that whoever held it has gone. A commit of many gigabytes may be silent for minutes. */
 const idleTimeoutMs = 300_000;
 const keepAliveTimeoutMs = 30_000;
@@ -60,7 +65,9 @@ export async function serve(send: Send, options: ServeOptions): Promise<RunningS
     noDelay: true,
     highWaterMark: 256 * 1024,
   };
-  const server = tls ? createTlsServer({ ...limits, cert: tls.cert, key: tls.key }) : createServer(limits);
+  const secure = { ...limits, ...tls, handshakeTimeout: handshakeTimeoutMs };
+  const server = tls ? createTlsServer(secure) : createServer(limits);
+  const connections = new Connections(server);
   server.maxConnections = maxConnections;
   server.timeout = idleTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
@@ -72,12 +79,12 @@ export async function serve(send: Send, options: ServeOptions): Promise<RunningS
     onLoopback: isLoopback(bound.address),
     allowHosts: options.allowHosts ?? [],
   };
-  server.on(
-    "request",
-    (incoming, outgoing) => void exchange({ incoming, outgoing, gate, send, onError: options.onError }),
-  );
+  server.on("request", (incoming, outgoing) => {
+    connections.answering(incoming.socket, outgoing);
+    void exchange({ incoming, outgoing, gate, send, onError: options.onError });
+  });
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= shut(server, options.clock));
+  const close = () => (closing ??= shut(server, connections, options.clock));
   try {
     options.onListening?.(url);
   } catch (error) {
@@ -158,13 +165,48 @@ function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function shut(server: Server, clock: Clock): Promise<void> {
+function shut(server: Server, connections: Connections, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = clock.after(graceMs, () => server.closeAllConnections());
+    const cancel = clock.after(graceMs, () => connections.destroy());
     server.close(() => {
       cancel();
       resolve();
     });
     server.closeIdleConnections();
+    connections.leave();
   });
+}
+
+/** The connections of a server, from the moment that they are accepted: Node's own list has those that have come to HTTP. */
+class Connections {
+  readonly #open = new Set<Socket>();
+  /** Where requests are under way; a client may send several without waiting. */
+  readonly #busy = new Tally<Socket>();
+  #isLeaving = false;
+
+  constructor(server: Server) {
+    server.on("connection", (socket: Socket) => {
+      this.#open.add(socket);
+      socket.once("close", () => this.#open.delete(socket));
+    });
+  }
+
+  /** `socket` is in use until `outgoing` has left by it. */
+  answering(socket: Socket, outgoing: ServerResponse): void {
+    this.#busy.add(socket);
+    outgoing.once("close", () => {
+      this.#busy.remove(socket);
+      if (this.#isLeaving && !this.#busy.has(socket)) socket.destroySoon();
+    });
+  }
+
+  /** Ends each when its last answer has left, and at once those on which nobody has said anything. */
+  leave(): void {
+    this.#isLeaving = true;
+    for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  destroy(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
 }

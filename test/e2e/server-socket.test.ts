@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { get } from "node:https";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -15,6 +15,7 @@ import {
 import { digestOf } from "../../src/spec/digest.ts";
 import { Client, withDigest } from "../conformance/client.ts";
 import { nodeSend } from "../conformance/subjects.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { selfSigned } from "../support/self-signed.ts";
 
 const clock = systemClock();
@@ -191,6 +192,62 @@ describe("serve", () => {
     await client.ask("GET", "/v2/");
     await Promise.all([server.close(), server.close()]);
     await expect(client.ask("GET", "/v2/")).rejects.toThrow();
+  });
+
+  test("serve is closed as soon as the last answer has left, also to a client that keeps its connection", async () => {
+    await server.close();
+    const registry = createRegistry(createMemoryStorage());
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const asked = new EventEmitter();
+    const send: Send = async (request) => {
+      asked.emit("request");
+      await gate;
+      return registry(request);
+    };
+    server = await serve(send, { host: "127.0.0.1", port: 0, clock: fakeClock() });
+    const get = "GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const arrival = once(asked, "request");
+    const seen = raw(get + get, /(?!)/);
+    await arrival;
+
+    const closing = server.close();
+    go();
+    await closing;
+
+    expect([...(await seen).matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => match[1])).toEqual(["200", "200"]);
+  });
+
+  test.each(["plain", "TLS"])("serve waits for no client that has connected and said nothing: %s", async (kind) => {
+    const tls = kind === "TLS" ? await selfSigned() : undefined;
+    const send = createRegistry(createMemoryStorage());
+    const silent = await serve(send, { host: "127.0.0.1", port: 0, clock: fakeClock(), ...(tls && { tls }) });
+    const socket = connect(silent.address.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    const ended = new Promise((resolve) => socket.once("close", resolve));
+    await once(socket, "connect");
+
+    await silent.close();
+    await ended;
+  });
+
+  test("serve ends a TLS handshake that gets no further when the grace is over", async (context) => {
+    const tls = await selfSigned();
+    context.skip(!tls, "skipped: no openssl to make a certificate with");
+    if (!tls) return;
+    const slow = fakeClock();
+    const send = createRegistry(createMemoryStorage());
+    const secure = await serve(send, { host: "127.0.0.1", port: 0, clock: slow, tls });
+    const socket = connect(secure.address.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    const ended = new Promise((resolve) => socket.once("close", resolve));
+    // The beginning of a ClientHello of 256 bytes.
+    await new Promise((resolve) => socket.write(Buffer.from([22, 3, 1, 1, 0, 1]), resolve));
+
+    const closing = secure.close();
+    slow.advance(2_000);
+    await closing;
+    await ended;
   });
 
   test("serve fails with io_failed where the port is taken", async () => {
