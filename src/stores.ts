@@ -17,10 +17,10 @@ import { throttle } from "./http/throttle.ts";
 import { traceAttempts, traceRequests } from "./http/trace.ts";
 import { reportWarnings } from "./http/warnings.ts";
 import { wholeAnswers } from "./http/whole.ts";
+import { announced, type Announced } from "./registry/auth/announced.ts";
 import { authorize } from "./registry/auth/authorize.ts";
 import { oneAccount } from "./registry/auth/principals.ts";
 import { grantedByTokens, type GrantedByTokens } from "./registry/auth/granted.ts";
-import { repositoryScope } from "./spec/scope.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
 import { requireChunkSize } from "./registry/chunk-size.ts";
 import { hasCertificates } from "./registry/certs-d.ts";
@@ -91,8 +91,8 @@ export interface StoresOptions {
 export interface Stores extends AsyncDisposable {
   /** The same place gives the same store. @throws WaybillError `invalid_reference`, `invalid_layout` */
   open(location: Location): Promise<Store>;
-  /** Tells what the run will touch, so that one token for each registry can serve all of it. */
-  announce(access: { readonly pull: readonly Location[]; readonly push: readonly Location[] }): void;
+  /** Tells what a run will touch, so that one token for each registry can serve all of it. The run disposes of it at its end. */
+  readonly announce: Announced["announce"];
   registry(host: string): Registry;
   /** Aborts, with `cancelled`, when this is disposed of. */
   readonly disposal: AbortSignal;
@@ -123,7 +123,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     builder,
     hasCertificates: (hostPort) => hasCertificates(environment, hostPort),
   });
-  const scopes = new Map<string, string[]>();
+  const { announce, scopesFor } = announced();
   const granted = grantedByTokens();
   const network: Network & Partial<SocketNetwork> = options.network ?? openNetwork(options, environment, builder);
   const wire = options.observe ? options.observe(network.send) : network.send;
@@ -132,7 +132,6 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const limits = registryLimits(options.limits ?? [], places);
   const left = new Controller();
   crowded(left.signal);
-  const scopesFor = (registry: string) => scopes.get(registry) ?? [];
   const parts = { credentials, places, scopesFor, granted, tracing, limits, disposal: left.signal };
   const wrapped = intercept(wire, ...interceptors(options, parts));
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
@@ -151,7 +150,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const owner = once(() => layoutOwner(options.clock));
   return {
     open: rememberedBy(formatLocation, (location) => openStore(location, { registries, builder, options, owner })),
-    announce: (access) => noteScopes(scopes, access),
+    announce,
     registry: registries,
     send: wrapped,
     bareSend: intercept(wire, followRedirects(), ...tracing, throttle(options).interceptor),
@@ -186,7 +185,7 @@ function openNetwork(
 interface Parts {
   readonly credentials: CredentialSource;
   readonly places: Endpoints;
-  readonly scopesFor: (registry: string) => readonly string[];
+  readonly scopesFor: Announced["scopesFor"];
   readonly granted: GrantedByTokens;
   /** Empty where nobody wants to know of attempts. */
   readonly tracing: readonly Interceptor[];
@@ -222,15 +221,6 @@ function interceptors(options: StoresOptions, parts: Parts): readonly Intercepto
 /** Whoever brings a signal answers for it; what has none ends with `signal`. */
 function endedBy(signal: AbortSignal): Interceptor {
   return (next) => (request) => next(request.signal ? request : { ...request, signal });
-}
-
-function noteScopes(scopes: Map<string, string[]>, { pull, push }: Parameters<Stores["announce"]>[0]): void {
-  const note = (location: Location, ...actions: readonly ("pull" | "push")[]) => {
-    if (location.kind !== "registry") return;
-    scopes.set(location.host, [...(scopes.get(location.host) ?? []), repositoryScope(location.repository, ...actions)]);
-  };
-  for (const location of push) note(location, "pull", "push");
-  for (const location of pull) note(location, "pull");
 }
 
 interface Opening {

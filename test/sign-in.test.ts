@@ -1,7 +1,7 @@
 import { hashSync } from "bcryptjs";
 import { describe, expect, test } from "vitest";
-import { readBody } from "../src/http/body.ts";
-import { intercept, Secret, type HttpRequest, type Send } from "../src/http/send.ts";
+import { collect, openBody, readBody } from "../src/http/body.ts";
+import { intercept, Secret, type HttpRequest, type Interceptor, type Send } from "../src/http/send.ts";
 import { authorize } from "../src/registry/auth/authorize.ts";
 import { login } from "../src/registry/login.ts";
 import { credentialChain } from "../src/registry/credentials/chain.ts";
@@ -11,9 +11,13 @@ import { bearerAuth } from "../src/server/bearer-auth.ts";
 import { createMemoryStorage } from "../src/server/memory-storage.ts";
 import { parseHtpasswd } from "../src/server/passwords.ts";
 import { createRegistry } from "../src/server/registry.ts";
+import { parseReference } from "../src/spec/reference.ts";
 import { silent } from "../src/telemetry/events.ts";
 import { fakeEnvironment } from "./support/credential-environment.ts";
+import { create } from "../src/verbs/create.ts";
 import { fakeClock } from "./support/fake-clock.ts";
+import { pushImage } from "./support/images.ts";
+import { simulate } from "./support/simulation.ts";
 
 const host = "localhost:5000";
 const htpasswd = `u:${hashSync("pw", 4)}\n`;
@@ -80,4 +84,27 @@ test("a token that expired in the middle is renewed and the upload goes on (F01)
 
   expect(seen.status).toBe(202);
   expect(log.slice(-3).map((line) => line.split(" ")[0])).toEqual(["PATCH", "POST", "PATCH"]);
+});
+
+test("a publish asks for rights to its own places, whatever its context was used for before", async () => {
+  const asked: string[] = [];
+  const watched: Interceptor = (next) => async (request) => {
+    if (request.operation !== "token") return next(request);
+    const body = await collect(openBody(request).body, 1e5);
+    asked.push(new URLSearchParams(Buffer.from(body).toString()).get("scope") ?? "");
+    return next({ ...request, body });
+  };
+  const storages = { "r.example": createMemoryStorage() };
+  const simulation = await simulate({ storages, faults: () => watched });
+  const source = await simulation.context.open(parseReference("r.example/from").location);
+  await simulation.settle(pushImage(source, { tags: ["1"] }));
+  const publishTo = (tag: string) =>
+    simulation.settle(create({ sources: ["r.example/from:1"], tags: [tag] }, simulation.context));
+  await publishTo("r.example/first:1");
+  asked.length = 0;
+
+  await publishTo("r.example/second:1");
+  await publishTo("r.example/second:2");
+
+  expect(asked).toEqual(["repository:from:pull repository:second:pull,push"]);
 });

@@ -11,8 +11,11 @@ import { guarded, type Report } from "../telemetry/events.ts";
 export interface Context {
   /** Opens a place; the same place gives the same store for as long as the context lives. */
   open(location: Location): Promise<Store>;
-  /** Tells which places the run will read and write, so that one token for each registry can serve all of it. */
-  announce(access: Access): void;
+  /**
+   * Tells which places a run will read and write, so that one token for each registry can serve all of it. The run disposes of
+   * it at its end: the next one asks for no more than it needs itself.
+   */
+  announce(access: Access): Disposable;
   readonly report: Report;
   readonly clock: Clock;
   readonly random: Random;

@@ -76,7 +76,7 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
   requireSense(request);
   const references = request.tags.map((tag) => parseReference(tag));
   const targets = groupByLocation(references);
-  context.announce({ pull: sourceLocations(request), push: targets.map((target) => target.at) });
+  using _ = context.announce({ pull: sourceLocations(request), push: targets.map((target) => target.at) });
   const open = rememberedSources(context);
   const expect = parseExpectations(request.expectDigests ?? [], references);
   // Leaving early, because a source cannot be read, ends what is still being asked of targets.

@@ -27,7 +27,7 @@ export async function resume(publication: Publication, context: Context): Promis
   const referrers = parseReferrersPolicy(publication.referrers);
   const targets = targetsOf(publication);
   const pull = [...new Set(Object.values(publication.origins).flat())].map(locationOf);
-  context.announce({ pull, push: targets.map(({ at }) => at) });
+  using _ = context.announce({ pull, push: targets.map(({ at }) => at) });
   const { policy } = publication;
   await using looks = openScope({ signal: context.signal });
   const lookings = beginLooking(targets, looks, context).map(({ target, looking }) => ({

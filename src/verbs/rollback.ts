@@ -42,7 +42,7 @@ export async function planRollback(
   { deleteCreated = false }: RollbackOptions = {},
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
-  context.announce({ pull: [], push: targets.map(({ at }) => at) });
+  using _ = context.announce({ pull: [], push: targets.map(({ at }) => at) });
   const looked = await lookAsTasks(targets, context);
   return looked.map((entry, index) => {
     const { at, tags } = entry.target;
@@ -84,12 +84,13 @@ function moveOf(
 }
 
 /** Does what was planned, all targets at the same time. A tag that somebody has moved since then stays. Never rejects. */
-export function rollback(
+export async function rollback(
   plan: readonly RollbackTarget[],
   root: Digest,
   context: Context,
 ): Promise<readonly TargetResult[]> {
-  return Promise.all(plan.map((target) => rollBackTarget(target, root, context)));
+  using _ = context.announce({ pull: [], push: plan.map(({ at }) => at) });
+  return await Promise.all(plan.map((target) => rollBackTarget(target, root, context)));
 }
 
 async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {

@@ -62,7 +62,7 @@ export function makeWorld(options: WorldOptions = {}): World {
   const context: Context = {
     ...base,
     open: remembered,
-    announce: () => undefined,
+    announce: () => ({ [Symbol.dispose]: () => undefined }),
     signal: new AbortController().signal,
   };
   return {
