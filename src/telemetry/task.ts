@@ -100,9 +100,14 @@ export async function asTask<T>(
   }
 }
 
-/** An error as it is told, in every account the same. What is not a `WaybillError` is our mistake, and named with its class. */
+/**
+ * An error as it is told, in every account the same. What is not a `WaybillError` is our mistake, and named with its class, but for
+ * what a signal aborts with that was given no reason.
+ */
 export function failureOf(error: unknown): TaskFailure {
   if (error instanceof WaybillError) return { code: error.code, message: error.message };
+  const isAbort = error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");
+  if (isAbort) return { code: "cancelled", message: error.message };
   const message = error instanceof Error ? `${error.name}: ${error.message}` : `something was thrown: ${String(error)}`;
   return { code: "internal", message };
 }

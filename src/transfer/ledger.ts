@@ -7,6 +7,7 @@ import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
+import { asCancelled } from "./cancelled.ts";
 import { isFound, preflightResult, type Looked } from "./look.ts";
 import { namedText, type Named, type NamesOfTags } from "./named.ts";
 import { nameNow } from "./name-now.ts";
@@ -106,7 +107,9 @@ export class Ledger {
   }
 
   settle(step: TargetStep, outcome: StepOutcome): void {
-    if (step.kind === "tag" && outcome.state === "failed") this.#noteFailed(step.tags, outcome.error);
+    const { signal } = this.#options;
+    if (step.kind === "tag" && outcome.state === "failed")
+      this.#noteFailed(step.tags, asCancelled(outcome.error, signal));
     if (outcome.state === "not-attempted") this.#isHeldBack = true;
     if (outcome.state === "failed") this.#error ??= outcome.error;
     if (outcome.state === "done" && step.kind === "stage" && step.role === "blob")
@@ -173,7 +176,7 @@ export class Ledger {
         this.#error === undefined &&
         this.#isHeldBack &&
         (tags.length === 0 || tags.some(({ state }) => state === "not-attempted")),
-      ...(this.#error !== undefined && { error: this.#error }),
+      ...(this.#error !== undefined && { error: asCancelled(this.#error, this.#options.signal) }),
       ...(isFound(this.#looked) && { preflight: preflightResult(this.#looked) }),
     };
   }

@@ -11,6 +11,8 @@ import { closureOf, toPush } from "./closure.ts";
 import { lookAt, type PublishTarget } from "./look.ts";
 import type { PublishPolicy } from "./policy.ts";
 import { publish, type PublishOptions } from "./publish.ts";
+import { publicationOf } from "./publication.ts";
+import { nothingEarlier, unrecorded, type Recording } from "./recording.ts";
 import { parseReferrersPolicy } from "./referrers.ts";
 
 interface Setting {
@@ -20,6 +22,8 @@ interface Setting {
   readonly policy?: Partial<PublishPolicy>;
   /** `moves on`: waits are over at once. */
   readonly clock?: "stands still" | "moves on";
+  readonly signal?: AbortSignal;
+  readonly recording?: Recording;
 }
 
 async function publishTo(root: Manifest, targets: readonly PublishTarget[], setting: Setting) {
@@ -41,7 +45,9 @@ async function publishTo(root: Manifest, targets: readonly PublishTarget[], sett
     },
   };
   const clock = setting.clock === "moves on" ? quick : still;
-  const options = { open, clock, report: () => undefined, policy };
+  const { signal, recording } = setting;
+  const more = { ...(signal && { signal }), ...(recording && { recording }) };
+  const options = { open, clock, report: () => undefined, policy, ...more };
   const from = [setting.source.location];
   const looked = await lookAt(targets, options);
   const closure = await closureOf(
@@ -120,6 +126,40 @@ describe("publish", () => {
       { tag: "latest", state: "created", writtenAt: expect.any(Number) },
     ]);
   });
+
+  test.each([undefined, new Error("enough"), "enough"])(
+    "tells of a run that was aborted as interrupted, and not as a mistake, whatever the reason: %s",
+    async (reason) => {
+      const source = createMemoryStore("source");
+      const target = createMemoryStore("target");
+      const { index } = await twoPlatforms(source);
+      const controller = new AbortController();
+      const aborting: Store = {
+        ...target,
+        async pushBlob() {
+          controller.abort(reason);
+          throw controller.signal.reason;
+        },
+      };
+      const states: string[] = [];
+      const told = { referrers: "none", policy: { onError: "abort" } } as const;
+      const recording: Recording = {
+        ...unrecorded(publicationOf({ manifest: index, origins: new Map() }, [], told), nothingEarlier),
+        end: async ({ state }) => void states.push(state),
+      };
+
+      const { results } = await publishTo(index, [{ at: target.location, tags: ["1"] }], {
+        source,
+        stores: [aborting],
+        signal: controller.signal,
+        recording,
+      });
+
+      expect(states).toEqual(["interrupted"]);
+      expect(results[0]?.tags).toMatchObject([{ state: "not-attempted" }]);
+      expect(results[0]?.error).toMatchObject({ code: "cancelled", cause: controller.signal.reason as unknown });
+    },
+  );
 
   test("writes nothing when the tags are right already and nothing new refers to the image", async () => {
     const source = createMemoryStore("source");

@@ -2,7 +2,6 @@ import { openScope } from "../async/scope.ts";
 import type { OwnLoad } from "../async/own-load.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode } from "../errors.ts";
 import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
@@ -82,5 +81,5 @@ function tellBefore(entry: Looked, { root }: Closure, recording: Hearing): void 
 
 function stateOf(results: readonly TargetResult[], signal: AbortSignal | undefined): Ending["state"] {
   if (results.every(isComplete)) return "done";
-  return signal?.aborted && hasCode(signal.reason, "cancelled") ? "interrupted" : "failed";
+  return signal?.aborted ? "interrupted" : "failed";
 }

@@ -35,6 +35,15 @@ function result(tags: readonly TagResult[], change: Partial<TargetResult> = {}):
 }
 
 describe("reportOf", () => {
+  test.each([
+    ["cancelled", AbortSignal.abort().reason],
+    ["cancelled", new DOMException("The operation was aborted due to timeout", "TimeoutError")],
+    ["internal", new TypeError("a mistake of ours")],
+    ["unavailable", new WaybillError("unavailable", "Cannot go on")],
+  ])("reportOf calls it %s where nothing was published because of %s", (told, error: unknown) => {
+    expect(reportOf({ state: "failed", results: [], error }, times).error?.class).toBe(told);
+  });
+
   test("reportOf says what each tag named and names, and how far apart they moved", async () => {
     const told = await publication();
     const root = told.root.digest;
