@@ -131,7 +131,20 @@ function requireSense({ sources, files, tags, dryRun, ...request }: ReturnType<t
   if (tags.length === 0 && !dryRun) refuse("can't push with no tags specified, please set --tag or --dry-run");
   if (request.deleteCreatedTags && request.onTagError !== "rollback")
     refuse("--delete-created-tags needs --on-tag-error rollback: nothing else takes a tag back");
+  for (const [name, known] of Object.entries(choices)) {
+    const chosen: unknown = request[name as keyof typeof choices];
+    if (chosen !== undefined && !known.some((choice) => choice === chosen))
+      refuse(`Cannot understand ${name} ${JSON.stringify(chosen)}: it is one of ${known.join(", ")}`);
+  }
 }
+
+/** For callers whom no compiler has told: anything else would mean the weaker of two. */
+const choices = {
+  onError: ["abort", "keep-going"],
+  onTagError: ["finish", "rollback"],
+  verify: ["ack", "manifests", "full"],
+  strategy: ["parallel", "serial"],
+} as const satisfies { readonly [K in keyof CreateRequest]?: readonly CreateRequest[K][] };
 
 function withDefaults(request: CreateRequest) {
   const { files = [], annotations = [], platforms = [], referrers = "default" } = request;
