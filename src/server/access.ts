@@ -1,5 +1,5 @@
 import type { HttpRequest, Method, Send } from "../http/send.ts";
-import type { Route } from "./route.ts";
+import { mountSource, type Route } from "./route.ts";
 
 /** One right. `registry`/`catalog` is the list of all repositories. */
 export interface Access {
@@ -28,7 +28,7 @@ export function neededFor(route: Route, method: Method, query: URLSearchParams):
   const isUpload = route.kind === "upload" || route.kind === "uploads";
   if (!isUpload && (method === "GET" || method === "HEAD")) return [right("pull")];
   if (!isUpload && method === "DELETE") return [right("delete")];
-  const from = route.kind === "uploads" && query.has("mount") ? query.get("from") : null;
+  const from = route.kind === "uploads" && query.has("mount") ? mountSource(query) : undefined;
   const here = [right("pull"), right("push")];
-  return from === null || from === route.repository ? here : [...here, right("pull", from)];
+  return from === undefined || from === route.repository ? here : [...here, right("pull", from)];
 }

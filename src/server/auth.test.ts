@@ -112,6 +112,18 @@ describe("bearerAuth", () => {
     );
   });
 
+  test.each(['x",realm="http://evil.example/', "a\r\nb", "€", "a/../b", ""])(
+    "bearerAuth takes nothing of a mount's source that is no repository into its challenge: %j",
+    async (from) => {
+      const query = new URLSearchParams({ mount: digest, from });
+      const refused = await registry().ask("POST", `/v2/a/blobs/uploads/?${query.toString()}`);
+      expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([
+        401,
+        `Bearer realm="${base}/token",service="waybill",scope="repository:a:pull,push"`,
+      ]);
+    },
+  );
+
   test("bearerAuth lets a token do what it was asked for, and nothing else", async () => {
     const { ask } = registry();
     const as = await tokenFor(ask, ["repository:a:pull,push"]);

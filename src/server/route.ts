@@ -44,6 +44,12 @@ function parseUpload(repository: string, id: string): Route {
   return named(id === "" ? { kind: "uploads", repository } : { kind: "upload", repository, id });
 }
 
+/** Where a mount shall take its blob from; `undefined` where it names no repository. */
+export function mountSource(query: URLSearchParams): string | undefined {
+  const from = query.get("from");
+  return from !== null && isRepository(from) ? from : undefined;
+}
+
 function named<R extends Route & { repository: string }>(route: R): R {
   if (isRepository(route.repository)) return route;
   throw refusal(400, "NAME_INVALID", `Cannot use repository name: it is not in the grammar of distribution-spec`);

@@ -4,6 +4,7 @@ import type { Exchange } from "./exchange.ts";
 import { parseChunkRange } from "./range.ts";
 import { refusal } from "./refusal.ts";
 import { BrokenBody, streamBody } from "./request-body.ts";
+import { mountSource } from "./route.ts";
 import type { Session } from "./sessions.ts";
 
 /** POST: a mount, a whole blob, or a new session. */
@@ -44,10 +45,10 @@ function opened({ settings }: Exchange, repository: string, session: Session): A
 async function mountBlob(exchange: Exchange, repository: string, digest: Digest): Promise<Answer | undefined> {
   const { storage, query } = exchange;
   const { catalogue } = storage;
-  const from = query.get("from");
-  const holders = from === null ? [...catalogue.holders(digest)] : [from];
+  const from = mountSource(query);
+  const holders = from === undefined ? [...catalogue.holders(digest)] : [from];
   for (const holder of holders) {
-    if (from === null && !(await exchange.may({ type: "repository", name: holder, action: "pull" }))) continue;
+    if (from === undefined && !(await exchange.may({ type: "repository", name: holder, action: "pull" }))) continue;
     // Looked up after the wait: the blob may have gone in the meantime.
     const sizeBytes = catalogue.blob(holder, digest);
     if (sizeBytes === undefined) continue;
