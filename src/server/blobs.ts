@@ -19,7 +19,8 @@ export async function readBlob(exchange: Exchange, repository: string, name: str
     etag: `"${digest}"`,
   };
   if (sameEtag(request.headers?.["if-none-match"], digest)) return { status: 304, headers };
-  const range = parseRange(request.headers?.["range"], sizeBytes);
+  // Ranges are for GET alone. Spec: RFC 9110, 14.2.
+  const range = parseRange(request.method === "GET" ? request.headers?.["range"] : undefined, sizeBytes);
   if (range.kind === "unsatisfiable") {
     const told = { headers: { "content-range": `bytes */${sizeBytes}` } };
     throw refusal(416, "SIZE_INVALID", `Cannot read blob: it has ${sizeBytes} bytes and the range lies outside`, told);
@@ -42,8 +43,9 @@ export async function deleteBlob({ storage }: Exchange, repository: string, name
   return { status: 202, headers: { "docker-content-digest": digest } };
 }
 
-/** Whether `If-Match` or `If-None-Match` names `digest`. */
+/** Whether `If-Match` or `If-None-Match` names `digest`; `*` names whatever there is. */
 export function sameEtag(header: string | undefined, digest: Digest): boolean {
+  if (header?.trim() === "*") return true;
   return header !== undefined && header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === `"${digest}"`);
 }
 

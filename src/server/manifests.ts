@@ -117,9 +117,8 @@ function checkPreconditions({ request, storage }: Exchange, repository: string, 
     ? storage.catalogue.manifest(repository, reference)?.digest
     : storage.catalogue.tagged(repository, reference);
   const { "if-match": match, "if-none-match": noneMatch } = request.headers ?? {};
-  const isWanted = match === undefined || (current !== undefined && (match.trim() === "*" || sameEtag(match, current)));
-  const isUnwanted =
-    noneMatch !== undefined && current !== undefined && (noneMatch.trim() === "*" || sameEtag(noneMatch, current));
+  const isWanted = match === undefined || (current !== undefined && sameEtag(match, current));
+  const isUnwanted = current !== undefined && sameEtag(noneMatch, current);
   if (isWanted && !isUnwanted) return;
   const headers = { etag: current && `"${current}"` };
   throw refusal(412, "PRECONDITION_FAILED", "Cannot write manifest: the name stands for something else now", {

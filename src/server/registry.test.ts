@@ -16,6 +16,26 @@ function registryWith(options?: RegistryOptions) {
   return new Client(send, "http://registry.example");
 }
 
+describe("createRegistry", () => {
+  test("createRegistry gives ranges to GET alone", async () => {
+    const client = registryWith();
+    await client.pushBlob("a", bytes);
+    const headers = { range: "bytes=1-2" };
+    const head = await client.ask("HEAD", `/v2/a/blobs/${digest}`, { headers });
+    expect([head.status, head.headers.get("content-length")]).toEqual([200, "5"]);
+    expect((await client.ask("GET", `/v2/a/blobs/${digest}`, { headers })).status).toBe(206);
+  });
+
+  test("createRegistry answers 304 to whoever wants nothing of what is there", async () => {
+    const client = registryWith();
+    await client.pushBlob("a", bytes);
+    await client.pushImage("a", "tag");
+    const headers = { "if-none-match": " * " };
+    for (const path of [`/v2/a/blobs/${digest}`, "/v2/a/manifests/tag"])
+      expect((await client.ask("GET", path, { headers })).status).toBe(304);
+  });
+});
+
 describe("options of createRegistry", () => {
   test("createRegistry without multiTag ignores the tags of a push by digest", async () => {
     const client = registryWith({ multiTag: false });
