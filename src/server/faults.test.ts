@@ -5,6 +5,7 @@ import { readBody } from "../http/body.ts";
 import { Secret, type Method, type Origin } from "../http/send.ts";
 import { digestOf } from "../spec/digest.ts";
 import { bearerAuth } from "./bearer-auth.ts";
+import type { Fault } from "./fault.ts";
 import { faulty, type FaultRule } from "./faults.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
 import { createRegistry } from "./registry.ts";
@@ -31,6 +32,14 @@ describe("faulty", () => {
     expect(answers.map(({ status }) => status)).toEqual([429, 429, 200]);
     expect([answers[0]?.headers.get("retry-after"), answers[0]?.bytes.toString()]).toEqual(["7", "slow"]);
   });
+
+  test.each([{ kind: "stal", afterBytes: 0 }, { kind: "lag" }, {}])(
+    "faulty refuses a fault that there is none of: %j",
+    (fault) => {
+      const send = createRegistry(createMemoryStorage());
+      expect(() => faulty(send, [{ fault: fault as unknown as Fault }])).toThrow(TypeError);
+    },
+  );
 
   test("faulty harms only what matches, after those it lets pass", async () => {
     const fault = { kind: "status", status: 500 } as const;

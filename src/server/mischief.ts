@@ -9,7 +9,7 @@ import { broken, corrupt, cut, edited, stall } from "./fault-bodies.ts";
 import { expiringTokens, lagging, losingSessions } from "./fault-memory.ts";
 import { narrow, rateLimited } from "./fault-pace.ts";
 
-/** Sets `fault` to work on the way to `send`. What it remembers is its own. */
+/** Sets `fault` to work on the way to `send`. What it remembers is its own. @throws TypeError where there is no such fault */
 export function mischiefOf(fault: Fault, send: Send): Mischief {
   switch (fault.kind) {
     case "lose-session":
@@ -25,13 +25,25 @@ export function mischiefOf(fault: Fault, send: Send): Mischief {
     case "corrupt":
     case "headers":
       return { strike: (request) => misanswered(fault, request, send) };
-    default:
+    case "refuse":
+    case "lose-answer":
+    case "cut":
+    case "cut-upload":
+    case "stall":
+    case "stall-upload":
       return { strike: (request) => misconnected(fault, request, send) };
+    default:
+      // A kind that nobody knows would look like some other one.
+      throw new TypeError(`There is no such fault: ${JSON.stringify(fault satisfies never)}`);
   }
 }
 
 function forgetting(fault: StateFault, send: Send): Mischief {
-  if (fault.kind === "lag") return lagging(fault, send);
+  if (fault.kind === "lag") {
+    const knowsItsEnd = "reads" in fault || ("lagMs" in fault && "clock" in fault);
+    if (!knowsItsEnd) throw new TypeError("The fault lag needs reads, or lagMs and clock");
+    return lagging(fault, send);
+  }
   return fault.kind === "expire-token" ? expiringTokens(send) : { strike: losingSessions(send) };
 }
 
