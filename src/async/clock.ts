@@ -37,7 +37,7 @@ export function finestOf(clock: Clock): () => number {
   return clock.precise?.bind(clock) ?? (() => clock.now());
 }
 
-/** The machine's own clock. Timers do not keep the process alive on their own when `unref` is set. */
+/** The machine's own clock. A timer keeps the process alive until it is due or taken back. */
 export function systemClock(): Clock {
   // Read several times in each attempt: `performance.now()` takes nearly twice as long.
   const { hrtime } = process;
