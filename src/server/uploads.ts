@@ -113,7 +113,7 @@ async function write(exchange: Exchange, session: Session): Promise<void> {
     throw refusal(503, "BLOB_UPLOAD_INVALID", "Cannot write to upload: another request is writing to it", { headers });
   }
   const contentRange = request.headers?.["content-range"];
-  if (contentRange !== undefined) checkOrder(session, contentRange, sizeBytes);
+  const end = contentRange === undefined ? undefined : endOf(session, contentRange, sizeBytes);
   session.busy = true;
   try {
     await draft.append(body);
@@ -126,9 +126,11 @@ async function write(exchange: Exchange, session: Session): Promise<void> {
     session.busy = false;
   }
   await exchange.sessions.requireOpen(session);
+  if (end !== undefined && draft.sizeBytes !== end) throw otherSize(session, "Content-Range and body differ");
 }
 
-function checkOrder(session: Session, header: string, sizeBytes: number): void {
+/** Where the chunk ends, by its `Content-Range`, which must go on where the upload stands. */
+function endOf(session: Session, header: string, sizeBytes: number): number {
   const { draft } = session;
   const headers = progress(draft.info.repository, session);
   const range = parseChunkRange(header);
@@ -140,10 +142,15 @@ function checkOrder(session: Session, header: string, sizeBytes: number): void {
     const seen = `the upload has ${draft.sizeBytes} bytes and the chunk begins at ${range.start}`;
     throw refusal(416, "BLOB_UPLOAD_INVALID", `Cannot append chunk: ${seen}`, { headers });
   }
-  // A body of unknown length has no number to compare.
-  if (!Number.isNaN(sizeBytes) && sizeBytes !== range.end - range.start) {
-    throw refusal(400, "SIZE_INVALID", "Cannot append chunk: Content-Range and Content-Length differ", { headers });
-  }
+  // A body of unknown length has no number to compare until it is here.
+  if (!Number.isNaN(sizeBytes) && sizeBytes !== range.end - range.start)
+    throw otherSize(session, "Content-Range and Content-Length differ");
+  return range.end;
+}
+
+function otherSize(session: Session, why: string) {
+  const headers = progress(session.draft.info.repository, session);
+  return refusal(400, "SIZE_INVALID", `Cannot append chunk: ${why}`, { headers });
 }
 
 /** Where the upload lives and what it has. An empty one says `0-0`, as distribution does: the spec has no way to say none. */

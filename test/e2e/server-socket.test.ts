@@ -86,6 +86,13 @@ describe("serve", () => {
     );
   });
 
+  test("serve refuses a chunk of unknown length that is not what its range says, and keeps what came", async () => {
+    const location = await client.openUpload("a");
+    const head = `PATCH ${location} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Range: 0-99\r\n\r\n`;
+    expect(await raw(`${head}5\r\nhello\r\n0\r\n\r\n`)).toMatch(/^HTTP\/1.1 400 [^]*\r\nrange: 0-4\r\n/i);
+    expect((await client.ask("GET", location)).headers.get("range")).toBe("0-4");
+  });
+
   test("serve answers before a body has come whole, and uses the connection again after it", async () => {
     await server.close();
     await start(createRegistry(createMemoryStorage(), { maxRequestBytes: 100_000 }));
