@@ -33,6 +33,18 @@ describe("createRegistry", () => {
     expect([listed.status, listed.headers.get("link")]).toEqual([200, undefined]);
   });
 
+  test.each([
+    [{}, "PATCH", "/v2/a/manifests/tag", "GET, HEAD, PUT, DELETE"],
+    [{}, "POST", "/v2/a/tags/list", "GET, HEAD"],
+    [{}, "GET", "/v2/a/blobs/uploads/", "POST"],
+    [{ deletes: false }, "DELETE", `/v2/a/blobs/${digest}`, "GET, HEAD"],
+    [{ readOnly: true }, "PUT", "/v2/a/manifests/tag", "GET, HEAD"],
+    [{ readOnly: true }, "POST", "/v2/a/blobs/uploads/", ""],
+  ] as const)("createRegistry with %j says what it takes in place of %s %s", async (options, method, path, allowed) => {
+    const answer = await registryWith(options).ask(method, path);
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, allowed]);
+  });
+
   test("createRegistry answers 304 to whoever wants nothing of what is there", async () => {
     const client = registryWith();
     await client.pushBlob("a", bytes);

@@ -1,5 +1,5 @@
 import { systemClock, type Clock, type Random } from "../async/clock.ts";
-import type { Send } from "../http/send.ts";
+import type { Method, Send } from "../http/send.ts";
 import { neededFor, type Access, type RegistryAuth, type Verdict } from "./access.ts";
 import { respond, type Answer } from "./answer.ts";
 import { deleteBlob, readBlob } from "./blobs.ts";
@@ -125,11 +125,11 @@ async function dispatch(exchange: Exchange, route: Route): Promise<Answer> {
   const { method } = exchange.request;
   const isRead = method === "GET" || method === "HEAD";
   if (isRead) return read(exchange, route);
-  if (exchange.settings.readOnly) throw notAllowed("this registry is read-only");
+  if (exchange.settings.readOnly) throw notAllowed("this registry is read-only", exchange, route);
   if (route.kind === "upload" || route.kind === "uploads") return upload(exchange, route);
   if (method === "PUT" && route.kind === "manifest") return writeManifest(exchange, route.repository, route.reference);
   if (method === "DELETE") return remove(exchange, route);
-  throw notAllowed(`this place does not take ${method}`);
+  throw notAllowed(`this place does not take ${method}`, exchange, route);
 }
 
 function read(exchange: Exchange, route: Route): Answer | Promise<Answer> {
@@ -149,7 +149,7 @@ function read(exchange: Exchange, route: Route): Answer | Promise<Answer> {
     case "upload":
       return uploadStatus(exchange, route.repository, route.id);
     default:
-      throw notAllowed("uploads are opened with POST");
+      throw notAllowed("uploads are opened with POST", exchange, route);
   }
 }
 
@@ -157,21 +157,33 @@ function upload(exchange: Exchange, route: Route & { kind: "upload" | "uploads" 
   const { method } = exchange.request;
   if (route.kind === "uploads") {
     if (method === "POST") return openUpload(exchange, route.repository);
-    throw notAllowed("uploads are opened with POST");
+    throw notAllowed("uploads are opened with POST", exchange, route);
   }
   if (method === "PATCH") return appendUpload(exchange, route.repository, route.id);
   if (method === "PUT") return closeUpload(exchange, route.repository, route.id);
   if (method === "DELETE") return cancelUpload(exchange, route.repository, route.id);
-  throw notAllowed(`an upload does not take ${method}`);
+  throw notAllowed(`an upload does not take ${method}`, exchange, route);
 }
 
 function remove(exchange: Exchange, route: Route): Promise<Answer> {
-  if (!exchange.settings.deletes) throw notAllowed("this registry does not delete");
+  if (!exchange.settings.deletes) throw notAllowed("this registry does not delete", exchange, route);
   if (route.kind === "manifest") return deleteManifest(exchange, route.repository, route.reference);
   if (route.kind === "blob") return deleteBlob(exchange, route.repository, route.digest);
-  throw notAllowed("this cannot be deleted");
+  throw notAllowed("this cannot be deleted", exchange, route);
 }
 
-function notAllowed(why: string) {
-  return refusal(405, "UNSUPPORTED", `Cannot do this: ${why}`);
+function notAllowed(why: string, { settings }: Exchange, route: Route) {
+  const headers = { allow: methodsAt(route, settings).join(", ") };
+  return refusal(405, "UNSUPPORTED", `Cannot do this: ${why}`, { headers });
+}
+
+/** What a place takes. Spec: RFC 9110, 15.5.6. */
+function methodsAt({ kind }: Route, { readOnly, deletes }: Settings): readonly Method[] {
+  const reads: readonly Method[] = kind === "uploads" ? [] : ["GET", "HEAD"];
+  if (readOnly) return reads;
+  if (kind === "uploads") return ["POST"];
+  if (kind === "upload") return [...reads, "PATCH", "PUT", "DELETE"];
+  const deleting: readonly Method[] = deletes ? ["DELETE"] : [];
+  if (kind === "manifest") return [...reads, "PUT", ...deleting];
+  return kind === "blob" ? [...reads, ...deleting] : reads;
 }

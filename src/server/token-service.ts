@@ -31,7 +31,7 @@ export function createTokenService(passwords: Passwords, issuer: Issuer): Send {
 async function answer(request: HttpRequest, passwords: Passwords, issuer: Issuer): Promise<Answer> {
   if (request.method === "GET") return answerGet(request, passwords, issuer);
   if (request.method === "POST") return answerPost(request, passwords, issuer);
-  throw refusal(405, "UNSUPPORTED", "Cannot give token: use GET or POST");
+  throw refusal(405, "UNSUPPORTED", "Cannot give token: use GET or POST", { headers: { allow: "GET, POST" } });
 }
 
 async function answerGet(request: HttpRequest, passwords: Passwords, issuer: Issuer): Promise<Answer> {
