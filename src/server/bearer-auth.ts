@@ -20,15 +20,6 @@ export interface BearerAuthOptions {
   readonly realm?: string;
 }
 
-/** What the parts of bearer authentication have in common. */
-export interface Issuer {
-  readonly clock: Clock;
-  readonly key: Uint8Array;
-  readonly service: string;
-  readonly lifetimeMs: number;
-  readonly anonymousPull: boolean;
-}
-
 /**
  * Tokens for the users of `passwords`, from a service of its own at `/token`. Every user may do everything, one token only what it was
  * asked for.
@@ -38,9 +29,8 @@ export interface Issuer {
 export function bearerAuth(passwords: Passwords, options: BearerAuthOptions): RegistryAuth {
   const { clock, key = randomBytes(32), service = "waybill", lifetimeMs = 300_000, anonymousPull = false } = options;
   if (key.byteLength < 32) throw new RangeError("The key of a token service needs 32 bytes or more");
-  const issuer: Issuer = { clock, key, service, lifetimeMs, anonymousPull };
   return {
-    service: createTokenService(passwords, issuer),
+    service: createTokenService({ passwords, clock, key, service, lifetimeMs, anonymousPull }),
     async check(request, needed) {
       const token = tokenOf(request);
       const claims =

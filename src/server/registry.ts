@@ -2,12 +2,12 @@ import { systemClock, type Clock, type Random } from "../async/clock.ts";
 import type { Method, Send } from "../http/send.ts";
 import { neededFor, type Access, type RegistryAuth, type Verdict } from "./access.ts";
 import { respond, type Answer } from "./answer.ts";
+import { answerOrRefuse } from "./answer-or-refuse.ts";
 import { deleteBlob, readBlob } from "./blobs.ts";
 import type { Exchange, Settings } from "./exchange.ts";
 import { listReferrers, listRepositories, listTags } from "./lists.ts";
 import { deleteManifest, readManifest, writeManifest } from "./manifests.ts";
-import { answerTo, refusal } from "./refusal.ts";
-import { BrokenBody } from "./request-body.ts";
+import { refusal } from "./refusal.ts";
 import { parsePath, type Route } from "./route.ts";
 import { Sessions } from "./sessions.ts";
 import type { Storage } from "./storage.ts";
@@ -94,17 +94,6 @@ function settle(options: RegistryOptions): Settings {
 }
 
 const everybody: RegistryAuth = { check: async () => ({ allowed: true, principal: "" }) };
-
-async function answerOrRefuse(handle: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await handle();
-  } catch (error) {
-    if (error instanceof BrokenBody) throw error.cause;
-    const answer = answerTo(error);
-    if (!answer) throw error;
-    return answer;
-  }
-}
 
 async function admitted(
   admit: (needed: readonly Access[]) => Promise<Verdict>,

@@ -1,9 +1,10 @@
+import type { Clock } from "../async/clock.ts";
 import type { HttpRequest, Send } from "../http/send.ts";
 import { json, respond, type Answer } from "./answer.ts";
-import type { Issuer } from "./bearer-auth.ts";
+import { answerOrRefuse } from "./answer-or-refuse.ts";
 import { readBasic, type Passwords } from "./passwords.ts";
-import { answerTo, refusal } from "./refusal.ts";
-import { BrokenBody, wholeBody } from "./request-body.ts";
+import { refusal } from "./refusal.ts";
+import { wholeBody } from "./request-body.ts";
 import { parseScope, readToken, signToken, type Grant } from "./token.ts";
 
 const maxFormBytes = 64 * 1024;
@@ -14,47 +15,48 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   registry: ["*"],
 };
 
-/** Hands out tokens: GET with Basic credentials or none, POST with an OAuth2 form (`password`, `refresh_token`). */
-export function createTokenService(passwords: Passwords, issuer: Issuer): Send {
-  return async (request) => {
-    try {
-      return respond(request, await answer(request, passwords, issuer));
-    } catch (error) {
-      if (error instanceof BrokenBody) throw error.cause;
-      const told = answerTo(error);
-      if (!told) throw error;
-      return respond(request, told);
-    }
-  };
+/** Who gives tokens to whom, and what they are worth. */
+export interface Issuer {
+  readonly passwords: Passwords;
+  readonly clock: Clock;
+  readonly key: Uint8Array;
+  readonly service: string;
+  readonly lifetimeMs: number;
+  readonly anonymousPull: boolean;
 }
 
-async function answer(request: HttpRequest, passwords: Passwords, issuer: Issuer): Promise<Answer> {
-  if (request.method === "GET") return answerGet(request, passwords, issuer);
-  if (request.method === "POST") return answerPost(request, passwords, issuer);
+/** Hands out tokens: GET with Basic credentials or none, POST with an OAuth2 form (`password`, `refresh_token`). */
+export function createTokenService(issuer: Issuer): Send {
+  return async (request) => respond(request, await answerOrRefuse(() => answer(request, issuer)));
+}
+
+async function answer(request: HttpRequest, issuer: Issuer): Promise<Answer> {
+  if (request.method === "GET") return answerGet(request, issuer);
+  if (request.method === "POST") return answerPost(request, issuer);
   throw refusal(405, "UNSUPPORTED", "Cannot give token: use GET or POST", { headers: { allow: "GET, POST" } });
 }
 
-async function answerGet(request: HttpRequest, passwords: Passwords, issuer: Issuer): Promise<Answer> {
+async function answerGet(request: HttpRequest, issuer: Issuer): Promise<Answer> {
   const { searchParams } = new URL(request.url);
   const given = readBasic(request.authorization?.value);
   if (request.authorization !== undefined && !given) throw unauthorized();
-  if (given && !(await passwords.check(given.name, given.password))) throw unauthorized();
+  if (given && !(await issuer.passwords.check(given.name, given.password))) throw unauthorized();
   if (!given && !issuer.anonymousPull) throw unauthorized();
   const offline = searchParams.get("offline_token") === "true";
   return issue(issuer, { user: given?.name, scopes: searchParams.getAll("scope"), offline });
 }
 
-async function answerPost(request: HttpRequest, passwords: Passwords, issuer: Issuer): Promise<Answer> {
+async function answerPost(request: HttpRequest, issuer: Issuer): Promise<Answer> {
   const form = new URLSearchParams(Buffer.from(await wholeBody(request, maxFormBytes)).toString("utf8"));
-  const user = await userOf(form, passwords, issuer);
+  const user = await userOf(form, issuer);
   if (user === undefined) throw unauthorized();
   return issue(issuer, { user, scopes: form.getAll("scope"), offline: form.get("access_type") === "offline" });
 }
 
-async function userOf(form: URLSearchParams, passwords: Passwords, issuer: Issuer): Promise<string | undefined> {
+async function userOf(form: URLSearchParams, issuer: Issuer): Promise<string | undefined> {
   if (form.get("grant_type") === "password") {
     const [name, password] = [form.get("username") ?? "", form.get("password") ?? ""];
-    return (await passwords.check(name, password)) ? name : undefined;
+    return (await issuer.passwords.check(name, password)) ? name : undefined;
   }
   if (form.get("grant_type") !== "refresh_token")
     throw refusal(400, "UNSUPPORTED", "Cannot give token: grant_type is not supported");
