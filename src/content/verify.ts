@@ -66,7 +66,8 @@ export function verifiedManifest(
   return parseManifest(bytes, { digest: expected.digest, mediaType: essence(expected.mediaType) });
 }
 
-function requireDigest(wanted: Digest, got: Digest): void {
+/** @throws WaybillError `digest_mismatch` where `got` is not `wanted`. */
+export function requireDigest(wanted: Digest, got: Digest): void {
   if (got === wanted) return;
   throw new WaybillError("digest_mismatch", `Cannot accept content: expected ${wanted}, got ${got}`, {
     subject: wanted,

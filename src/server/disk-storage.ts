@@ -1,5 +1,6 @@
 import { rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { requireDigest } from "../content/verify.ts";
 import { algorithmOf, hexOf, isDigest, type Digest } from "../spec/digest.ts";
 import { Catalogue, contentOf, type Change } from "./catalogue.ts";
 import { WaybillError } from "../errors.ts";
@@ -16,7 +17,6 @@ import {
 import { DiskDraft, restoreDrafts } from "./disk-draft.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
 import { Journal } from "../disk/journal.ts";
-import { mismatch } from "./memory-storage.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
 import { Tally } from "./tally.ts";
 
@@ -150,8 +150,7 @@ class DiskStorage implements Storage {
     if (!(draft instanceof DiskDraft)) throw new TypeError("The draft belongs to another storage");
     try {
       await ioCall("keep content", async () => {
-        const seen = await draft.digest(digest);
-        if (seen !== digest) throw mismatch(digest, seen);
+        requireDigest(digest, await draft.digest(digest));
         await draft.seal();
         await this.#keep(digest, draft.path, changes);
         await draft.forgetRecord();

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Bytes } from "../content/store.ts";
-import { WaybillError } from "../errors.ts";
+import { requireDigest } from "../content/verify.ts";
 import { algorithmOf, digestFrom, type Digest } from "../spec/digest.ts";
 import { Catalogue, contentOf, type Change } from "./catalogue.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
@@ -35,7 +35,7 @@ class MemoryStorage implements Storage {
     const { chunks } = draft;
     const seen = draft.digest(digest);
     await draft.discard();
-    if (seen !== digest) throw mismatch(digest, seen);
+    requireDigest(digest, seen);
     this.#contents.set(digest, chunks);
     this.#apply(changes);
   }
@@ -57,13 +57,6 @@ class MemoryStorage implements Storage {
         this.#contents.delete(lost);
     }
   }
-}
-
-/** The draft's bytes are not what they were announced as. */
-export function mismatch(expected: Digest, seen: Digest): WaybillError {
-  return new WaybillError("digest_mismatch", `Cannot accept content: expected ${expected}, got ${seen}`, {
-    subject: expected,
-  });
 }
 
 class Chunks implements StoredContent {
