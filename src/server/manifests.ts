@@ -1,4 +1,4 @@
-import { algorithmOf, digestOf, isDigest, parseDigest, type Digest } from "../spec/digest.ts";
+import { algorithmOf, digestOf, parseDigest, type Digest } from "../spec/digest.ts";
 import { artifactTypeOf, childrenOf, parseManifest, type Manifest } from "../spec/manifest.ts";
 import { isForeignLayerType } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
@@ -31,9 +31,10 @@ export async function readManifest(exchange: Exchange, repository: string, refer
 /** DELETE: a tag alone, or a manifest with all its tags. */
 export async function deleteManifest(exchange: Exchange, repository: string, reference: string): Promise<Answer> {
   const { digest } = lookUp(exchange, repository, reference);
-  const isName = isDigest(reference);
   await exchange.storage.record([
-    isName ? { kind: "no-manifest", repository, digest } : { kind: "no-tag", repository, tag: reference },
+    isByDigest(reference)
+      ? { kind: "no-manifest", repository, digest }
+      : { kind: "no-tag", repository, tag: reference },
   ]);
   return { status: 202, headers: { "docker-content-digest": digest } };
 }
@@ -65,15 +66,14 @@ function writtenHeaders(
   return {
     location: `/v2/${repository}/manifests/${digest}`,
     "docker-content-digest": digest,
-    ...(isDigest(reference) && tags.length > 0 && { "oci-tag": tags.join(", ") }),
+    ...(isByDigest(reference) && tags.length > 0 && { "oci-tag": tags.join(", ") }),
     ...(subject && settings.referrers && { "oci-subject": subject.digest }),
   };
 }
 
 /** The tag in the path, or those in the query of a push by digest. Spec: distribution-spec main branch, "Pushing Manifests". */
 function tagsToWrite({ query, settings }: Exchange, reference: string): readonly string[] {
-  const isName = reference.includes(":");
-  const tags = isName ? (settings.multiTag ? [...new Set(query.getAll("tag"))] : []) : [reference];
+  const tags = isByDigest(reference) ? (settings.multiTag ? [...new Set(query.getAll("tag"))] : []) : [reference];
   if (tags.length > maxTags)
     throw refusal(414, "UNSUPPORTED", `Cannot tag manifest: ${tags.length} tags are more than ${maxTags}`);
   if (tags.every(isTag)) return tags;
@@ -81,7 +81,7 @@ function tagsToWrite({ query, settings }: Exchange, reference: string): readonly
 }
 
 function digestFor(bytes: Uint8Array, reference: string): Digest {
-  if (!reference.includes(":")) return digestOf(bytes);
+  if (!isByDigest(reference)) return digestOf(bytes);
   const wanted = parseDigest(reference);
   const seen = digestOf(bytes, algorithmOf(wanted));
   if (seen === wanted) return wanted;
@@ -112,9 +112,8 @@ function checkChildren({ storage, settings }: Exchange, repository: string, { do
 
 /** `If-Match` and `If-None-Match` on a tag: a way to move it only from where one knows it to be. */
 function checkPreconditions({ request, storage }: Exchange, repository: string, reference: string): void {
-  const isName = isDigest(reference);
-  const current = isName
-    ? storage.catalogue.manifest(repository, reference)?.digest
+  const current = isByDigest(reference)
+    ? storage.catalogue.manifest(repository, parseDigest(reference))?.digest
     : storage.catalogue.tagged(repository, reference);
   const { "if-match": match, "if-none-match": noneMatch } = request.headers ?? {};
   const isWanted = match === undefined || (current !== undefined && sameEtag(match, current));
@@ -146,7 +145,6 @@ function storedFrom({ descriptor, document }: Manifest): StoredManifest {
   const base = { digest, mediaType, sizeBytes: size };
   const { subject, annotations } = document;
   if (!subject) return base;
-  // An index has no config to take a type from.
   const artifactType = artifactTypeOf(document);
   return {
     ...base,
@@ -157,15 +155,20 @@ function storedFrom({ descriptor, document }: Manifest): StoredManifest {
 }
 
 function lookUp({ storage }: Exchange, repository: string, reference: string): StoredManifest {
-  const isName = reference.includes(":");
-  if (!isName && !isTag(reference))
+  const isDigest = isByDigest(reference);
+  if (!isDigest && !isTag(reference))
     throw refusal(400, "MANIFEST_INVALID", "Cannot read manifest: this is neither a tag nor a digest");
-  const digest = isName ? parseDigest(reference) : storage.catalogue.tagged(repository, reference);
+  const digest = isDigest ? parseDigest(reference) : storage.catalogue.tagged(repository, reference);
   const manifest = digest && storage.catalogue.manifest(repository, digest);
   if (manifest) return manifest;
   if (!storage.catalogue.tags(repository))
     throw refusal(404, "NAME_UNKNOWN", "Cannot find repository: nobody has written to it");
   throw unknownManifest(reference);
+}
+
+/** Whether a path names a manifest by its digest, well written or not: no tag has a colon. */
+function isByDigest(reference: string): boolean {
+  return reference.includes(":");
 }
 
 function unknownManifest(reference: string) {
