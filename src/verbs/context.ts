@@ -1,3 +1,4 @@
+import { Controller, follow } from "../async/on-abort.ts";
 import { crowded } from "../async/scope.ts";
 import type { Clock, Random } from "../async/clock.ts";
 import { eventLoopLoad, type OwnLoad } from "../async/own-load.ts";
@@ -56,6 +57,19 @@ export async function openContext(options: ContextOptions): Promise<OpenContext>
   const report = guarded(options.report);
   const { ownLoad = eventLoopLoad(clock) } = options;
   const stores = await openStores({ ...options, report, ownLoad });
-  const signal = crowded(AbortSignal.any([options.signal, stores.disposal]));
-  return { ...stores, report, clock, random, signal, ownLoad, ...(options.recorder && { recorder: options.recorder }) };
+  const ended = new Controller();
+  const leave = [options.signal, stores.disposal].map((signal) => follow(signal, ended));
+  return {
+    ...stores,
+    report,
+    clock,
+    random,
+    signal: crowded(ended.signal),
+    ownLoad,
+    ...(options.recorder && { recorder: options.recorder }),
+    async [Symbol.asyncDispose]() {
+      await stores[Symbol.asyncDispose]();
+      for (const stay of leave) stay();
+    },
+  };
 }
