@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { WaybillError } from "../errors.ts";
 import { Secret } from "../http/send.ts";
 import { parseJson } from "../spec/json.ts";
+import { recordOf } from "../spec/record-schema.ts";
 import { normalizeHost } from "../spec/reference.ts";
 import { dockerConfigFile } from "./credentials/environment.ts";
 import { buildxFolder, dockerFolder, type FileReader, type Places } from "./user-files.ts";
@@ -25,7 +26,7 @@ export interface RegistrySettings {
 /** Settings by normalised `host[:port]`. */
 export type BuilderSettings = ReadonlyMap<string, RegistrySettings>;
 
-const stringMap = v.optional(v.nullable(v.record(v.string(), v.string())), {});
+const stringMap = v.optional(v.nullable(recordOf(v.string(), v.string())), {});
 const instanceSchema = v.object({ Nodes: v.optional(v.nullable(v.array(v.object({ Files: stringMap }))), []) });
 const currentSchema = v.object({
   Key: v.optional(v.string(), ""),
@@ -41,7 +42,7 @@ const registrySchema = v.object({
   keypair: v.optional(v.array(v.object({ key: v.optional(v.string(), ""), cert: v.optional(v.string(), "") })), []),
   mirrors: texts,
 });
-const tomlSchema = v.object({ registry: v.optional(v.record(v.string(), registrySchema), {}) });
+const tomlSchema = v.object({ registry: v.optional(recordOf(v.string(), registrySchema), {}) });
 
 const builderGrammar = /^[A-Za-z][A-Za-z0-9._-]*$/;
 const folderInBuilder = "/etc/buildkit/";

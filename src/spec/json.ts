@@ -81,11 +81,16 @@ function folded(text: string): string {
   return text.toUpperCase().toLowerCase();
 }
 
-/** A copy of `entries` as a map without a prototype. */
+/** A copy of `entries` as an object without a prototype: what is not in it is `undefined`, whatever it is called. */
+export function recordFrom<T>(entries: Iterable<readonly [string, T]>): Readonly<Record<string, T>> {
+  const record = Object.create(null) as Record<string, T>;
+  for (const [key, value] of entries) record[key] = value;
+  return record;
+}
+
+/** The same for strings. */
 export function stringMap(entries: Iterable<readonly [string, string]>): StringMap {
-  const map = Object.create(null) as Record<string, string>;
-  for (const [key, value] of entries) map[key] = value;
-  return map;
+  return recordFrom(entries);
 }
 
 /**

@@ -87,6 +87,20 @@ describe("journalRecorder", () => {
     expect(second.publication.targets[0]?.before).toEqual({ "1": old });
   });
 
+  test("journalRecorder keeps what a tag named that is called as what every object has", async () => {
+    const before = { constructor: old, prototype: old, ["__proto__"]: old };
+    const tags = Object.keys(before);
+    const asked = await publication(before);
+    {
+      await using first = await recorder().begin(asked);
+      await first.tagging(place, tags);
+    }
+
+    expect(Object.entries((await listRuns(folder))[0]!.publication.targets[0]!.before)).toEqual(Object.entries(before));
+    await using second = await recorder("2").begin(await publication({ ...before, constructor: asked.root.digest }));
+    expect(second.publication.targets[0]!.before["constructor"]).toBe(old);
+  });
+
   test("journalRecorder believes in what a tag names now where no run has written it", async () => {
     {
       await using _ = await recorder().begin(await publication({ "1": "absent" }));

@@ -9,7 +9,7 @@ import { failureOf } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
 import { asCancelled } from "./cancelled.ts";
 import { isFound, preflightResult, type Looked } from "./look.ts";
-import { namedText, type Named, type NamesOfTags } from "./named.ts";
+import { namedText, noNames, withNames, type Named, type NamesOfTags } from "./named.ts";
 import { nameNow } from "./name-now.ts";
 import { writtenState, type TagResult, type TagState, type TargetResult } from "./result.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
@@ -54,7 +54,7 @@ export class Ledger {
     this.#looked = looked;
     this.#root = root;
     this.#options = options;
-    this.#before = looked.before ?? {};
+    this.#before = looked.before ?? noNames;
     if (looked.state === "refused") this.#error = looked.error;
   }
 
@@ -64,7 +64,7 @@ export class Ledger {
 
   /** The target tells now what some of its tags name that are not written yet. */
   learn(before: NamesOfTags): void {
-    this.#before = { ...this.#before, ...before };
+    this.#before = withNames(this.#before, before);
   }
 
   /**

@@ -2,9 +2,10 @@ import type { Clock } from "../async/clock.ts";
 import type { PullQuota, Store, TargetFacts } from "../content/store.ts";
 import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
+import { recordFrom } from "../spec/json.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { nameNow } from "./name-now.ts";
-import { namedText, type KnownTags, type Named, type NamesOfTags } from "./named.ts";
+import { namedText, noNames, withNames, type KnownTags, type Named, type NamesOfTags } from "./named.ts";
 import { isUpToDate } from "./plan.ts";
 
 /** Where a publish goes: one repository or layout and the tags it shall get there, in order. Without tags: by digest only. */
@@ -69,7 +70,7 @@ export function preflightResult({ target, facts, push = "unknown" }: Found): Pre
   const immutable = facts.movesTags ? "no" : "unknown";
   return {
     push,
-    immutable: Object.fromEntries(target.tags.map((tag) => [tag, immutable])),
+    immutable: recordFrom(target.tags.map((tag) => [tag, immutable])),
     ...(facts.pullQuota && { pullQuota: facts.pullQuota }),
   };
 }
@@ -97,7 +98,7 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
     const store = await options.open(target.at);
     const call = options.signal ? { signal: options.signal } : {};
     const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameNow(store, tag, call)] as const));
-    const before = Object.fromEntries(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
+    const before = recordFrom(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
     return expecting({ state: "found", target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
   } catch (error) {
     return { state: "refused", target, error, startedAt };
@@ -147,7 +148,7 @@ export function unclobbered(entry: Looked, root: Digest): Looked {
 export function demanding(found: Found, wanted: readonly Expectation[]): Found {
   const unseen = wanted.filter(([tag]) => found.before[tag] === undefined);
   if (unseen.length === 0) return found;
-  return { ...found, demanded: { ...Object.fromEntries(unseen), ...found.demanded } };
+  return { ...found, demanded: withNames(recordFrom(unseen), found.demanded ?? noNames) };
 }
 
 function preconditionFailed(

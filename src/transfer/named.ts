@@ -1,11 +1,23 @@
 import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
+import { recordFrom } from "../spec/json.ts";
 
 /** What a tag names, `absent` for nothing. */
 export type Named = Digest | "absent";
 
-/** What tags of one target name; a tag of which nobody knows it is not in it. */
+/**
+ * What tags of one target name; a tag of which nobody knows it is not in it. Made without a prototype (`recordFrom`): a tag may be
+ * called `constructor`.
+ */
 export type NamesOfTags = Readonly<Record<string, Named>>;
+
+/** Of no tag is known what it names. */
+export const noNames: NamesOfTags = recordFrom([]);
+
+/** `names`, and what `more` tells beyond or against it. */
+export function withNames(names: NamesOfTags, more: NamesOfTags): NamesOfTags {
+  return recordFrom([...Object.entries(names), ...Object.entries(more)]);
+}
 
 /** What is known of a target's tags, and demanded of them. */
 export interface KnownTags {

@@ -4,10 +4,11 @@ import { WaybillError } from "../errors.ts";
 import { issueOf, mediaTypeSchema, sizeSchema } from "../spec/descriptor.ts";
 import { digestOf, algorithmOf, isDigest, type Digest } from "../spec/digest.ts";
 import { parseManifest } from "../spec/manifest.ts";
+import { recordOf } from "../spec/record-schema.ts";
 import { formatLocation, isTag, parseReference, type Location } from "../spec/reference.ts";
 import type { ClosureRoot } from "./closure.ts";
 import type { PublishTarget } from "./look.ts";
-import type { NamesOfTags } from "./named.ts";
+import { noNames, type NamesOfTags } from "./named.ts";
 import { onErrorPolicies, onTagErrorPolicies, strategies, verifyPolicies, type PublishPolicy } from "./policy.ts";
 
 /**
@@ -64,7 +65,7 @@ export function publicationOf(
     targets: looked.map((entry) => ({
       target: formatLocation(entry.target.at),
       tags: entry.target.tags,
-      before: entry.before ?? {},
+      before: entry.before ?? noNames,
     })),
   };
 }
@@ -109,7 +110,7 @@ const tag = v.pipe(v.string(), v.check(isTag, "not a tag"));
 const maxRootBytes = 8 * 1024 * 1024;
 
 /** What tags named. */
-export const beforeSchema: v.GenericSchema<unknown, NamesOfTags> = v.record(
+export const beforeSchema: v.GenericSchema<unknown, NamesOfTags> = recordOf(
   tag,
   v.union([digest, v.literal("absent")]),
 );
@@ -122,7 +123,7 @@ export const publicationSchema: v.GenericSchema<unknown, Publication> = v.object
     size: sizeSchema,
     bytes: v.pipe(v.string(), v.maxLength(maxRootBytes), v.base64()),
   }),
-  origins: v.pipe(v.record(v.custom<string>(isDigest, "not a digest"), v.pipe(v.array(place), v.maxLength(100)))),
+  origins: recordOf(v.custom<string>(isDigest, "not a digest"), v.pipe(v.array(place), v.maxLength(100))),
   referrers: v.pipe(v.string(), v.maxLength(4096)),
   policy: v.object({
     onError: v.picklist(onErrorPolicies),

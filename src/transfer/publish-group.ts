@@ -5,7 +5,7 @@ import type { Closure } from "./closure.ts";
 import { Ledger } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
 import { asExpected, isFound, unclobbered, type Looked } from "./look.ts";
-import type { NamesOfTags } from "./named.ts";
+import { noNames, type NamesOfTags } from "./named.ts";
 import { performOn, type PerformOptions } from "./perform.ts";
 import { planPublish } from "./plan.ts";
 import type { PublishPolicy } from "./policy.ts";
@@ -125,7 +125,7 @@ function performing(
 
 /** The entry with what its tags named before the first run of this publish. */
 function sinceFirstRun(entry: Looked, root: Digest, options: GroupOptions): Looked {
-  return { ...entry, before: firstBefore(entry.target.at, entry.before ?? {}, { root, options }) };
+  return { ...entry, before: firstBefore(entry.target.at, entry.before ?? noNames, { root, options }) };
 }
 
 function firstBefore(

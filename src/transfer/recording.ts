@@ -1,4 +1,5 @@
 import type { Digest } from "../spec/digest.ts";
+import { recordFrom } from "../spec/json.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Named, NamesOfTags } from "./named.ts";
 import type { TargetResult } from "./result.ts";
@@ -126,7 +127,7 @@ export function sinceFirst(
     const isOurs = digest === root && earlier.written.has(name);
     return [tag, isOurs ? (earlier.before.get(name) ?? digest) : digest] as const;
   });
-  return Object.fromEntries([...known, ...seen]);
+  return recordFrom([...known, ...seen]);
 }
 
 /** The tag that `tagName` has named; `undefined` for one of another target. */

@@ -7,6 +7,7 @@ import { createMemoryStore } from "../content/memory.ts";
 import { WaybillError } from "../errors.ts";
 import { digestOf } from "../spec/digest.ts";
 import { parseReference } from "../spec/reference.ts";
+import type { NamesOfTags } from "./named.ts";
 import type { TagResult, TargetResult } from "./result.ts";
 import { publicationOf } from "./publication.ts";
 import { interimReport, reportOf } from "./report.ts";
@@ -19,10 +20,9 @@ const validate = new Ajv({ strict: false, validateFormats: false }).compile(
   JSON.parse(readFileSync(new URL("../../schema/report-1.json", import.meta.url), "utf8")) as object,
 );
 
-async function publication() {
+async function publication(before: NamesOfTags = { "1": old, latest: "absent" }) {
   const image = await pushImage(createMemoryStore("source"));
-  const before = { "1": old, latest: "absent" } as const;
-  const looked = { target: { at, tags: ["1", "latest"] }, before };
+  const looked = { target: { at, tags: Object.keys(before) }, before };
   return publicationOf({ manifest: image, origins: new Map([[image.descriptor.digest, [at]]]) }, [looked], {
     referrers: "none",
     policy: { onError: "abort" },
@@ -132,6 +132,15 @@ describe("parseReport", () => {
       ["b.example/app:1", old],
       ["b.example/app:latest", "absent"],
     ]);
+  });
+
+  test("parseReport keeps what a tag named that is called as what every object has", async () => {
+    const told = await publication({ constructor: old, prototype: old, ["__proto__"]: old });
+    const report = interimReport(told, times.startedAt, { begun: () => true, tagged: () => true });
+    const kept = parseReport(Buffer.from(JSON.stringify(report)), "report");
+    expect([...kept.earlier.before]).toEqual(
+      ["constructor", "prototype", "__proto__"].map((tag) => [`b.example/app:${tag}`, old]),
+    );
   });
 
   test("parseReport does not take a tag for ours that was never written", async () => {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { WaybillError, type ErrorContext } from "../errors.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
+import { recordOf } from "../spec/record-schema.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
 import type { Named } from "./named.ts";
@@ -100,7 +101,7 @@ const errorSchema = v.object({
 
 const preflightSchema = v.object({
   push: v.picklist(["allowed", "unknown"]),
-  immutable: v.record(v.string(), v.picklist(["no", "unknown"])),
+  immutable: recordOf(v.string(), v.picklist(["no", "unknown"])),
   pullQuota: v.optional(
     v.object({ remaining: v.number(), limit: v.optional(v.number()), windowSeconds: v.optional(v.number()) }),
   ),

@@ -2,6 +2,7 @@ import type { Clock } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import type { Target } from "../content/store.ts";
 import { answerWords, hasCode, WaybillError } from "../errors.ts";
+import { recordFrom } from "../spec/json.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { movedSince, type Named, type NamesOfTags } from "./named.ts";
 import { nameNow } from "./name-now.ts";
@@ -46,7 +47,7 @@ export async function compareTags(
   const learned = found.flatMap(({ tag, now }) =>
     step.before[tag] === undefined && now !== undefined ? [[tag, now] as const] : [],
   );
-  return { toWrite: open.map(({ tag }) => tag), learned: Object.fromEntries(learned) };
+  return { toWrite: open.map(({ tag }) => tag), learned: recordFrom(learned) };
 }
 
 function notAsBefore(step: CompareStep | TagStep, tag: string, now: Named | undefined): WaybillError {

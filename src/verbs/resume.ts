@@ -3,7 +3,7 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 import { answersFor } from "../transfer/late.ts";
 import { demanding, isFound, refused, type Looked } from "../transfer/look.ts";
-import { movedSince, type Named } from "../transfer/named.ts";
+import { movedSince, noNames, type Named } from "../transfer/named.ts";
 import { closureRootOf, locationOf, targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName } from "../transfer/recording.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
@@ -53,7 +53,7 @@ export async function resume(publication: Publication, context: Context): Promis
 function unmoved(entry: Looked, { root, targets }: Publication): Looked {
   if (!isFound(entry)) return entry;
   const { target, before } = entry;
-  const first = targets.find((told) => told.target === formatLocation(target.at))?.before ?? {};
+  const first = targets.find((told) => told.target === formatLocation(target.at))?.before ?? noNames;
   const moved = target.tags.find((tag) => isElsewhere(before[tag], { first: first[tag], root: root.digest }));
   if (moved === undefined) return demanding(entry, Object.entries(first));
   const advice = "look at what it names; to move it all the same, run the original command again";

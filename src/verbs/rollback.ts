@@ -1,6 +1,6 @@
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
-import type { Named } from "../transfer/named.ts";
+import { noNames, type Named } from "../transfer/named.ts";
 import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
@@ -47,7 +47,7 @@ export async function planRollback(
   return looked.map((entry, index) => {
     const { at, tags } = entry.target;
     const root = publication.root.digest;
-    const before = publication.targets[index]?.before ?? {};
+    const before = publication.targets[index]?.before ?? noNames;
     const ours = tags.filter((tag) => written.has(tagName(at, tag)) && before[tag] !== root);
     if (entry.state === "refused") return { at, tags: ours.map((tag) => unseen(tag, before[tag])), error: entry.error };
     const deletes = deleteCreated && entry.facts.deletesTagsAlone === true;

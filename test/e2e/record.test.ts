@@ -139,6 +139,21 @@ describe("waybill resume", () => {
     expect(await digestAt(1)).toBe(await digestAt(0));
   });
 
+  test("waybill resume goes on with a tag called constructor, and knows what it named", async () => {
+    const tags = registries.map(({ host }) => `${host}/out:constructor`);
+    const to = tags.flatMap((tag) => ["-t", tag]);
+    expect((await waybill("create", "--no-journal", ...to, source("amd64"))).code).toBe(0);
+    hurdle = (next) =>
+      faulty(next, [{ method: "PUT", path: "/out/manifests/constructor", fault: { kind: "status", status: 403 } }]);
+    expect((await waybill("create", ...to, source("arm64"))).code).toBe(3);
+    hurdle = undefined;
+
+    expect((await waybill("resume", "--report", join(folder, "report.json"))).code).toBe(0);
+
+    const moved = { tags: [{ tag: "constructor", state: "moved", before: expect.any(String) }] };
+    expect(report()).toMatchObject({ state: "done", targets: [moved, moved] });
+  });
+
   test("waybill resume takes the only unfinished run, and waybill history tells of it", async () => {
     refuseTag();
     await create(source("amd64"), source("arm64"));
@@ -239,6 +254,20 @@ describe("waybill rollback", () => {
     expect([done.code, done.stderr]).toEqual([0, expect.stringContaining("rolled back")]);
     expect([await digestAt(0), await digestAt(1)]).toEqual([old, old]);
     expect(report().state).toBe("rolled-back");
+  });
+
+  test.each(["journal", "report"])("waybill rollback from the %s puts a tag called constructor back", async (kept) => {
+    const tag = `${registries[0]!.host}/out:constructor`;
+    const named = async () => (await waybill("inspect", "--format", "{{.Manifest.Digest}}", tag)).stdout;
+    expect((await waybill("create", "--no-journal", "-t", tag, source("amd64"))).code).toBe(0);
+    const old = await named();
+    const path = join(folder, "report.json");
+    expect((await waybill("create", "--report", path, "-t", tag, source("arm64"))).code).toBe(0);
+    expect(await named()).not.toBe(old);
+
+    const done = await waybill("rollback", "--yes", ...(kept === "report" ? [path] : []));
+
+    expect([done.code, await named()]).toEqual([0, old]);
   });
 
   test("waybill rollback claims nothing of a tag that was never written", async () => {
