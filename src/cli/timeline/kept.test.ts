@@ -38,6 +38,26 @@ describe("readFilm", () => {
     });
   });
 
+  test("readFilm passes over what is damaged and not needed, and the rest can be drawn", async () => {
+    const at = 1_700_000_000_000;
+    const none = { parent: null, part: null, target: 1, digest: {}, sizeBytes: "4", tags: [1] };
+    const started = { type: "task-started", id: "a", phase: "stage", at, ...none };
+    const attempt = { type: "http", id: "1", method: "GET", url: "/", attempt: 1, startedAt: at, durationMs: 1 };
+    const odd = { task: 1, after: null, operation: null, status: "200", error: null, requestId: {} };
+    const events = [
+      started,
+      { type: "task-done", id: "a", at, error: null, outcome: null },
+      { ...started, id: "b" },
+      { type: "task-done", id: "b", at, error: { code: "io_failed" } },
+      { ...attempt, ...odd, sentBytes: 1, receivedBytes: 1, marks: [] },
+    ];
+    keep(JSON.stringify({ title: "damaged", events, dropped: 0 }));
+
+    const film = await readFilm(folder);
+
+    expect(film && (await pageFor(film))).toContain("damaged");
+  });
+
   test.each([8.64e15, -8.64e15])("readFilm takes the last time that there is, %d, and it can be drawn", async (at) => {
     const attempt = { type: "http", id: "1", method: "GET", url: "/", attempt: 1, startedAt: at, durationMs: 8.64e15 };
     const event = { ...attempt, sentBytes: 1, receivedBytes: 1, marks: [{ name: "sent", at: -at }] };

@@ -22,18 +22,35 @@ const eventSchema = v.variant("type", [
     id: label,
     phase: label,
     at: time,
-    target: v.optional(label),
-    digest: v.optional(label),
-    tags: v.optional(v.array(label)),
+    parent: orNothing(label),
+    part: orNothing(label),
+    target: orNothing(label),
+    digest: orNothing(label),
+    sizeBytes: orNothing(number),
+    tags: orNothing(v.array(label)),
   }),
-  v.looseObject({ type: v.literal("task-done"), id: label, at: time, outcome: v.optional(label) }),
+  v.looseObject({
+    type: v.literal("task-done"),
+    id: label,
+    at: time,
+    outcome: orNothing(label),
+    digest: orNothing(label),
+    error: orNothing(v.object({ code: label, message: label })),
+  }),
   v.looseObject({ type: v.literal("retry"), at: time }),
   v.looseObject({
     type: v.literal("http"),
     id: label,
     method: label,
     url: label,
-    registry: v.optional(label),
+    task: orNothing(label),
+    after: orNothing(label),
+    registry: orNothing(label),
+    operation: orNothing(label),
+    status: orNothing(number),
+    error: orNothing(label),
+    requestId: orNothing(label),
+    inFlight: orNothing(number),
     attempt: number,
     startedAt: time,
     durationMs: v.pipe(number, v.minValue(0)),
@@ -43,6 +60,11 @@ const eventSchema = v.variant("type", [
   }),
 ]);
 const filmSchema = v.object({ title: label, events: v.array(eventSchema), dropped: number });
+
+/** What need not be there, and is passed over where it is not as it should be. */
+function orNothing<T extends v.GenericSchema>(schema: T) {
+  return v.fallback(v.optional(schema), undefined);
+}
 
 /** Reads it again; `undefined` where the run has kept none. @throws WaybillError `io_failed` where it cannot be read. */
 export async function readFilm(runFolder: string): Promise<KeptFilm | undefined> {
