@@ -1,16 +1,20 @@
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
+import { writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { descriptorJson } from "../spec/descriptor.ts";
 import { goJson } from "../spec/json.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { CreateResult } from "../verbs/create.ts";
 import { isDiskFull, reasonOf } from "./reason.ts";
-import { requireReplaceable, temporaryFor } from "./replaceable.ts";
+import { requireWritable, temporaryFor } from "./replaceable.ts";
 
-/** A file that appears whole or not at all. Leaving the block without `commit` removes what was prepared. */
-export interface MetadataFile extends AsyncDisposable {
+/** A file that appears whole or not at all. */
+export interface MetadataFile {
   commit(result: CreateResult): Promise<void>;
 }
+
+// As buildx: whoever reads it need not be who has published, whatever the umask.
+const mode = 0o644;
 
 /**
  * Prepares to write the result to `path`, before anything is published: where this fails, nothing has happened.
@@ -18,26 +22,14 @@ export interface MetadataFile extends AsyncDisposable {
  * @throws WaybillError `io_failed`, `disk_full`
  */
 export async function openMetadataFile(path: string): Promise<MetadataFile> {
-  const temporary = temporaryFor(path);
-  const file = await explained(path, () => claim(path, temporary));
+  await explained(path, () => requireWritable("metadata file", path));
   return {
     commit: (result) =>
       explained(path, async () => {
-        await file.writeFile(metadataText(result));
-        await file.chmod(0o644);
-        await file.sync();
-        await rename(temporary, path);
+        await writeDurably(path, temporaryFor(path), Buffer.from(metadataText(result)), mode);
+        await chmod(path, mode);
       }),
-    async [Symbol.asyncDispose]() {
-      await file.close();
-      await rm(temporary, { force: true });
-    },
   };
-}
-
-async function claim(path: string, temporary: string): Promise<FileHandle> {
-  await requireReplaceable("metadata file", path);
-  return open(temporary, "wx", 0o644);
 }
 
 /** The members that buildx writes, and the digest that `docker build --metadata-file` has beside them. */

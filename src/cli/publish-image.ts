@@ -39,7 +39,7 @@ export interface CreateFlags extends PublishFlags {
  */
 export async function publishImage(sources: readonly string[], flags: CreateFlags, host: Host): Promise<void> {
   const request = await requestOf(sources, flags, host);
-  await using metadata = await metadataFileOf(flags, host);
+  const metadata = await metadataFileOf(flags, host);
   if (flags.dryRun) return showRoot(request, flags, host);
   const failure = await runPublish((context) => create(request, context), flags, host, {
     title: `waybill create ${request.tags.join(" ")}`,

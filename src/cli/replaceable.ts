@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { removeFile, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 
 /**
@@ -16,6 +17,22 @@ export async function requireReplaceable(what: string, path: string): Promise<vo
   if (present === undefined || present.isFile()) return;
   const kind = present.isDirectory() ? "a folder" : present.isSymbolicLink() ? "a symbolic link" : "no regular file";
   throw new WaybillError("io_failed", `Cannot write ${what} "${path}": it is ${kind}`);
+}
+
+/** About what the shortest report takes. */
+const leastBytes = 4096;
+
+/**
+ * The same where a file could not be put there, or the disk has no room for a short one: better known before anything is published
+ * than after. Leaves nothing behind.
+ *
+ * @throws what the system says, too.
+ */
+export async function requireWritable(what: string, path: string): Promise<void> {
+  await requireReplaceable(what, path);
+  const trial = temporaryFor(path);
+  await writeDurably(trial, temporaryFor(trial), Buffer.alloc(leastBytes), 0o644);
+  await removeFile(trial);
 }
 
 /** A name beside `path` that nobody else uses, for what is renamed into place. */

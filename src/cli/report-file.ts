@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../async/clock.ts";
-import { removeFile, writeDurably } from "../disk/durable.ts";
+import { writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { TelemetryHealth } from "../telemetry/health.ts";
@@ -10,7 +10,7 @@ import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
 import { isDiskFull, reasonOf } from "./reason.ts";
-import { requireReplaceable, temporaryFor } from "./replaceable.ts";
+import { requireWritable, temporaryFor } from "./replaceable.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */
 export interface ReportFile {
@@ -41,7 +41,9 @@ export interface ReportFileOptions {
  */
 export async function openReportFile(path: string, options: ReportFileOptions): Promise<ReportFile> {
   const { clock, startedAt = clock.now() } = options;
-  await requireWritable(path);
+  await requireWritable("report", path).catch((error: unknown) => {
+    throw failed("write", path, error);
+  });
   const { write, unwritten } = latestWins(path, options);
   let told: PublishReport | undefined;
   const writeLast = (report: PublishReport) => {
@@ -94,31 +96,6 @@ export async function readReportFile(path: string): Promise<KeptReport> {
   return parseReport(bytes, `report "${path}"`);
 }
 
-/** About what the shortest report takes: a disk that has no room for it is better known before anything is published. */
-const leastBytes = 4096;
-
-async function requireWritable(path: string): Promise<void> {
-  await requireReplaceable("report", path);
-  const trial = temporaryFor(path);
-  try {
-    await writeWhole(trial, Buffer.alloc(leastBytes));
-    await removeFile(trial);
-  } catch (error) {
-    throw failed("write", path, error);
-  }
-}
-
-/** Leaves nothing beside `path` where it fails. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = temporaryFor(path);
-  try {
-    await writeDurably(path, temporary, bytes, 0o644);
-  } catch (error) {
-    await removeFile(temporary).catch(() => undefined);
-    throw error;
-  }
-}
-
 /** Writes one after another; of those that wait for the same turn only the latest is written. Never rejects. */
 function latestWins(
   path: string,
@@ -130,7 +107,7 @@ function latestWins(
   let hasWarned = false;
   const attempt = async (report: PublishReport) => {
     try {
-      await writeWhole(path, Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`));
+      await writeDurably(path, temporaryFor(path), Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0o644);
       unwritten = undefined;
     } catch (error) {
       unwritten = failed("write", path, error);
