@@ -70,12 +70,15 @@ describe("create", () => {
     expect(stderr.match(/Cannot move tag/g)).toHaveLength(1);
   });
 
-  test("create --dry-run leaves --metadata-file alone, and says so", async () => {
-    const path = join(folder, "metadata.json");
+  test.each([
+    [["--metadata-file"], "no --metadata-file"],
+    [["--timeline", "--report", "--metadata-file"], "no --metadata-file, --report, --timeline"],
+  ])("create --dry-run leaves %j alone, and says so", async (flags, named) => {
+    const path = join(folder, "unwritten");
 
-    const { code, stdout, stderr } = await create("--dry-run", "--metadata-file", path);
+    const { code, stdout, stderr } = await create("--dry-run", ...flags.flatMap((flag) => [flag, path]));
 
-    expect([code, stderr, existsSync(path)]).toEqual([0, "WARNING: --dry-run writes no --metadata-file\n", false]);
+    expect([code, stderr, existsSync(path)]).toEqual([0, `WARNING: --dry-run writes ${named}\n`, false]);
     expect(JSON.parse(stdout)).toHaveProperty("manifests");
   });
 

@@ -5,7 +5,7 @@ import { withAbsoluteLayout, withAbsoluteTag } from "./absolute-layout.ts";
 import { openCommandContext } from "./context.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
-import { openMetadataFile, type MetadataFile } from "./metadata-file.ts";
+import { openMetadataFile } from "./metadata-file.ts";
 import { writeResult } from "./result.ts";
 import { inShow } from "./in-show.ts";
 import { runPublish, type PublishFlags } from "./run-publish.ts";
@@ -29,6 +29,7 @@ export interface CreateFlags extends PublishFlags {
   readonly expectDigest?: readonly string[];
   readonly strategy?: PublishPolicy["strategy"];
   readonly dryRun?: boolean;
+  /** An empty one is none, as in buildx: a job's variable that is not set comes so. */
   readonly metadataFile?: string;
 }
 
@@ -39,8 +40,11 @@ export interface CreateFlags extends PublishFlags {
  */
 export async function publishImage(sources: readonly string[], flags: CreateFlags, host: Host): Promise<void> {
   const request = await requestOf(sources, flags, host);
-  const metadata = await metadataFileOf(flags, host);
-  if (flags.dryRun) return showRoot(request, flags, host);
+  if (flags.dryRun) {
+    tellUnwritten(flags, host);
+    return showRoot(request, flags, host);
+  }
+  const metadata = flags.metadataFile ? await openMetadataFile(flags.metadataFile) : undefined;
   const failure = await runPublish((context) => create(request, context), flags, host, {
     title: `waybill create ${request.tags.join(" ")}`,
     write: async (result) => {
@@ -61,12 +65,11 @@ async function showRoot(request: CreateRequest, flags: CreateFlags, host: Host):
   host.stdout.write("\n");
 }
 
-/** As in buildx a dry run writes none. There is no result yet that it could hold. */
-async function metadataFileOf(flags: CreateFlags, host: Host): Promise<MetadataFile | undefined> {
-  if (flags.metadataFile === undefined) return undefined;
-  if (!flags.dryRun) return openMetadataFile(flags.metadataFile);
-  warn("--dry-run writes no --metadata-file", host);
-  return undefined;
+/** Says which files were asked for in vain. As in buildx there is no result yet that one could hold. */
+function tellUnwritten({ metadataFile, report, timeline }: CreateFlags, host: Host): void {
+  const files = { "--metadata-file": metadataFile, "--report": report, "--timeline": timeline };
+  const given = Object.entries(files).flatMap(([flag, path]) => (path ? [flag] : []));
+  if (given.length > 0) warn(`--dry-run writes no ${given.join(", ")}`, host);
 }
 
 async function requestOf(sources: readonly string[], flags: CreateFlags, host: Host): Promise<CreateRequest> {

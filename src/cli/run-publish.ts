@@ -40,6 +40,8 @@ export async function runPublish(
   return inShow(flags, host, async (show, shown) => {
     const film = createFilm(title, flags);
     const warn = (message: string) => show.report({ type: "warning", message, at: host.clock.now() });
+    const warnAll = (message: string) =>
+      show.report({ type: "warning", message, isUrgent: true, at: host.clock.now() });
     const repeats = createRepeats();
     let hasSent = false;
     const news: Report = (event) => {
@@ -53,7 +55,7 @@ export async function runPublish(
     let result: CreateResult;
     try {
       const opened = await openCommandContext(flags, shown, news, recorder);
-      result = await filmed(published(publish, opened), () => film.draw(warn));
+      result = await filmed(published(publish, opened), () => film.draw(warnAll));
     } catch (error) {
       await film.keep(runFolder(), warn);
       await fail(error);

@@ -410,6 +410,14 @@ describe("--timeline", () => {
     expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining("WARNING: Cannot write timeline") });
   });
 
+  test.each([["-q"], ["--progress=none"]])("--timeline that cannot be written is told with %s, too", async (quiet) => {
+    const path = join(folder, "none", "t.html");
+    expect(await create(quiet, "--timeline", path, source("amd64"))).toMatchObject({
+      code: 0,
+      stderr: `WARNING: Cannot write timeline "${path}": there is no such folder\n`,
+    });
+  });
+
   test("waybill timeline says when nothing is kept of a run", async () => {
     expect(await waybill("timeline")).toMatchObject({
       code: 6,
