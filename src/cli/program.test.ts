@@ -130,7 +130,15 @@ describe("create", () => {
     },
   );
 
-  test.each(["--metadata-file", "--report", "--timeline", "--state", "--ca-file", "--file"])(
+  test.each([
+    [["--metadata-file", ""]],
+    [["--metadata-file="]],
+    [["--metadata-file", "/none/x", "--metadata-file", ""]],
+  ])("create %j writes none, as an unset variable leaves it", async (flags) => {
+    expect(await create(...flags, "-t", `${registry.host}/unset:1`)).toMatchObject({ code: 0 });
+  });
+
+  test.each(["--report", "--timeline", "--state", "--ca-file", "--file"])(
     "create %s refuses a path of no letters",
     async (flag) => {
       const { code, stderr } = await create(flag, "", "-t", `${registry.host}/none:5`);

@@ -109,7 +109,7 @@ function addPublishOptions(command: Command): void {
 function addOutputOptions(command: Command): void {
   command.optionsGroup("Output:");
   addSwitch(command, "--dry-run", "Show the final image instead of pushing it");
-  addValue(command, "--metadata-file <path>", "Write the result as JSON to this file");
+  addValue(command, "--metadata-file <path>", "Write the result as JSON to this file", (path) => path);
   addProgressOptions(command);
   addTimelineOption(command);
 }
