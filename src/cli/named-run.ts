@@ -2,15 +2,18 @@ import { WaybillError } from "../errors.ts";
 import type { RecordedRun } from "../transfer/recorded-run.ts";
 import { listRuns } from "../transfer/runs.ts";
 import { thisProcess } from "./state-folder.ts";
+import { typedArguments } from "./typed-name.ts";
 
 /** What a run is looked for for, in the words of what is said where it cannot be told which. */
 export interface Choice {
-  /** What cannot be done: `resume`, `show run "4f"`. */
+  /** What cannot be done: `roll back`, `show run "4f"`. */
   readonly doing: string;
-  /** `resume`, for the advice. */
+  /** `rollback`, for the advice. */
   readonly command: string;
   /** What the user types before it. */
   readonly typed: string;
+  /** The state folder, where the user has named one. */
+  readonly state: string | undefined;
 }
 
 /**
@@ -24,21 +27,29 @@ export async function runsNamed(folder: string, prefix = ""): Promise<readonly R
 }
 
 /** The one that is meant; `undefined` where there is none. @throws WaybillError `invalid_argument` where it may be any of several. */
-export function theOnly(runs: readonly RecordedRun[], { doing, command, typed }: Choice): RecordedRun | undefined {
+export function theOnly(
+  runs: readonly RecordedRun[],
+  { doing, command, typed, state }: Choice,
+): RecordedRun | undefined {
   const [run, ...others] = runs;
   if (!run || others.length === 0) return run;
   const listed = runs.map(
     ({ id, publication }) => `${id} (${publication.targets.map(({ target }) => target).join(", ")})`,
   );
-  const advice = `name one: ${typed} ${command} ${run.id}`;
+  const advice = `name one: ${typed} ${command} ${typedArguments(state, run.id)}`;
   throw new WaybillError("invalid_argument", `Cannot ${doing}: several runs would do: ${listed.join("; ")}`, {
     advice,
   });
 }
 
 /** That no run here is the one that is meant. */
-export function unknownRun({ doing, typed }: Choice): WaybillError {
-  return new WaybillError("not_found", `Cannot ${doing}: no journal tells of it`, {
-    advice: `see \`${typed} history\``,
+export function unknownRun(choice: Choice): WaybillError {
+  return new WaybillError("not_found", `Cannot ${choice.doing}: no journal tells of it`, {
+    advice: `see \`${typedHistory(choice)}\``,
   });
+}
+
+/** What lists the runs. */
+export function typedHistory({ typed, state }: Pick<Choice, "typed" | "state">): string {
+  return `${typed} history ${typedArguments(state)}`.trimEnd();
 }

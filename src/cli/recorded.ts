@@ -3,9 +3,10 @@ import { shortDigest } from "../spec/digest.ts";
 import type { Publication } from "../transfer/publication.ts";
 import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
 import type { Earlier } from "../transfer/recording.ts";
-import { runsNamed, theOnly } from "./named-run.ts";
+import { runsNamed, theOnly, typedHistory, type Choice } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
+import { typedArguments } from "./typed-name.ts";
 
 /** A publish of the past, from a journal or from a report file. */
 export interface Recorded {
@@ -17,11 +18,7 @@ export interface Recorded {
 }
 
 /** What `recordedAs` is asked for. */
-export interface Wanted {
-  /** `resume`. */
-  readonly command: string;
-  /** What the user types before it. */
-  readonly typed: string;
+export interface Wanted extends Choice {
   /** Which runs count when none is named. */
   readonly counts: (run: RecordedRun) => boolean;
   /** What one that counts is called: `an unfinished run`. */
@@ -35,25 +32,27 @@ export interface Wanted {
  * @throws WaybillError `invalid_argument` where none or several would do; what reading a report throws.
  */
 export async function recordedAs(name: string | undefined, folder: string, wanted: Wanted): Promise<Recorded> {
-  const choice = { ...wanted, doing: wanted.command };
   if (name === undefined) {
     const runs = await runsNamed(folder);
-    const only = theOnly(runs.filter(wanted.counts), choice);
+    const only = theOnly(runs.filter(wanted.counts), wanted);
     if (!only) throw noneCounts(runs, wanted);
     return only;
   }
   // Whoever names a report has nothing to do with what is remembered here.
   const mayBeId = /^[0-9a-f]{4,16}$/.test(name);
-  const run = mayBeId ? theOnly(await runsNamed(folder, name), choice) : undefined;
+  const run = mayBeId ? theOnly(await runsNamed(folder, name), wanted) : undefined;
   return run ?? { ...(await readReportFile(name)), report: name };
 }
 
-function noneCounts(runs: readonly RecordedRun[], { command, typed, called }: Wanted): WaybillError {
-  const half = runs.find(isHalfUndone);
-  const advice = half
-    ? `${half.id} is half rolled back: finish that with \`${typed} rollback ${half.id}\`, or publish it again with \`${typed} resume ${half.id}\``
-    : `name a run of \`${typed} history\`, or a report: ${typed} ${command} waybill-report.json`;
-  return new WaybillError("invalid_argument", `Cannot ${command}: no journal tells of ${called}`, { advice });
+function noneCounts(runs: readonly RecordedRun[], wanted: Wanted): WaybillError {
+  const { doing, command, typed, state, called } = wanted;
+  const half = runs.find(isHalfUndone)?.id;
+  const halfArguments = typedArguments(state, half);
+  const advice =
+    half === undefined
+      ? `name a run of \`${typedHistory(wanted)}\`, or a report: ${typed} ${command} waybill-report.json`
+      : `${half} is half rolled back: finish that with \`${typed} rollback ${halfArguments}\`, or publish it again with \`${typed} resume ${halfArguments}\``;
+  return new WaybillError("invalid_argument", `Cannot ${doing}: no journal tells of ${called}`, { advice });
 }
 
 /** Runs as a table for people. */

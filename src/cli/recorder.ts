@@ -13,11 +13,11 @@ import {
 import type { Repeats } from "../transfer/repeats.ts";
 import { runFolder } from "../transfer/runs.ts";
 import type { Report } from "../telemetry/events.ts";
-import { quoted } from "../verbs/explain/shell-words.ts";
 import type { Host } from "./host.ts";
 import { addStateOption, addSwitch, addValue } from "./options.ts";
 import { openReportFile, type ReportFile } from "./report-file.ts";
 import { stateFolder, thisProcess } from "./state-folder.ts";
+import { typedArguments } from "./typed-name.ts";
 
 /** What `addRecordOptions` leaves in a command's options. */
 export interface RecordFlags {
@@ -111,17 +111,12 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
     },
     recordedAs() {
       const name = begun && ((file?.unwritten() ? undefined : flags.report) ?? begun.id);
-      return name === undefined ? undefined : typedArguments(name, flags);
+      return name === undefined ? undefined : typedArguments(flags.state, name);
     },
     runFolder: () => folder,
     unwritten: () => file?.unwritten(),
     fail: async (error) => file?.fail(error),
   };
-}
-
-function typedArguments(name: string, { state }: RecordFlags): string {
-  const operand = name.startsWith("-") ? `./${name}` : name;
-  return [...(state === undefined ? [] : ["--state", state]), operand].map(quoted).join(" ");
 }
 
 function withReport(inner: Recording, file: ReportFile | undefined): Recording {

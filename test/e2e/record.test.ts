@@ -188,6 +188,17 @@ describe("waybill resume", () => {
     },
   );
 
+  test("waybill resume and rollback name the state folder in what they advise", async () => {
+    refuseTag();
+    const state = ["--state", join(folder, "my state")];
+    for (const architecture of ["amd64", "arm64"]) await create(...state, source(architecture));
+    const typed = `--state '${join(folder, "my state")}' [0-9a-f]{16}`;
+    for (const command of ["resume", "rollback"])
+      expect((await waybill(command, ...state)).stderr).toMatch(
+        new RegExp(`^  hint: name one: waybill ${command} ${typed}$`, "m"),
+      );
+  });
+
   test("waybill resume says what to do when there is nothing to resume, or several runs would do", async () => {
     expect(await waybill("resume")).toMatchObject({
       code: 2,
@@ -195,7 +206,7 @@ describe("waybill resume", () => {
     });
     expect(await waybill("rollback")).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("Cannot rollback: no journal tells of a run"),
+      stderr: expect.stringContaining("Cannot roll back: no journal tells of a run"),
     });
     refuseTag();
     for (const architecture of ["amd64", "arm64"]) await create(source(architecture));

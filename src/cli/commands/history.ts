@@ -29,7 +29,7 @@ export function historyCommand(path: string, host: Host): Command {
   addExamples(command, ["What was published here, and what is unfinished", path]);
   return command.action(async (id: string | undefined, flags: HistoryFlags) => {
     const runs = await runsNamed(stateFolder(flags.state, host), id);
-    const choice = { doing: `show run "${id}"`, command: "history", typed: typedName(host) };
+    const choice = { doing: `show run "${id}"`, command: "history", typed: typedName(host), state: flags.state };
     if (id !== undefined && !theOnly(runs, choice)) throw unknownRun(choice);
     writeResult(host.stdout, flags.json ? jsonText(runs) : textOf(runs, id));
   });

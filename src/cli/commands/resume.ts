@@ -32,7 +32,9 @@ export function resumeCommand(path: string, host: Host): Command {
   return command.action(async (name: string | undefined, flags: PublishFlags) => {
     const recorded = await recordedAs(name, stateFolder(flags.state, host), {
       typed: typedName(host),
+      state: flags.state,
       command: "resume",
+      doing: "resume",
       counts: isUnfinished,
       called: "an unfinished run",
     });

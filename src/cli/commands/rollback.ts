@@ -62,7 +62,8 @@ export function rollbackCommand(path: string, host: Host): Command {
 
 async function run(name: string | undefined, flags: RollbackFlags, host: Host): Promise<void> {
   const folder = stateFolder(flags.state, host);
-  const wanted = { command: "rollback", typed: typedName(host), counts: () => true, called: "a run" };
+  const words = { command: "rollback", doing: "roll back", called: "a run" };
+  const wanted = { ...words, typed: typedName(host), state: flags.state, counts: () => true };
   const found = await recordedAs(name, folder, wanted);
   await inShow({ ...flags, quiet: true }, host, async (show, shown) => {
     const { recorder } = await openRecorder(recordFlags(flags, found), host, { ...found, news: show.report });

@@ -3,11 +3,11 @@ import { WaybillError } from "../../errors.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import { runFolder } from "../../transfer/runs.ts";
 import type { Host } from "../host.ts";
-import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
+import { runsNamed, theOnly, unknownRun, type Choice } from "../named-run.ts";
 import { addCommonOptions, addExamples, addStateOption, addValue, newCommand } from "../options.ts";
 import { reasonOf } from "../reason.ts";
 import { stateFolder } from "../state-folder.ts";
-import { typedName } from "../typed-name.ts";
+import { typedArguments, typedName } from "../typed-name.ts";
 import { pageFor, writePage } from "../timeline/film.ts";
 import { readFilm } from "../timeline/kept.ts";
 import { journalFilm } from "../timeline/notes.ts";
@@ -36,16 +36,22 @@ export function timelineCommand(path: string, host: Host): Command {
   );
   return command.action(async (id: string | undefined, flags: Flags) => {
     const folder = stateFolder(flags.state, host);
-    const run = await runNamed(id, folder, typedName(host));
-    const film = (await readFilm(runFolder(folder, run.id))) ?? journalFilm(run, typedName(host));
+    const typed = typedName(host);
+    const run = await runNamed(id, folder, { typed, state: flags.state });
+    const resume = `${typed} resume ${typedArguments(flags.state, run.id)}`;
+    const film = (await readFilm(runFolder(folder, run.id))) ?? journalFilm(run, resume);
     const output = flags.output ?? `waybill-timeline-${run.id}.html`;
     await written(output, await pageFor(film));
     host.stdout.write(`${output}\n`);
   });
 }
 
-async function runNamed(id: string | undefined, folder: string, typed: string): Promise<RecordedRun> {
-  const choice = { doing: `draw a timeline of run "${id ?? "latest"}"`, command: "timeline", typed };
+async function runNamed(
+  id: string | undefined,
+  folder: string,
+  known: Pick<Choice, "typed" | "state">,
+): Promise<RecordedRun> {
+  const choice = { doing: `draw a timeline of run "${id ?? "latest"}"`, command: "timeline", ...known };
   const runs = await runsNamed(folder, id);
   const run = id === undefined ? runs[0] : theOnly(runs, choice);
   if (!run) throw unknownRun(choice);

@@ -14,9 +14,9 @@ export function notesOf({ events, notes }: KeptFilm): readonly string[] {
 
 /**
  * The film of a run of which nothing is left but its journal: no times, but what was to be done and which tags were written.
- * `typed`: how we are called.
+ * `resume`: what is typed to finish it.
  */
-export function journalFilm(run: RecordedRun, typed: string): KeptFilm {
+export function journalFilm(run: RecordedRun, resume: string): KeptFilm {
   const { id, publication, startedAt, state, earlier } = run;
   const { root, targets } = publication;
   const why =
@@ -37,7 +37,7 @@ export function journalFilm(run: RecordedRun, typed: string): KeptFilm {
       `There is nothing to draw of this run: ${why}. Its journal knows no times but its beginning.`,
       `It began at ${new Date(startedAt).toISOString()} and was to publish ${root.digest}.`,
       ...lines,
-      ...(state === "unfinished" ? [`To finish it: ${typed} resume ${id}`] : []),
+      ...(state === "unfinished" ? [`To finish it: ${resume}`] : []),
     ],
   };
 }

@@ -172,7 +172,7 @@ describe("a page that lacks something says so", () => {
     const publication = { root: { digest }, targets: [target("a.example/app"), target("b.example/app")] };
     const earlier = { written: new Set(["a.example/app:1"]) };
     const killed = { id: "00ff", publication, startedAt: origin, state: "unfinished", earlier };
-    const page = await pageFor(journalFilm(killed as unknown as RecordedRun, "docker waybill"));
+    const page = await pageFor(journalFilm(killed as unknown as RecordedRun, "docker waybill resume 00ff"));
     expect(page).toContain("its process was killed, or is still running");
     expect(page).toContain("a.example/app: 1 written, or begun");
     expect(page).toContain("b.example/app: 1 not written");
