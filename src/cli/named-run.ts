@@ -43,8 +43,8 @@ export function theOnly(
 }
 
 /** That no run here is the one that is meant. */
-export function unknownRun(choice: Choice): WaybillError {
-  return new WaybillError("not_found", `Cannot ${choice.doing}: no journal tells of it`, {
+export function unknownRun(choice: Choice, seen = "no journal tells of it"): WaybillError {
+  return new WaybillError("not_found", `Cannot ${choice.doing}: ${seen}`, {
     advice: `see \`${typedHistory(choice)}\``,
   });
 }

@@ -1,9 +1,10 @@
+import { lookAt } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { shortDigest } from "../spec/digest.ts";
 import type { Publication } from "../transfer/publication.ts";
 import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
 import type { Earlier } from "../transfer/recording.ts";
-import { runsNamed, theOnly, typedHistory, type Choice } from "./named-run.ts";
+import { runsNamed, theOnly, typedHistory, unknownRun, type Choice } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
 import { typedArguments } from "./typed-name.ts";
@@ -29,7 +30,8 @@ export interface Wanted extends Choice {
  * The publish that `name` stands for: a run's id or the beginning of one, or else the path of a report. Without a name: the only one
  * that counts.
  *
- * @throws WaybillError `invalid_argument` where none or several would do; what reading a report throws.
+ * @throws WaybillError `invalid_argument` where none or several would do; `not_found` where the name is neither a run's nor a file's;
+ *   what reading a report throws.
  */
 export async function recordedAs(name: string | undefined, folder: string, wanted: Wanted): Promise<Recorded> {
   if (name === undefined) {
@@ -41,7 +43,14 @@ export async function recordedAs(name: string | undefined, folder: string, wante
   // Whoever names a report has nothing to do with what is remembered here.
   const mayBeId = /^[0-9a-f]{4,16}$/.test(name);
   const run = mayBeId ? theOnly(await runsNamed(folder, name), wanted) : undefined;
-  return run ?? { ...(await readReportFile(name)), report: name };
+  if (run) return run;
+  if (await isNothing(name)) throw unknownRun(wanted, `"${name}" is neither a run that a journal tells of nor a file`);
+  return { ...(await readReportFile(name)), report: name };
+}
+
+/** True for a word that may be a mistyped run, where no file is called so. What looks like a path is one. */
+async function isNothing(name: string): Promise<boolean> {
+  return !/[./\\]/.test(name) && (await lookAt(name)) === undefined;
 }
 
 function noneCounts(runs: readonly RecordedRun[], wanted: Wanted): WaybillError {

@@ -188,6 +188,15 @@ describe("waybill resume", () => {
     },
   );
 
+  test.each(["resume", "rollback"])("waybill %s of what is neither a run nor a file says so", async (command) => {
+    const doing = command === "resume" ? "resume" : "roll back";
+    const sentence = `Cannot ${doing}: "0123456789abcdee" is neither a run that a journal tells of nor a file`;
+    expect(await waybill(command, "--state", join(folder, "my state"), "0123456789abcdee")).toMatchObject({
+      code: 6,
+      stderr: `ERROR: ${sentence}\n  hint: see \`waybill history --state '${join(folder, "my state")}'\`\n`,
+    });
+  });
+
   test("waybill resume and rollback name the state folder in what they advise", async () => {
     refuseTag();
     const state = ["--state", join(folder, "my state")];
