@@ -1,12 +1,15 @@
 import { lookAt } from "../disk/durable.ts";
+import { isLocked } from "../disk/lock.ts";
 import { WaybillError } from "../errors.ts";
 import { shortDigest } from "../spec/digest.ts";
 import type { Publication } from "../transfer/publication.ts";
 import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
 import type { Earlier } from "../transfer/recording.ts";
+import { runFolder } from "../transfer/runs.ts";
 import { runsNamed, theOnly, typedHistory, unknownRun, type Choice } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
+import { thisProcess } from "./state-folder.ts";
 import { typedArguments } from "./typed-name.ts";
 
 /** A publish of the past, from a journal or from a report file. */
@@ -36,7 +39,7 @@ export interface Wanted extends Choice {
 export async function recordedAs(name: string | undefined, folder: string, wanted: Wanted): Promise<Recorded> {
   if (name === undefined) {
     const runs = await runsNamed(folder);
-    const only = theOnly(runs.filter(wanted.counts), wanted);
+    const only = theOnly(await idle(runs.filter(wanted.counts), folder), wanted);
     if (!only) throw noneCounts(runs, wanted);
     return only;
   }
@@ -46,6 +49,15 @@ export async function recordedAs(name: string | undefined, folder: string, wante
   if (run) return run;
   if (await isNothing(name)) throw unknownRun(wanted, `"${name}" is neither a run that a journal tells of nor a file`);
   return { ...(await readReportFile(name)), report: name };
+}
+
+/** Of several runs those that no process works on; all where there is none: whoever begins one is told that it is at work. */
+async function idle(runs: readonly RecordedRun[], folder: string): Promise<readonly RecordedRun[]> {
+  if (runs.length < 2) return runs;
+  const owner = thisProcess();
+  const isAtWork = await Promise.all(runs.map(({ id }) => isLocked(runFolder(folder, id), owner)));
+  const free = runs.filter((_run, at) => !isAtWork[at]);
+  return free.length > 0 ? free : runs;
 }
 
 /** True for a word that may be a mistyped run, where no file is called so. What looks like a path is one. */

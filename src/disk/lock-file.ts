@@ -84,8 +84,8 @@ const maxBytes = 4096;
 // Linux and macOS say ELOOP of a link, FreeBSD EMLINK.
 const noFile: readonly string[] = ["ENOENT", "ELOOP", "EMLINK"];
 
-/** `undefined` where nothing is there, or nothing that could be a lock file. */
-async function look(path: string, files: LockFiles): Promise<SeenLock | undefined> {
+/** What lies at `path`; `undefined` where nothing is there, or nothing that could be a lock file. */
+export async function look(path: string, files: LockFiles = promises): Promise<SeenLock | undefined> {
   const opened = await unless(noFile, () => openRegular(path, constants.O_RDONLY | constants.O_NOFOLLOW, files));
   if (!opened) return undefined;
   await using file = opened.file;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { tryLockFile } from "./lock-file.ts";
+import { look, tryLockFile, type SeenLock } from "./lock-file.ts";
 
 /** The process that has a folder open. */
 export interface FolderOwner {
@@ -17,8 +17,17 @@ export interface FolderOwner {
  * @returns what unlocks it; `undefined` where another process has the folder.
  */
 export async function lockFolder(folder: string, owner: FolderOwner): Promise<(() => Promise<void>) | undefined> {
-  const { name, isRunning } = owner;
-  const isStale = ({ text }: { readonly text: string }) => text === "" || text === name || !isRunning(text);
-  const lock = await tryLockFile(join(folder, "lock"), { name, isStale });
+  const isStale = (seen: SeenLock) => isLeft(seen, owner);
+  const lock = await tryLockFile(join(folder, "lock"), { name: owner.name, isStale });
   return lock && (async () => lock[Symbol.asyncDispose]());
+}
+
+/** Whether another process than the owner has `folder` locked, at this moment. Changes nothing. */
+export async function isLocked(folder: string, owner: FolderOwner): Promise<boolean> {
+  const seen = await look(join(folder, "lock"));
+  return seen !== undefined && !isLeft(seen, owner);
+}
+
+function isLeft({ text }: SeenLock, { name, isRunning }: FolderOwner): boolean {
+  return text === "" || text === name || !isRunning(text);
 }

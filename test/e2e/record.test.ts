@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { intercept, type Interceptor } from "../../src/http/send.ts";
 import { faulty } from "../../src/server/faults.ts";
+import { processName } from "../../src/disk/process-name.ts";
 import type { PublishReport } from "../../src/transfer/report.ts";
 import { runInProcess } from "../support/in-process.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
@@ -206,6 +207,19 @@ describe("waybill resume", () => {
       expect((await waybill(command, ...state)).stderr).toMatch(
         new RegExp(`^  hint: name one: waybill ${command} ${typed}$`, "m"),
       );
+  });
+
+  test("waybill resume takes the only run that no process is at", async () => {
+    refuseTag();
+    for (const architecture of ["amd64", "arm64"]) await create(source(architecture));
+    const [later, first] = JSON.parse((await waybill("history", "--json")).stdout) as [{ id: string }, { id: string }];
+    writeFileSync(join(folder, "state", "waybill", "runs", first.id, "lock"), processName(process.ppid));
+    hurdle = undefined;
+
+    expect((await waybill("resume")).code).toBe(0);
+
+    expect((await waybill("history", later.id)).stdout).toContain(" done ");
+    expect(await waybill("resume")).toMatchObject({ code: 7, stderr: expect.stringContaining("another process is") });
   });
 
   test("waybill resume says what to do when there is nothing to resume, or several runs would do", async () => {
