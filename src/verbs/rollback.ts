@@ -12,6 +12,8 @@ import type { Context } from "./context.ts";
 export interface RollbackTarget {
   readonly at: Location;
   readonly tags: readonly RollbackTag[];
+  /** Tags that were new could be taken away here, and nothing else with them. */
+  readonly canDelete?: true;
   /** Why its tags could not be looked at. */
   readonly error?: unknown;
 }
@@ -50,10 +52,12 @@ export async function planRollback(
     const before = publication.targets[index]?.before ?? noNames;
     const ours = tags.filter((tag) => written.has(tagName(at, tag)) && before[tag] !== root);
     if (entry.state === "refused") return { at, tags: ours.map((tag) => unseen(tag, before[tag])), error: entry.error };
-    const deletes = deleteCreated && entry.facts.deletesTagsAlone === true;
+    const canDelete = entry.facts.deletesTagsAlone;
+    const deletes = deleteCreated && canDelete === true;
     return {
       at,
       tags: ours.map((tag) => moveOf(tag, { before: before[tag], now: entry.before[tag], root, deletes })),
+      ...(canDelete && { canDelete }),
     };
   });
 }

@@ -418,6 +418,9 @@ describe("waybill rollback", () => {
     await create(source("amd64"));
     const stayed = await waybill("rollback", "--yes", join(folder, "report.json"));
     expect(stayed).toMatchObject({ code: 3, stderr: expect.stringContaining("stays: it was new") });
+    expect(stayed.stderr).toContain("  hint: --delete-created-tags deletes tags that were new");
+
+    expect((await waybill("rollback", "--yes", "--delete-created-tags", join(folder, "report.json"))).code).toBe(0);
   });
 });
 

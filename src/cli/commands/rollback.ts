@@ -163,7 +163,12 @@ function requireBack(plan: readonly RollbackTarget[], results: readonly TargetRe
     tags.filter(isFailed).map(({ tag, why = "no reason given" }) => `${tagName(at, tag)}: ${why}`),
   );
   if (gone.length > 0) throw notOurs(gone, hasMoved || left.length > 0 ? "partial" : "precondition_failed");
-  requireNone(left);
+  requireNone(left, plan.some(couldDelete));
+}
+
+/** True where --delete-created-tags takes away what stays now. */
+function couldDelete({ tags, canDelete }: RollbackTarget): boolean {
+  return canDelete === true && tags.some(({ move, before }) => move === "left" && before === "absent");
 }
 
 function isFailed({ state }: TagResult): boolean {
@@ -184,13 +189,14 @@ function partly(cause: unknown): WaybillError {
   return new WaybillError("partial", `Cannot put everything back: ${messageOf(cause)}`, { advice }, { cause });
 }
 
-function requireNone(left: readonly string[]): void {
+function requireNone(left: readonly string[], couldDelete: boolean): void {
   if (left.length === 0) return;
+  const advice = couldDelete
+    ? "--delete-created-tags deletes tags that were new where nothing else goes with them, if they must go"
+    : "delete tags that were new in the registry's web page, if they must go";
   throw new WaybillError(
     "partial",
     `Cannot put everything back: ${left.join(", ")} ${left.length === 1 ? "stays" : "stay"}`,
-    {
-      advice: "delete tags that were new in the registry's web page, if they must go",
-    },
+    { advice },
   );
 }
