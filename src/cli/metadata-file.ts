@@ -1,11 +1,11 @@
 import { chmod } from "node:fs/promises";
-import { writeDurably } from "../disk/durable.ts";
+import { isDiskFull, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { descriptorJson } from "../spec/descriptor.ts";
 import { goJson } from "../spec/json.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { CreateResult } from "../verbs/create.ts";
-import { isDiskFull, reasonOf } from "./reason.ts";
+import { reasonOf } from "./reason.ts";
 import { requireWritable, temporaryFor } from "./replaceable.ts";
 
 /** A file that appears whole or not at all. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../async/clock.ts";
-import { writeDurably } from "../disk/durable.ts";
+import { isDiskFull, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { TelemetryHealth } from "../telemetry/health.ts";
@@ -9,7 +9,7 @@ import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
-import { isDiskFull, reasonOf } from "./reason.ts";
+import { reasonOf } from "./reason.ts";
 import { requireWritable, temporaryFor } from "./replaceable.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */

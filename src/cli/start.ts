@@ -14,7 +14,8 @@ import { publishedAllTheSame } from "./outcome.ts";
 import type { Invocation } from "./plugin.ts";
 import { processHost } from "./process-host.ts";
 import { runProgram } from "./program.ts";
-import { isDiskFull, reasonOf } from "./reason.ts";
+import { isDiskFull } from "../disk/durable.ts";
+import { reasonOf } from "./reason.ts";
 import { runTelemetry } from "./telemetry/run-telemetry.ts";
 
 /**

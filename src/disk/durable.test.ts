@@ -35,6 +35,7 @@ test("writeDurably leaves a file alone that bears the temporary name already", a
 test.each([
   ["ENOSPC", "disk_full", "no space left (ENOSPC)"],
   ["EDQUOT", "disk_full", "no space left (EDQUOT)"],
+  ["EROFS", "io_failed", "the file system is read-only (EROFS)"],
   ["EIO", "io_failed", "EIO"],
 ])("ioCall makes %s of a system call %s", async (errno, code, seen) => {
   const failure = Object.assign(new Error(errno), { code: errno, syscall: "write" });

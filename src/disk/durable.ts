@@ -26,9 +26,25 @@ export async function ioCall<T>(what: string, work: () => Promise<T>): Promise<T
 function ioError(error: unknown, what: string): unknown {
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error && "syscall" in error)) return error;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
-  const seen = isFull ? `no space left (${code})` : code;
+  const isFull = isDiskFull(error);
+  const words = isFull ? "no space left" : refusals[code];
+  const seen = words === undefined ? code : `${words} (${code})`;
   return new WaybillError(isFull ? "disk_full" : "io_failed", `Cannot ${what}: ${seen}`, {}, { cause: error });
+}
+
+/** Why the system refused, in words, by its code. */
+export const refusals: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "a part of its path is no folder",
+  EROFS: "the file system is read-only",
+};
+
+/** Whether room is what is missing: told apart, because making some is the way on. */
+export function isDiskFull(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 /** What the system says of a place where nothing is. */

@@ -80,7 +80,7 @@ test("layout lets itself be probed without making anything, and says which folde
   expect(await (await openLayout(path, { owner })).probe?.()).toBe("allowed");
   await expect((await openLayout(path, { owner, files })).probe?.()).rejects.toMatchObject({
     code: "io_failed",
-    message: `Cannot write to "${join(path, "blobs")}": EACCES`,
+    message: `Cannot write to "${join(path, "blobs")}": permission denied (EACCES)`,
   });
   expect(asked).toEqual([path, dirname(path), join(path, "blobs")]);
   expect(await readdir(dirname(path))).toEqual([]);

@@ -5,13 +5,13 @@ import { algorithmOf, hexOf, isDigest, type Digest } from "../spec/digest.ts";
 import { Catalogue, contentOf, type Change } from "./catalogue.ts";
 import { WaybillError } from "../errors.ts";
 import {
-  codeOf,
   ioCall,
   listFolder,
   makeFolder,
   readFrom,
   removeFile,
   syncFolder,
+  unless,
   writeSynced,
 } from "../disk/durable.ts";
 import { DiskDraft, restoreDrafts } from "./disk-draft.ts";
@@ -132,7 +132,7 @@ class DiskStorage implements Storage {
 
   async content(digest: Digest): Promise<StoredContent | undefined> {
     const path = this.#pathOf(digest);
-    const found = await ioCall("read content", () => stat(path).catch(undefinedIfMissing));
+    const found = await ioCall("read content", () => unless(["ENOENT"], () => stat(path)));
     return found && { sizeBytes: found.size, open: (start, end) => readFrom(path, start, end) };
   }
 
@@ -193,7 +193,7 @@ class DiskStorage implements Storage {
 
   async #place(digest: Digest, path: string): Promise<void> {
     const place = this.#pathOf(digest);
-    if (await stat(place).catch(undefinedIfMissing)) return removeFile(path);
+    if (await unless(["ENOENT"], () => stat(place))) return removeFile(path);
     await makeFolder(dirname(place));
     await rename(path, place);
     await syncFolder(dirname(place));
@@ -231,9 +231,4 @@ class DiskStorage implements Storage {
   get #draftsFolder(): string {
     return join(this.#folder, "drafts");
   }
-}
-
-function undefinedIfMissing(error: unknown): undefined {
-  if (codeOf(error) === "ENOENT") return undefined;
-  throw error;
 }
