@@ -1,4 +1,6 @@
-import { resolve } from "node:path";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { withAbsoluteLayout, withAbsoluteSource, withAbsoluteTag } from "./absolute-layout.ts";
 
@@ -27,4 +29,19 @@ test("withAbsoluteSource writes a reference anew, and nothing else", () => {
   expect(Buffer.from(withAbsoluteSource(Buffer.from("oci-layout://out:1\n"))).toString()).toBe(`${here("out")}:1`);
   const descriptor = Buffer.from(`{"digest":"${digest}"}\n`);
   expect(withAbsoluteSource(descriptor)).toBe(descriptor);
+});
+
+test.skipIf(process.platform === "win32")("withAbsoluteLayout says that the working directory was deleted", () => {
+  const began = process.cwd();
+  const gone = mkdtempSync(join(tmpdir(), "waybill-gone-"));
+  process.chdir(gone);
+  try {
+    rmdirSync(gone);
+    expect(() => withAbsoluteLayout("oci-layout://out:1")).toThrow(
+      'Cannot find layout "out": the working directory is not there any more',
+    );
+    expect(withAbsoluteLayout("oci-layout:///srv/out:1")).toBe("oci-layout:///srv/out:1");
+  } finally {
+    process.chdir(began);
+  }
 });

@@ -1,21 +1,36 @@
 import { resolve } from "node:path";
-import { formatReference, parseReference } from "../spec/reference.ts";
+import { WaybillError } from "../errors.ts";
+import { formatReference, parseReference, type Reference } from "../spec/reference.ts";
 
 const scheme = "oci-layout://";
 
 /**
  * `text` with the folder of an `oci-layout://` reference as an absolute path: what is written down of a publish then means the same
  * wherever it is read. Other text is as it was, and so is what cannot be read: whoever uses it says why.
+ *
+ * @throws WaybillError `invalid_argument` where the folder is relative and the working directory was deleted.
  */
 export function withAbsoluteLayout(text: string): string {
-  if (!text.startsWith(scheme)) return text;
+  const reference = text.startsWith(scheme) ? parsed(text) : undefined;
+  if (reference?.location.kind !== "layout") return text;
+  return formatReference({ ...reference, location: { kind: "layout", path: absolute(reference.location.path) } });
+}
+
+function parsed(text: string): Reference | undefined {
   try {
-    const reference = parseReference(text);
-    const { location } = reference;
-    if (location.kind !== "layout") return text;
-    return formatReference({ ...reference, location: { kind: "layout", path: resolve(location.path) } });
+    return parseReference(text);
   } catch {
-    return text;
+    return undefined;
+  }
+}
+
+function absolute(path: string): string {
+  try {
+    return resolve(path);
+  } catch (error) {
+    const advice = "change to a folder that is there, or name the layout by its absolute path";
+    const message = `Cannot find layout "${path}": the working directory is not there any more`;
+    throw new WaybillError("invalid_argument", message, { advice }, { cause: error });
   }
 }
 
