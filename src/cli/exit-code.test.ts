@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { WaybillError, type ErrorCode } from "../errors.ts";
-import { exitCodeOf } from "./exit-code.ts";
+import { meanings } from "../verbs/explain/exit-code.ts";
+import { exitCodeOf, exitCodes } from "./exit-code.ts";
+import { rootHelp } from "./help.ts";
 
 describe("exitCodeOf", () => {
   const table: readonly (readonly [ErrorCode, number])[] = [
@@ -36,4 +38,13 @@ describe("exitCodeOf", () => {
   test.each([new TypeError("x is not a function"), "text", undefined])("exitCodeOf %s is 70: a bug in us", (thrown) => {
     expect(exitCodeOf(thrown)).toBe(70);
   });
+});
+
+test("every exit code is told of by the help and by explain, and no other", () => {
+  const codes = Object.values<number>(exitCodes);
+  const [, listed = ""] = /^Exit codes:\n([^]*?)\n\n/m.exec(rootHelp({ isPlugin: false })) ?? [];
+  const told = [...listed.matchAll(/(?<![\w-])\d+(?= {2}| and | *:)/g)].map(([code]) => Number(code));
+
+  expect(told.toSorted((a, b) => a - b)).toEqual(codes);
+  expect([exitCodes.done, ...Object.keys(meanings).map(Number)]).toEqual(codes);
 });

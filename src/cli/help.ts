@@ -3,7 +3,7 @@ import type { Host } from "./host.ts";
 import { groups } from "./route.ts";
 
 /** `waybill --help`: what there is, how to begin, and what the exit codes mean. */
-export function rootHelp(host: Host): string {
+export function rootHelp(host: Pick<Host, "isPlugin">): string {
   const waybill = typedName(host);
   return `Usage: ${waybill} COMMAND
 

@@ -3,7 +3,7 @@ import type { Line } from "./lines.ts";
 import type { Sighting } from "./sightings.ts";
 
 /** What Waybill's exit codes mean and what follows. Code 0 is no failure. */
-const meanings: Readonly<Record<number, readonly [meaning: string, instead: string]>> = {
+export const meanings: Readonly<Record<number, readonly [meaning: string, instead: string]>> = {
   1: ["it failed for a reason that its last lines say", "Read the line that begins with ERROR, and the hint below it"],
   2: ["the command was not understood", "Correct the command; waybill COMMAND --help has examples"],
   3: [
