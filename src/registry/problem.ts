@@ -7,6 +7,7 @@ import { isDigest } from "../spec/digest.ts";
 import { parseJson } from "../spec/json.ts";
 import { essence } from "../spec/media-type.ts";
 import { contextOf, nameOfRepository, type Access } from "./access.ts";
+import { loginWords } from "./login-words.ts";
 
 const maxBodyBytes = 64 * 1024;
 const maxDetail = 500;
@@ -158,7 +159,7 @@ function codeOf({ status, codes, detail, html }: Problem): ErrorCode {
 }
 
 function adviceFor(code: ErrorCode, host: string, { codes, detail }: Problem): string | undefined {
-  if (code === "auth_required") return `Log in with: waybill login ${host} (or docker login ${host})`;
+  if (code === "auth_required") return `Log in with: ${loginWords(host)} (or docker login ${host})`;
   if (code === "auth_denied") return "Check that this account may read the source and write the target repository";
   if (code === "not_found" && codes.includes("NAME_UNKNOWN"))
     return "Check the repository's name, and that this account may see it";

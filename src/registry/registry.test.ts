@@ -47,7 +47,7 @@ describe("openRegistry", () => {
     const closed = client({ send: async (request) => respond(request, 401) });
     await expect(closed.registry.ping()).rejects.toMatchObject({
       code: "auth_required",
-      context: { advice: expect.stringContaining("waybill login registry.example") },
+      context: { advice: expect.stringContaining("waybill login registry.example -u USER --password-stdin") },
     });
   });
 

@@ -2,7 +2,8 @@ import type { ErrorCode } from "../errors.ts";
 
 // One line each, for errors that whoever threw them had no better advice for.
 const general: Partial<Record<ErrorCode, string>> = {
-  auth_required: "log in with `waybill login HOST` or `docker login HOST`, or look with -D where credentials come from",
+  auth_required:
+    "log in with `waybill login HOST -u USER --password-stdin` or `docker login HOST`, or look with -D where credentials come from",
   auth_denied: "the account was recognised but may not do this; -D names the source of its credential",
   credential_helper_failed: "run the credential helper by hand to see why, or remove it from docker's config.json",
   rate_limited: "wait, or log in: accounts have higher limits than addresses",

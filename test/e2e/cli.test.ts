@@ -346,6 +346,7 @@ describe("waybill login", () => {
 
   test.each([
     [["-u", "me"], "", "--username and --password-stdin are both needed"],
+    [["r.example"], "", "printenv TOKEN | waybill login r.example -u USER --password-stdin"],
     [["-u", "me", "--password-stdin"], "", "the password on standard input is empty"],
     [["-u", "me", "--password-stdin", "a/b/c"], "secret", "it is not host[:port]"],
   ])("waybill login %j with %j is a usage error", async (args, input, message) => {

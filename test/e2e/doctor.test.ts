@@ -205,7 +205,7 @@ describe("waybill doctor", () => {
       expect(code).toBe(0);
       expect(told("pull")).toEqual(["ok: app: anonymous"]);
       expect(told("push")).toEqual(["warning: app: not allowed"]);
-      expect(advice("push")).toContain(`waybill login ${registry.host}`);
+      expect(advice("push")).toContain(`waybill login ${registry.host} -u USER --password-stdin`);
     });
 
     test("asks a registry without tokens whether the password is good", async () => {
@@ -219,7 +219,7 @@ describe("waybill doctor", () => {
       expect(good.told("push")[0]).toMatch(/^note: app: only a write would show \(--probe /);
       expect(bad.told("pull")[0]).toMatch(/^failure: .*refuses the credential from auths in /);
       expect(none.told("pull")[0]).toMatch(/^failure: .*wants a credential, and there is none/);
-      expect(none.advice("pull")).toContain(`waybill login ${registry.host}`);
+      expect(none.advice("pull")).toContain(`waybill login ${registry.host} -u USER --password-stdin`);
     });
 
     test("fails for a credential helper that is not there, for the machine and for its registry alone", async () => {

@@ -11,6 +11,7 @@ import {
   type RegistryFlags,
 } from "../options.ts";
 import { login } from "../../registry/login.ts";
+import { loginWords } from "../../registry/login-words.ts";
 import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
 import { display } from "../../spec/display.ts";
 import { openContext } from "../../verbs/context.ts";
@@ -58,7 +59,7 @@ async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Pro
   const { username } = flags;
   if (!username || !flags.passwordStdin) {
     throw new WaybillError("invalid_argument", "Cannot log in: --username and --password-stdin are both needed", {
-      advice,
+      advice: `printenv TOKEN | ${loginWords(registry)}`,
     });
   }
   const password = await passwordFrom(host.stdin);

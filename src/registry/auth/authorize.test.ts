@@ -454,7 +454,7 @@ describe("authorize", () => {
 
     await expect(send(pull())).rejects.toMatchObject({
       code: "auth_denied",
-      context: { advice: "Log in again with: waybill login reg.example" },
+      context: { advice: "Log in again with: waybill login reg.example -u USER --password-stdin" },
     });
   });
 
@@ -499,7 +499,7 @@ describe("authorize", () => {
 
     await expect(send(pull())).rejects.toMatchObject({
       code: "auth_required",
-      context: { advice: "Log in with: waybill login reg.example" },
+      context: { advice: "Log in with: waybill login reg.example -u USER --password-stdin" },
     });
   });
 

@@ -87,7 +87,7 @@ describe("signIn", () => {
     });
     await expect(tried(send)).rejects.toMatchObject({
       code: "auth_required",
-      context: { advice: expect.stringContaining("waybill login r.example") },
+      context: { advice: expect.stringContaining("waybill login r.example -u USER --password-stdin") },
     });
   });
 

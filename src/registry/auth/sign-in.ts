@@ -9,6 +9,7 @@ import { chooseChallenge } from "./challenge.ts";
 import { grantedScopes } from "./granted.ts";
 import { grants, type Grant } from "./grants.ts";
 import { principals, type Principal, type RegistryRequest } from "./principals.ts";
+import { loginWords } from "../login-words.ts";
 import { covers } from "../../spec/scope.ts";
 
 export interface SignInOptions {
@@ -106,7 +107,7 @@ function refused(registry: string, { credential }: Principal, status = 401): Way
   const seen = credential
     ? `it refuses the credential from ${credential.source}`
     : "it wants a credential, and there is none";
-  const advice = `Log in with: waybill login ${registry}`;
+  const advice = `Log in with: ${loginWords(registry)}`;
   const code = credential ? "auth_denied" : "auth_required";
   return new WaybillError(code, `Cannot sign in to "${registry}": ${seen}`, { registry, status, advice });
 }

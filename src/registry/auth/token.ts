@@ -8,6 +8,7 @@ import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../ht
 import { originOf, withoutQuery } from "../../http/url.ts";
 import { parseJson } from "../../spec/json.ts";
 import { basicAuthorization, secretOf, type Credential } from "../credentials/credential.ts";
+import { loginWords } from "../login-words.ts";
 import type { RegistryIdentity } from "./realm.ts";
 
 /** A short-lived permission. Times are in milliseconds on the clock. */
@@ -160,12 +161,12 @@ function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest
   if (status < 400) return failure("rejected", seen, request, facts);
   if (request.credential) {
     // Anything else than 403 does not know the account: general advice for `auth_denied` says that it does.
-    const advice = `Log in again with: waybill login ${request.registry}`;
+    const advice = `Log in again with: ${loginWords(request.registry)}`;
     return failure("auth_denied", seen, request, { ...facts, ...(status !== 403 && { advice }) });
   }
   return failure("auth_required", seen, request, {
     ...facts,
-    advice: `Log in with: waybill login ${request.registry}`,
+    advice: `Log in with: ${loginWords(request.registry)}`,
   });
 }
 

@@ -10,7 +10,10 @@ export const meanings: Readonly<Record<number, readonly [meaning: string, instea
     "it failed after some tag had moved",
     "Run the same command again, or put the tags back: users may see the new image",
   ],
-  4: ["the credential is missing or may not do this", "waybill login HOST, then waybill doctor HOST/REPOSITORY"],
+  4: [
+    "the credential is missing or may not do this",
+    "waybill login HOST -u USER --password-stdin, then waybill doctor HOST/REPOSITORY",
+  ],
   5: ["a rate limit or a quota is used up", "Wait as long as its last lines say, or have the limit raised"],
   6: ["something that was named is not there", "Correct the name, or push what should be there first"],
   7: ["a precondition does not hold: nothing was moved", "Look who else writes these tags"],

@@ -1,6 +1,7 @@
 import { hasCode } from "../../../errors.ts";
 import { repositoryScope } from "../../../spec/scope.ts";
 import type { SignIn } from "../../../registry/auth/sign-in.ts";
+import { loginWords } from "../../../registry/login-words.ts";
 import { failure, saidOfEach, note, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";
 
@@ -31,7 +32,7 @@ async function mayPull(patient: Patient, repository: string): Promise<Said> {
   if ((result.missing ?? []).length === 0) return ok(text, facts);
   const advice = result.account
     ? "the token does not let this account read it: check the name and the account's rights"
-    : `log in with: waybill login ${patient.host}`;
+    : `log in with: ${loginWords(patient.host)}`;
   return failure(`${text}, may not pull`, advice, facts);
 }
 
@@ -71,7 +72,7 @@ function notAllowed(repository: string, loginTo: string | undefined, facts: Said
   const advice =
     loginTo === undefined
       ? "right where it is only a source; as a target the account needs the right to write it"
-      : `right where it is only a source; as a target it needs: waybill login ${loginTo}`;
+      : `right where it is only a source; as a target it needs: ${loginWords(loginTo)}`;
   return warning(`${repository}: not allowed`, advice, { ...facts, allowed: false });
 }
 

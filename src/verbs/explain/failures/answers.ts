@@ -10,7 +10,8 @@ export const answers: readonly Failure[] = [
     covers: ["denied", "unauthorized"],
     cause:
       "The token does not cover the repository: not logged in, another account, a name that does not exist, or no right to write.",
-    instead: "waybill login HOST, then waybill doctor HOST/REPOSITORY, which says whose token it is and what it covers",
+    instead:
+      "waybill login HOST -u USER --password-stdin, then waybill doctor HOST/REPOSITORY, which says whose token it is and what it covers",
   },
   {
     id: "unauthorized",
@@ -25,7 +26,7 @@ export const answers: readonly Failure[] = [
     ],
     cause: "There is no credential for this registry, or it is wrong or has expired.",
     instead:
-      "waybill login HOST, then waybill doctor HOST/REPOSITORY, which says which credential is used and from where",
+      "waybill login HOST -u USER --password-stdin, then waybill doctor HOST/REPOSITORY, which says which credential is used and from where",
   },
   {
     id: "denied",
