@@ -72,9 +72,21 @@ describe("send over TLS", () => {
     await using net = network({ lookup: async () => [{ address: "127.0.0.1", family: 4 }] });
     await expect(net.send({ method: "GET", url: `https://other.example:${server.port}/` })).rejects.toMatchObject({
       code: "tls_failed",
+      context: { advice: "Use a name of the registry that its certificate has" },
     });
     await using response = await net.send({ method: "GET", url: `https://registry.example:${server.port}/` });
     expect(response.status).toBe(200);
+  });
+
+  test("fails with tls_failed and no word of authorities when the certificate has expired", async () => {
+    const expired = fixture("expired.pem");
+    const https = createHttps({ cert: expired, key }, (_request, response) => response.end());
+    await using server = await serving(https);
+    await using net = network({ tlsFor: () => ({ ca: expired }) });
+    await expect(net.send({ method: "GET", url: server.url })).rejects.toMatchObject({
+      code: "tls_failed",
+      context: { advice: "Have the certificate renewed, or set this machine's clock right" },
+    });
   });
 
   test("goes on when the user said that the host is not to be verified", async () => {
@@ -200,6 +212,7 @@ describe("send through a proxy", () => {
     expect(seen).toEqual([`CONNECT registry.example:${server.port} ${basic}`]);
     await expect(net.send({ method: "GET", url: `https://other.example:${server.port}/` })).rejects.toMatchObject({
       code: "tls_failed",
+      context: { advice: "Use a name of the registry that its certificate has" },
     });
   });
 

@@ -1,6 +1,7 @@
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
 import { DeadlineExpired } from "./deadlines.ts";
+import { distrustAdvice } from "./distrust.ts";
 import { Cancelled } from "./phase.ts";
 import type { HttpRequest, HttpResponse } from "./send.ts";
 
@@ -30,7 +31,7 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
   const context = { registry: request.registry ?? host, origin, sent };
   const cause = { cause: error };
   if (isCertificateError(code)) {
-    const advice = `If you trust "${host}", name its authority with --ca-file FILE, or add --insecure ${host}`;
+    const advice = distrustAdvice(code, host);
     return new WaybillError(
       "tls_failed",
       `Cannot trust "${host}": ${plainWords(error)}`,

@@ -1,4 +1,5 @@
 import type { TlsReport } from "../../../http/network.ts";
+import { distrustAdvice } from "../../../http/distrust.ts";
 import { isLoopbackHost } from "../../../http/url.ts";
 import { failed, failure, note, ok, warning, type Check, type Said } from "../check.ts";
 import type { Patient } from "../patient.ts";
@@ -33,7 +34,7 @@ function judge(report: TlsReport, host: string, now: number): Said {
   const text = `${protocol}, ${subject || "no name"} by ${issuer || "nobody named"}, until ${until}`;
   const facts = { protocol, subject, issuer, validFrom: dayOf(validFromMs), validTo: dayOf(validToMs), days, distrust };
   if (distrust !== undefined && mustBeTrusted) {
-    return failure(`${text}: ${wordsFor(distrust)}`, adviceFor(distrust, host), facts);
+    return failure(`${text}: ${wordsFor(distrust)}`, distrustAdvice(distrust, host), facts);
   }
   if (distrust !== undefined) {
     const advice = `${wordsFor(distrust)}; it is not checked, as --insecure or the builder says: anybody could answer for ${host}`;
@@ -60,10 +61,4 @@ const words: Readonly<Record<string, string>> = {
 
 function wordsFor(distrust: string): string {
   return words[distrust] ?? `it is not trusted (${distrust})`;
-}
-
-function adviceFor(distrust: string, host: string): string {
-  if (/EXPIRED|NOT_YET/.test(distrust)) return "have it renewed, or set this machine's clock right";
-  if (distrust === "ERR_TLS_CERT_ALTNAME_INVALID") return "use a name that the certificate has";
-  return `if you trust its issuer, name the authority with --ca-file FILE, or add --insecure ${host}`;
 }
