@@ -45,6 +45,20 @@ describe("explain", () => {
     expect(JSON.stringify(await explain(chunks(text)))).not.toContain("CANARY");
   });
 
+  test.each([
+    ['Cannot get a token for "r.example" from "https://r.example/token": it answered 401', "unauthorized"],
+    ['Cannot get a token for "r.example" from "https://r.example/token": it answered 403', "denied"],
+    ['Cannot sign in to "r.example": it wants a credential, and there is none', "unauthorized"],
+    ['Cannot read reference "r.example/ABC:1": repository name must be lowercase', "repository-name"],
+    ["none of the manifests match the provided platforms", "no-such-platform"],
+    ["Cannot finish in time: it was not done after 60 s", "time-limit"],
+  ])("knows Waybill's own %j", async (message, id) => {
+    const { findings } = await explain(chunks(`$ waybill create …\nERROR: ${message}\n`));
+
+    expect(findings.map(({ failure }) => failure.id)).toEqual([id]);
+    expect(findings[0]?.failure.rerun).toBeUndefined();
+  });
+
   test("tells the version of buildx and the command in Waybill's words", async () => {
     const text = readFileSync(join(folder, "http-tracer.log"), "utf8");
     const { buildxVersion, command } = await explain(chunks(text));

@@ -23,6 +23,8 @@ export const answers: readonly Failure[] = [
       "authentication required",
       "no basic auth credentials",
       "incorrect username or password",
+      "cannot get a token for … it answered 401",
+      "it wants a credential, and there is none",
     ],
     cause: "There is no credential for this registry, or it is wrong or has expired.",
     instead:
@@ -32,7 +34,14 @@ export const answers: readonly Failure[] = [
     id: "denied",
     kind: "permission",
     about: "The registry refuses this account",
-    signs: ["denied: ", "403 forbidden", "access to the resource is denied", "pull access denied", " 403 denied"],
+    signs: [
+      "denied: ",
+      "403 forbidden",
+      "access to the resource is denied",
+      "pull access denied",
+      " 403 denied",
+      "cannot get a token for … it answered 403",
+    ],
     cause:
       "The account is known and may not do this. Some registries also answer so for a quota, a blocked address or a name that does not exist.",
     instead: "waybill doctor HOST/REPOSITORY; read the registry's own words in the log",

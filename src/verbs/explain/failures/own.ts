@@ -3,6 +3,31 @@ import type { Failure } from "../failure.ts";
 /** What Waybill itself says, as far as no other table has it. */
 export const own: readonly Failure[] = [
   {
+    id: "repository-name",
+    kind: "setup",
+    about: "A repository's name has letters that it may not have",
+    signs: ["repository name must be lowercase"],
+    cause: "Names of repositories are in lower case; what a pipeline fills in, an owner's name say, often is not.",
+    instead: "Write the name in lower case; a shell has ${NAME,,} for that, and tr A-Z a-z",
+  },
+  {
+    id: "no-such-platform",
+    kind: "content",
+    about: "No source has a platform that was asked for",
+    signs: ["none of the manifests match the provided platforms"],
+    cause: "--platform names what the sources do not hold, or a source is not the one that it should be.",
+    instead: "waybill inspect REFERENCE shows the platforms of each source; mend --platform, or leave it out",
+  },
+  {
+    id: "time-limit",
+    kind: "outcome",
+    about: "It was not done within --timeout",
+    signs: ["cannot finish in time: it was not done after"],
+    covers: ["timed-out"],
+    cause: "The time that --timeout gives was used up: it is too short for so much, or something was slow.",
+    instead: "Run the same command again with a longer --timeout: what is there is not sent again",
+  },
+  {
     id: "partly-published",
     kind: "outcome",
     about: "Some tags moved although the run failed",
