@@ -13,7 +13,7 @@ import { sizeIn } from "./manifests.ts";
 
 const maxFailures = 5;
 
-/** Asks for the blob from a byte on; answers 200 or 206. */
+/** Asks for the blob from a byte on; answers 206, or 200 with all of it. */
 export type OpenAt = (offset: number) => Promise<HttpResponse>;
 
 export interface BlobBodyOptions {

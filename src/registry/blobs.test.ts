@@ -88,6 +88,25 @@ describe("fetch", () => {
     expect(ranges(to)).toEqual(["bytes=990-"]);
   });
 
+  test.each([
+    ["416", 416, "bytes */1"],
+    ["206 from the beginning", 206, "bytes 0-5/6"],
+  ])("fetch takes the whole and leaves out what it has when the rest is refused with %s", async (_, status, range) => {
+    const refused = { headers: { "content-range": range }, body: "other" };
+    let answers = 0;
+    const to = client({
+      send: async (request) => {
+        if (request.headers?.["range"]) return respond(request, status, refused);
+        const whole = respond(request, 200, { body: bytes.toString() });
+        return answers++ === 0 ? { ...whole, body: broken(bytes.subarray(0, 500)) } : whole;
+      },
+    });
+
+    expect(await read(to)).toEqual(bytes);
+    expect(await read(to, 7)).toEqual(bytes.subarray(7));
+    expect(ranges(to)).toEqual([undefined, "bytes=500-", undefined, "bytes=7-", undefined]);
+  });
+
   test("fetch refuses a part that begins elsewhere", async () => {
     const headers = { "content-range": `bytes 5-999/1000` };
     const to = client({ send: async (request) => respond(request, 206, { headers, body: "x" }) });

@@ -1,5 +1,6 @@
 import type { CallOptions, Content, FetchOptions, KnownOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
+import { contentRangeOf } from "../http/range.ts";
 import type { HttpResponse, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -58,11 +59,15 @@ export async function fetchBlob(access: Access, blob: Descriptor, options: Fetch
   return { descriptor: blob, body, [Symbol.asyncDispose]: () => first[Symbol.asyncDispose]() };
 }
 
-async function requestBlob(
-  access: Access,
-  blob: Descriptor,
-  { from, history, signal }: { readonly from: number; readonly history: RequestHistory; readonly signal?: AbortSignal },
-): Promise<HttpResponse> {
+interface BlobRequest {
+  readonly from: number;
+  readonly history: RequestHistory;
+  readonly signal?: AbortSignal;
+}
+
+/** Asks for a blob from a byte on; for all of it where the registry does not give it so. */
+async function requestBlob(access: Access, blob: Descriptor, wanted: BlobRequest): Promise<HttpResponse> {
+  const { from, history, signal } = wanted;
   const response = await ask(access, {
     method: "GET",
     path: `blobs/${blob.digest}`,
@@ -74,11 +79,19 @@ async function requestBlob(
     },
     ...(signal && { signal }),
   });
+  if (from > 0 && refusesRange(response, from)) {
+    await response[Symbol.asyncDispose]();
+    return requestBlob(access, blob, { ...wanted, from: 0 });
+  }
   if (response.status !== 200 && response.status !== 206) {
     throw await problemOf(access, response, `Cannot read blob ${blob.digest} from`);
   }
   if (essence(blob.mediaType) !== "text/html") await refuseHtml(access, response);
   return response;
+}
+
+function refusesRange({ status, headers }: HttpResponse, from: number): boolean {
+  return status === 416 || (status === 206 && (contentRangeOf(headers.get("content-range"))?.first ?? from) !== from);
 }
 
 /**
