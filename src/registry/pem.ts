@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { WaybillError } from "../errors.ts";
 import type { Secret } from "../http/send.ts";
 import type { FileReader } from "./user-files.ts";
@@ -8,12 +9,37 @@ export interface ClientPair {
   readonly key: Secret;
 }
 
-/** The text of a PEM file that must hold `what`. @throws WaybillError `invalid_config` where it does not, or is not there; `io_failed`. */
+/**
+ * The text of a PEM file that must hold `what`. Certificates are read: OpenSSL leaves out in silence what it cannot read.
+ *
+ * @throws WaybillError `invalid_config` where it does not, or is not there; `io_failed`.
+ */
 export async function pemFile(files: FileReader, path: string, what: "CERTIFICATE" | "PRIVATE KEY"): Promise<string> {
   const text = await textOf(files, path);
   if (text === undefined) throw new WaybillError("invalid_config", `Cannot read "${path}": there is no such file`);
-  if (new RegExp(`-----BEGIN [A-Z ]{0,20}${what}-----`).test(text)) return text;
-  throw new WaybillError("invalid_config", `Cannot use "${path}": it holds no ${what.toLowerCase()} in PEM`);
+  if (!new RegExp(`-----BEGIN [A-Z ]{0,20}${what}-----`).test(text)) {
+    throw new WaybillError("invalid_config", `Cannot use "${path}": it holds no ${what.toLowerCase()} in PEM`);
+  }
+  if (what === "CERTIFICATE") requireCertificates(text, `"${path}"`);
+  return text;
+}
+
+/** @throws WaybillError `invalid_config` naming `where`, if a certificate of a PEM text cannot be read. */
+export function requireCertificates(text: string, where: string): void {
+  const found = certificatesIn(text);
+  // A frame that is not closed, or of another name, is not among those found.
+  const broken = (found.length > 0 ? found : [text]).findIndex((certificate) => !isReadable(certificate));
+  if (broken < 0) return;
+  const which = found.length > 1 ? `its certificate ${broken + 1}` : "its certificate";
+  throw new WaybillError("invalid_config", `Cannot use ${where}: ${which} cannot be read`);
+}
+
+function isReadable(certificate: string): boolean {
+  try {
+    return new X509Certificate(certificate).raw.byteLength > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** A file's text; nothing where there is none. @throws WaybillError `io_failed` */

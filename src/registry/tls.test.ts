@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
@@ -8,6 +9,12 @@ import type { WaybillEvent } from "../telemetry/events.ts";
 import { tlsSettings, type TlsOptions } from "./tls.ts";
 
 const pem = (name: string, what = "CERTIFICATE") => `-----BEGIN ${what}-----\n${name}\n-----END ${what}-----`;
+const fixture = readFileSync(new URL("../../test/fixtures/tls/authorities.pem", import.meta.url), "utf8");
+
+/** A certificate that can be read. */
+function real(name: "mine" | "mine2" | "extra" | "own" | "podman" | "client"): string {
+  return new RegExp(`^${name}\n(-----BEGIN .*?-----END CERTIFICATE-----)`, "ms").exec(fixture)![1]!;
+}
 
 function settingsOver(
   files: Record<string, string>,
@@ -30,7 +37,7 @@ function settingsOver(
 
 describe("tlsSettings", () => {
   test("joins Node's, the system's, NODE_EXTRA_CA_CERTS' and the flag's authorities, each once", async () => {
-    const files = { "/extra.pem": pem("extra"), "/mine.pem": `text\r\n${pem("mine")}\n${pem("mine2")}` };
+    const files = { "/extra.pem": real("extra"), "/mine.pem": `text\r\n${real("mine")}\n${real("mine2")}` };
     const { settings } = settingsOver(files, {
       env: { NODE_EXTRA_CA_CERTS: "/extra.pem" },
       caFiles: ["/mine.pem"],
@@ -42,28 +49,26 @@ describe("tlsSettings", () => {
 
     const { ca, rejectUnauthorized } = await settings("reg.example:443");
 
-    expect(ca.slice(tls.rootCertificates.length)).toEqual(
-      ["system", "mine", "mine2", "extra"].map((name) => pem(name)),
-    );
+    expect(ca.slice(tls.rootCertificates.length)).toEqual([pem("system"), real("mine"), real("mine2"), real("extra")]);
     expect(rejectUnauthorized).toBe(true);
   });
 
   test("reads docker's certs.d for the host alone, and reads everything once", async () => {
     const dir = "/etc/docker/certs.d/reg.example:5000";
     const files = {
-      [`${dir}/ca.crt`]: pem("own"),
-      [`${dir}/client.cert`]: pem("client"),
+      [`${dir}/ca.crt`]: real("own"),
+      [`${dir}/client.cert`]: real("client"),
       [`${dir}/client.key`]: pem("key", "PRIVATE KEY"),
-      "/etc/containers/certs.d/reg.example/x.crt": pem("podman"),
+      "/etc/containers/certs.d/reg.example/x.crt": real("podman"),
     };
     const { settings, read } = settingsOver(files);
 
     const [first, again] = await Promise.all([settings("reg.example:5000"), settings("REG.example:5000")]);
 
     expect(again).toBe(first);
-    expect(first.ca.at(-1)).toBe(pem("own"));
-    expect(first).toMatchObject({ cert: pem("client"), key: pem("key", "PRIVATE KEY") });
-    expect((await settings("reg.example:443")).ca.at(-1)).toBe(pem("podman"));
+    expect(first.ca.at(-1)).toBe(real("own"));
+    expect(first).toMatchObject({ cert: real("client"), key: pem("key", "PRIVATE KEY") });
+    expect((await settings("reg.example:443")).ca.at(-1)).toBe(real("podman"));
     expect((await settings("reg.example.evil.test:5000")).cert).toBeUndefined();
     expect(read).toHaveLength(4);
   });
@@ -85,7 +90,7 @@ describe("tlsSettings", () => {
     const builder = new Map([
       [
         "built.test",
-        { ca: [pem("builder")], keypairs: [{ certificate: "C", key: new Secret("K") }], mirrors: [], insecure: true },
+        { ca: [real("mine")], keypairs: [{ certificate: "C", key: new Secret("K") }], mirrors: [], insecure: true },
       ],
     ]);
     const { settings } = settingsOver({}, { insecure: ["reg.example", "other.test:5000", "docker.io"], builder });
@@ -132,10 +137,32 @@ describe("tlsSettings", () => {
   test.each([
     [{}, 'Cannot read "/mine.pem": there is no such file'],
     [{ "/mine.pem": "junk" }, 'Cannot use "/mine.pem": it holds no certificate in PEM'],
+    [{ "/mine.pem": pem("AAAA") }, 'Cannot use "/mine.pem": its certificate cannot be read'],
+    [{ "/mine.pem": "-----BEGIN CERTIFICATE-----\nAAAA" }, 'Cannot use "/mine.pem": its certificate cannot be read'],
+    [{ "/mine.pem": `${real("mine")}\n${pem("x")}` }, 'Cannot use "/mine.pem": its certificate 2 cannot be read'],
   ])("says which file is wrong (%j)", async (files, message) => {
     await expect(settingsOver(files, { caFiles: ["/mine.pem"] }).settings("a.test:443")).rejects.toMatchObject({
       code: "invalid_config",
       message,
+    });
+  });
+
+  test.each([
+    ["certs.d", { files: { "/etc/docker/certs.d/a.test/x.crt": pem("AAAA") } }, '"/etc/docker/certs.d/a.test/x.crt"'],
+    [
+      "--cert-file",
+      { files: { "/c.pem": pem("AAAA"), "/k.pem": pem("k", "PRIVATE KEY") }, certFile: "/c.pem", keyFile: "/k.pem" },
+      '"/c.pem"',
+    ],
+    [
+      "a builder",
+      { files: {}, builder: new Map([["a.test", { ca: [pem("AAAA")], keypairs: [], mirrors: [] }]]) },
+      'the builder\'s "ca" for "a.test:443"',
+    ],
+  ])("says where a certificate of %s cannot be read", async (_, { files, ...options }, where) => {
+    await expect(settingsOver(files, options).settings("a.test:443")).rejects.toMatchObject({
+      code: "invalid_config",
+      message: `Cannot use ${where}: its certificate cannot be read`,
     });
   });
 
@@ -149,11 +176,11 @@ describe("tlsSettings", () => {
 
   test("takes the flags' client certificate for every host", async () => {
     const { settings } = settingsOver(
-      { "/c.pem": pem("c"), "/k.pem": pem("k", "EC PRIVATE KEY") },
+      { "/c.pem": real("client"), "/k.pem": pem("k", "EC PRIVATE KEY") },
       { certFile: "/c.pem", keyFile: "/k.pem" },
     );
 
-    expect(await settings("a.test:443")).toMatchObject({ cert: pem("c"), key: pem("k", "EC PRIVATE KEY") });
+    expect(await settings("a.test:443")).toMatchObject({ cert: real("client"), key: pem("k", "EC PRIVATE KEY") });
   });
 
   test("refuses an insecure host that is not host[:port]", () => {

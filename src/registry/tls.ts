@@ -9,7 +9,7 @@ import type { BuilderSettings } from "./buildkit.ts";
 import { certificatesFor } from "./certs-d.ts";
 import { namesOf } from "./host.ts";
 import { parseHosts } from "./host-list.ts";
-import { pemFile, type ClientPair } from "./pem.ts";
+import { pemFile, requireCertificates, type ClientPair } from "./pem.ts";
 import type { Places } from "./user-files.ts";
 
 /** As it is found for a host. */
@@ -69,6 +69,7 @@ async function settingsFor(options: TlsOptions, hostPort: string, { shared, inse
     (await pairFromFlags(options)) ??
     found.pair ??
     (fromBuilder && { cert: fromBuilder.certificate, key: fromBuilder.key });
+  for (const text of builder?.ca ?? []) requireCertificates(text, `the builder's "ca" for "${hostPort}"`);
   const own = [...found.ca, ...(builder?.ca ?? [])];
   return {
     ca: own.length === 0 ? shared : [...shared, ...own],
