@@ -15,6 +15,20 @@ describe("proxyFromEnv", () => {
     expect(proxyFromEnv({ https_proxy: "low:1", HTTPS_PROXY: "high:1" })("https://r.example/")).toBe("http://low:1");
   });
 
+  test.each([
+    ["HTTP_PROXY", { HTTP_PROXY: "http://u:canary@:x" }],
+    ["http_proxy", { HTTP_PROXY: "proxy:1", http_proxy: "http://u:canary@:x" }],
+    ["ALL_PROXY", { ALL_PROXY: "http://u:canary@:x", HTTPS_PROXY: "proxy:1" }],
+  ])("names %s, and not what is in it, where that is no URL", (name, env) => {
+    expect(() => proxyFromEnv(env)("http://reg.example/")).toThrow(
+      expect.objectContaining({
+        code: "invalid_config",
+        message: `Cannot use the proxy in ${name}: it is not a URL`,
+        context: { advice: `Write ${name}=http://HOST:PORT` },
+      }),
+    );
+  });
+
   test("goes straight when nothing or an empty string is set", () => {
     expect(proxyFromEnv({})("https://r.example/")).toBeUndefined();
     expect(proxyFromEnv({ https_proxy: "" })("https://r.example/")).toBeUndefined();

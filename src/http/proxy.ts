@@ -12,29 +12,39 @@ export type ProxyFor = (url: string) => string | undefined;
  * names (with all below them), addresses, CIDR blocks, each with an optional port, or `*`. Loopback never goes by a proxy.
  */
 export function proxyFromEnv(env: Readonly<Record<string, string | undefined>>): ProxyFor {
-  const read = (name: string) => env[name.toLowerCase()] || env[name.toUpperCase()] || undefined;
+  const read = (upper: string): Setting | undefined => {
+    const name = [upper.toLowerCase(), upper].find((it) => env[it]);
+    return name === undefined ? undefined : { name, value: env[name] ?? "" };
+  };
   const all = read("ALL_PROXY");
-  const byScheme: Readonly<Record<string, string | undefined>> = {
+  const byScheme: Readonly<Record<string, Setting | undefined>> = {
     "http:": read("HTTP_PROXY") ?? all,
     "https:": read("HTTPS_PROXY") ?? all,
   };
   if (!byScheme["http:"] && !byScheme["https:"]) return () => undefined;
-  const exceptions = exceptionsOf(read("NO_PROXY") ?? "");
+  const exceptions = exceptionsOf(read("NO_PROXY")?.value ?? "");
   return (url) => {
     const parsed = new URL(url);
     const { protocol, hostname } = parsed;
     const proxy = byScheme[protocol];
     if (proxy === undefined || isHere(hostname)) return undefined;
     const target = { host: named(hostname), port: `${portOf(parsed)}` };
-    return exceptions.some((matches) => matches(target)) ? undefined : usable(withScheme(proxy), protocol);
+    return exceptions.some((matches) => matches(target)) ? undefined : usable(proxy);
   };
 }
 
+/** A variable that is set, by the name in which it was found. */
+interface Setting {
+  readonly name: string;
+  readonly value: string;
+}
+
 /** Refused without being quoted: there may be a password in it. */
-function usable(proxy: string, protocol: string): string {
+function usable({ name, value }: Setting): string {
+  const proxy = withScheme(value);
   if (URL.canParse(proxy)) return proxy;
-  const message = `Cannot use the proxy that the environment names for ${protocol.slice(0, -1)}: it is not a URL`;
-  throw new WaybillError("invalid_config", message, { advice: "Write HTTPS_PROXY=http://HOST:PORT" });
+  const advice = `Write ${name}=http://HOST:PORT`;
+  throw new WaybillError("invalid_config", `Cannot use the proxy in ${name}: it is not a URL`, { advice });
 }
 
 /** The passwords in the addresses of `env`'s proxies, alone and as they are sent. */
