@@ -116,7 +116,9 @@ export interface Stores extends AsyncDisposable {
 export async function openStores(options: StoresOptions): Promise<Stores> {
   requireChunkSize(options.chunkSizeBytes);
   const { environment = nodeCredentialEnvironment(options.env) } = options;
-  const builder = await builderSettings(environment, options.builder);
+  const { clock, report } = options;
+  const warn = (message: string) => report({ type: "warning", message, isUrgent: true, at: clock.now() });
+  const builder = await builderSettings(environment, options.builder, warn);
   const credentials = credentialChain(environment, options);
   const places = endpoints({
     ...options,

@@ -6,6 +6,7 @@ import { WaybillError } from "../errors.ts";
 import { builderSettings } from "./buildkit.ts";
 
 const buildx = "/home/u/.docker/buildx";
+const config = "/home/u/.docker/config.json";
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 const instance = (toml: string, files: Record<string, string> = {}) => ({
   Name: "b",
@@ -87,6 +88,19 @@ key = '/etc/buildkit/certs/my/key.pem'
 
     for (const name of ["default", "remote", "bare", undefined]) expect(await hosts({ files }, name)).toEqual([]);
   });
+
+  test.each(["{", '{"currentContext":5}'])(
+    "warns once of docker's config %j and takes the usual builder",
+    async (text) => {
+      const files = { [config]: text, [`${buildx}/instances/default`]: plain("usual") };
+      const warnings: string[] = [];
+
+      const settings = await builderSettings(fakeEnvironment({ files }), undefined, (it) => void warnings.push(it));
+
+      expect([...settings.keys()]).toEqual(["usual"]);
+      expect(warnings).toEqual([expect.stringContaining(`Cannot read "${config}"`)]);
+    },
+  );
 
   test.each(["absent", "../../etc/passwd", "a/b", "-x"])("refuses the builder %j that does not exist", async (name) => {
     await expect(hosts({ files: { "/etc/passwd": "x" } }, name)).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as v from "valibot";
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { Secret } from "../http/send.ts";
 import { parseJson } from "../spec/json.ts";
 import { recordOf } from "../spec/record-schema.ts";
@@ -47,15 +47,23 @@ const tomlSchema = v.object({ registry: v.optional(recordOf(v.string(), registry
 const builderGrammar = /^[A-Za-z][A-Za-z0-9._-]*$/;
 const folderInBuilder = "/etc/buildkit/";
 
+type Warn = (message: string) => void;
+
 /**
  * The registry settings of a buildx builder: of `builder`, else of `$BUILDX_BUILDER`, else of the current one. Empty for a
  * builder that has none, such as docker's own. Buildx keeps the certificates beside the settings, in one JSON file.
  *
+ * A malformed config file of docker's names no context: that is told to `warn`.
+ *
  * @throws WaybillError `invalid_argument` where a builder that was named does not exist; `invalid_config`, `io_failed`.
  */
-export async function builderSettings(files: FileReader & Places, builder?: string): Promise<BuilderSettings> {
+export async function builderSettings(
+  files: FileReader & Places,
+  builder?: string,
+  warn: Warn = () => undefined,
+): Promise<BuilderSettings> {
   const named = builder || files.env["BUILDX_BUILDER"];
-  const instance = named ? await namedInstance(files, named) : await currentInstance(files);
+  const instance = named ? await namedInstance(files, named) : await currentInstance(files, warn);
   return instance ? settingsIn(instance) : new Map();
 }
 
@@ -86,9 +94,9 @@ async function isContext(files: FileReader & Places, name: string): Promise<bool
   return (await files.readFile(join(dockerFolder(files), "contexts", "meta", folder, "meta.json"))) !== undefined;
 }
 
-async function currentInstance(files: FileReader & Places): Promise<Instance | undefined> {
+async function currentInstance(files: FileReader & Places, warn: Warn): Promise<Instance | undefined> {
   const folder = buildxFolder(files);
-  const context = await currentContext(files);
+  const context = await currentContext(files, warn);
   const key = context === "default" ? files.env["DOCKER_HOST"] || "unix:///var/run/docker.sock" : context;
   const current = await readJson(files, join(folder, "current"), currentSchema);
   const isOurs = current && (current.Global || current.Key === key);
@@ -99,11 +107,21 @@ async function currentInstance(files: FileReader & Places): Promise<Instance | u
   return readInstance(files, usual ? Buffer.from(usual).toString().trim() : context);
 }
 
-async function currentContext(files: FileReader & Places): Promise<string> {
+async function currentContext(files: FileReader & Places, warn: Warn): Promise<string> {
   const { env } = files;
   if (env["DOCKER_HOST"]) return "default";
-  const config = env["DOCKER_CONTEXT"] ? undefined : await readJson(files, dockerConfigFile(files), dockerSchema);
-  return env["DOCKER_CONTEXT"] || config?.currentContext || "default";
+  return env["DOCKER_CONTEXT"] || (await configuredContext(files, warn)) || "default";
+}
+
+/** Most runs need nothing of this file: one that wants a credential from it fails then, and says so. */
+async function configuredContext(files: FileReader & Places, warn: Warn): Promise<string | undefined> {
+  try {
+    return (await readJson(files, dockerConfigFile(files), dockerSchema))?.currentContext;
+  } catch (error) {
+    if (!hasCode(error, "invalid_config")) throw error;
+    warn(`${error.message}; going on without, unless a registry asks for a login`);
+    return undefined;
+  }
 }
 
 async function readJson<T extends v.GenericSchema>(

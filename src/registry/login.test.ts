@@ -119,7 +119,10 @@ describe("login", () => {
   test("does not touch a config file that is malformed", async () => {
     const { enter, file } = machine({ files: { [path]: "[1]" } });
 
-    await expect(enter("reg.example")).rejects.toMatchObject({ code: "invalid_config" });
+    await expect(enter("reg.example")).rejects.toMatchObject({
+      code: "invalid_config",
+      context: { advice: "Mend that file, or take it away" },
+    });
     expect(file()).toBe("[1]");
   });
 

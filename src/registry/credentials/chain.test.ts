@@ -156,9 +156,10 @@ describe("credentialChain", () => {
   });
 
   test("stops with the file's name when docker's config is malformed", async () => {
-    await expect(chainOver({ files: { [docker]: "{" } }).user("r.io")).rejects.toThrow(
-      `Cannot read credentials in ${docker}: it is not valid JSON`,
-    );
+    await expect(chainOver({ files: { [docker]: "{" } }).user("r.io")).rejects.toMatchObject({
+      message: `Cannot read credentials in ${docker}: it is not valid JSON`,
+      context: { advice: `Mend ${docker}, or take it away` },
+    });
   });
 
   test("names the source of what it finds, and mentions a loose file mode for debugging", async () => {

@@ -146,5 +146,6 @@ function decodeAuth(auth: string, entry: AuthEntry, file: string): readonly [str
 }
 
 function invalid(source: string, why: string): WaybillError {
-  return new WaybillError("invalid_config", `Cannot read credentials in ${source}: ${why}`);
+  const advice = `Mend ${source}, or take it away`;
+  return new WaybillError("invalid_config", `Cannot read credentials in ${source}: ${why}`, { advice });
 }

@@ -40,5 +40,7 @@ function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
   } catch {
     // Told below, without quoting what may be a secret.
   }
-  throw new WaybillError("invalid_config", `Cannot change "${path}": it is not a JSON object`);
+  throw new WaybillError("invalid_config", `Cannot change "${path}": it is not a JSON object`, {
+    advice: "Mend that file, or take it away",
+  });
 }

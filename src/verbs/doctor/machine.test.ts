@@ -128,6 +128,18 @@ describe("helpers", () => {
     ]);
   });
 
+  test("leaves a malformed config file to the check that tells of it", async () => {
+    const files = { [file]: "{" };
+
+    expect([await found(helpers, { files }), await found(builder, { files })]).toEqual([
+      [],
+      ["note | no settings of a buildx builder apply"],
+    ]);
+    expect(await found(config, { files })).toEqual([
+      `failure | Cannot read credentials in ${file}: it is not valid JSON | Mend ${file}, or take it away`,
+    ]);
+  });
+
   test("says that there is none", async () => {
     expect(await found(helpers)).toEqual(["note | none is configured for these registries"]);
   });

@@ -1,3 +1,4 @@
+import { hasCode } from "../../../errors.ts";
 import {
   helperFor,
   parseDockerConfig,
@@ -6,7 +7,7 @@ import {
 } from "../../../registry/credentials/docker-config.ts";
 import { dockerConfigFile } from "../../../registry/credentials/environment.ts";
 import { helperCredential } from "../../../registry/credentials/helper.ts";
-import { saidOfEach, note, ok, type Check, type Said } from "../check.ts";
+import { saidOfEach, note, ok, Unreached, type Check, type Said } from "../check.ts";
 import type { Machine } from "../machine.ts";
 
 /** Each credential helper that docker's config names for these registries, asked about them as `create` asks. */
@@ -14,12 +15,21 @@ export const helpers: Check<Machine> = {
   name: "helpers",
   async run(machine) {
     const file = dockerConfigFile(machine.environment);
-    const config = parseDockerConfig((await machine.environment.readFile(file)) ?? "", file);
+    const config = parsed((await machine.environment.readFile(file)) ?? "", file);
     const asked = hostsByHelper(config, machine.hosts);
     if (asked.size === 0) return note("none is configured for these registries");
     return saidOfEach([...asked], machine.options.signal, ([name, hosts]) => ask(machine, name, hosts));
   },
 };
+
+/** @throws Unreached where it is malformed: `config` tells of that. */
+function parsed(bytes: Uint8Array | string, file: string): DockerConfig {
+  try {
+    return parseDockerConfig(bytes, file);
+  } catch (error) {
+    throw hasCode(error, "invalid_config") ? new Unreached() : error;
+  }
+}
 
 /** Without a registry, the helper for everything is asked about Docker Hub. */
 function hostsByHelper(config: DockerConfig, hosts: readonly string[]): ReadonlyMap<string, readonly string[]> {
