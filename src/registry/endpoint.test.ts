@@ -212,6 +212,26 @@ describe("settleScheme", () => {
     expect(log).toHaveLength(2);
   });
 
+  test("adds that a named plain host may speak TLS where it has answered nothing", async () => {
+    const alert = () => Promise.reject(new WaybillError("not_a_registry", "Cannot understand", { sent: "all" }));
+    const advice = 'If "localhost:5000" speaks TLS, leave --plain-http out';
+    const options = { plainHttp: ["localhost:5000"] };
+
+    for (const answers of [{}, { http: alert }])
+      await expect(port(answers, options).send(get())).rejects.toMatchObject({ context: { advice, sent: "all" } });
+  });
+
+  test("adds nothing to the error of a named plain host that has answered, or was not reached", async () => {
+    const options = { plainHttp: ["localhost:5000"] };
+    let asked = 0;
+    const answering = port({ http: (request) => (asked++ === 0 ? ok(request) : Promise.reject(reset())) }, options);
+    const closed = port({ http: () => Promise.reject(reset("nothing")) }, options);
+
+    await answering.send(get());
+
+    for (const { send } of [answering, closed]) await expect(send(get())).rejects.not.toHaveProperty("context.advice");
+  });
+
   test("lets no credential out before the scheme is settled", async () => {
     const wants = (request: HttpRequest) =>
       respond(request, request.authorization ? 200 : 401, { headers: { "www-authenticate": "Basic" } });

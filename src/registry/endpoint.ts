@@ -48,14 +48,37 @@ export function endpoints(options: EndpointOptions = {}): Endpoints {
     },
     settleScheme: (next) => {
       const settling: Settling = { next, hasCertificates, ports: new Map() };
+      const asPlain = doubted(next);
       return (request) => {
         const origin = originOf(request.url);
         const host = hostOf(origin);
+        if (origin.startsWith("http:") && plainHttp.has(normalizeHost(host))) return asPlain(request);
         const isOpen = origin.startsWith("http:") && isLoopbackHost(host.replace(/:\d+$/, "")) && !isPlain(host);
         if (!isOpen || settling.ports.get(origin)?.scheme === "http") return next(request);
         return settle(settling, request);
       };
     },
+  };
+}
+
+/**
+ * Towards hosts of `--plain-http`: one that has answered nothing yet and closes the connection, or answers in another
+ * protocol, may speak TLS. Adds that to the error.
+ */
+function doubted(next: Send): Send {
+  const answered = new Set<Origin>();
+  return async (request) => {
+    const origin = originOf(request.url);
+    try {
+      const response = await next(request);
+      answered.add(origin);
+      return response;
+    } catch (error) {
+      const isHeard = hasCode(error, "connection_failed", "not_a_registry") && error.context.sent !== "nothing";
+      if (!isHeard || answered.has(origin)) throw error;
+      const advice = `If "${hostOf(origin)}" speaks TLS, leave --plain-http out`;
+      throw new WaybillError(error.code, error.message, { ...error.context, advice }, { cause: error.cause });
+    }
   };
 }
 

@@ -73,6 +73,12 @@ describe("problemOf", () => {
     expect(error.context.retryAfterMs).toBe(12_000);
   });
 
+  test("problemOf knows the words of a server for TLS", async () => {
+    const said = "Client sent an HTTP request to an HTTPS server.\n";
+    const error = await problemOf(access(), answer(400, said), "Cannot");
+    expect(error.context.advice).toMatch(/speaks TLS: leave --plain-http out$/);
+  });
+
   test("problemOf quotes no web page", async () => {
     const error = await problemOf(
       access(),

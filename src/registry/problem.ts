@@ -168,5 +168,7 @@ function adviceFor(code: ErrorCode, host: string, { codes, detail }: Problem): s
   if (code === "too_large")
     return "A proxy before the registry limits request bodies: raise its limit, or use a smaller --chunk-size";
   if (/x-forwarded-proto/i.test(detail)) return "The proxy before the registry should send X-Forwarded-Proto: https";
+  // Go's words to whoever does not speak TLS.
+  if (/HTTP request to an HTTPS server/i.test(detail)) return `"${host}" speaks TLS: leave --plain-http out`;
   return undefined;
 }
