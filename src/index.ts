@@ -21,7 +21,6 @@ export type {
   CallOptions,
   Content,
   FetchOptions,
-  ManifestToPush,
   PushBlobOptions,
   PushManifestOptions,
   PullQuota,

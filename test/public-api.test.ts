@@ -45,17 +45,7 @@ const doors: Readonly<Record<string, { open: () => Promise<object>; names: reado
   },
   "transfer/index.ts": {
     open: () => import("../src/transfer/index.ts"),
-    names: [
-      "closureOf",
-      "lookAt",
-      "parseReferrersPolicy",
-      "performOn",
-      "planPublish",
-      "preflight",
-      "publish",
-      "run",
-      "toPush",
-    ],
+    names: ["closureOf", "lookAt", "parseReferrersPolicy", "performOn", "planPublish", "preflight", "publish", "run"],
   },
   "testing.ts": {
     open: () => import("../src/testing.ts"),

@@ -5,7 +5,7 @@ import { WaybillError } from "../src/errors.ts";
 import type { Digest } from "../src/spec/digest.ts";
 import type { Manifest } from "../src/spec/manifest.ts";
 import { formatLocation, type Location } from "../src/spec/reference.ts";
-import { closureOf, toPush } from "../src/transfer/closure.ts";
+import { closureOf } from "../src/transfer/closure.ts";
 import type { TargetResult } from "../src/transfer/result.ts";
 import { lookAt } from "../src/transfer/look.ts";
 import type { PublishPolicy } from "../src/transfer/policy.ts";
@@ -179,7 +179,7 @@ async function wrongIn(at: Case, path: readonly number[], shared: Setting) {
     options,
   );
   const closure = await closureOf(
-    { manifest: { ...toPush(root), document: root.document }, from: [source.location], origins: new Map() },
+    { manifest: root, from: [source.location], origins: new Map() },
     { open, referrers: parseReferrersPolicy("none") },
   );
   const results = await turns.play(publish(closure, looked, options), path);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { blobOf, manifestOf } from "../../test/support/samples.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
-import { digestOf } from "../spec/digest.ts";
 import { cached } from "./cached.ts";
 import { createMemoryStore, type MemoryStore } from "./memory.ts";
 import type { Source } from "./store.ts";
@@ -8,10 +8,9 @@ import type { Source } from "./store.ts";
 const mediaType = "application/vnd.oci.image.index.v1+json";
 
 async function publish(store: MemoryStore, members: object, tags: readonly string[] = []): Promise<Descriptor> {
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests: [], ...members }));
-  const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-  await store.pushManifest({ descriptor, bytes }, { tags });
-  return descriptor;
+  const manifest = manifestOf(mediaType, { manifests: [], ...members });
+  await store.pushManifest(manifest, { tags });
+  return blobOf(manifest.bytes, mediaType);
 }
 
 /** `store` as a source that notes what it is asked. */

@@ -6,7 +6,7 @@ import { isManifestType } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { asReferrer, childrenMissing, neededBy, requireTags } from "./needs.ts";
 import type { Bytes, Content, FetchOptions, Store, Target } from "./store.ts";
-import { exactly, verified, verifiedManifest } from "./verify.ts";
+import { exactly, requireMatch, verified, verifiedManifest } from "./verify.ts";
 
 /** What a store in memory holds. Tests may look at it and damage it; content is verified again whenever it is read. */
 export interface Shelf {
@@ -100,10 +100,11 @@ function targetOf(shelf: Shelf): Omit<Target, "location"> {
       shelf.blobs.set(blob.digest, Buffer.concat(chunks));
       return "sent";
     },
-    async pushManifest({ descriptor, bytes }, { tags = [], signal, onTagged } = {}) {
+    async pushManifest(manifest, { tags = [], signal, onTagged } = {}) {
       signal?.throwIfAborted();
       requireTags(tags);
-      const manifest = verifiedManifest(bytes, descriptor);
+      const { descriptor, bytes } = manifest;
+      requireMatch(descriptor, bytes);
       requireChildren(shelf, manifest);
       shelf.manifests.set(descriptor.digest, manifest);
       for (const tag of tags) {

@@ -138,10 +138,11 @@ export interface Target {
   /**
    * Writes a manifest, by digest and under each tag. With one tag and no need for the digest it is one trip. A manifest
    * with a `subject` can afterwards be found by `referrers` (the fallback tag is kept where the registry lacks the API).
+   * `descriptor.digest` is what the store must acknowledge.
    *
    * @throws `blob_unknown` with `context.missing` where the store says that children are missing; `tag_immutable`.
    */
-  pushManifest(manifest: ManifestToPush, options?: PushManifestOptions): Promise<void>;
+  pushManifest(manifest: Manifest, options?: PushManifestOptions): Promise<void>;
   /**
    * Takes a tag away; one that is not there counts as taken away. What else goes is the store's affair: see
    * `TargetFacts.deletesTagsAlone`.
@@ -149,15 +150,6 @@ export interface Target {
    * @throws WaybillError `unsupported` where tags cannot be deleted.
    */
   deleteTag?(tag: string, options?: CallOptions): Promise<void>;
-}
-
-/** The exact bytes and what they are; `descriptor.digest` is what the store must acknowledge. */
-export interface ManifestToPush {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly subject?: Descriptor;
-  readonly artifactType?: string;
-  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A store that can be read and written. */

@@ -2,7 +2,7 @@ import { WaybillError } from "../errors.ts";
 import { descriptorJson, type Descriptor } from "../spec/descriptor.ts";
 import { digestOf, type Digest } from "../spec/digest.ts";
 import { goJson, stringMap, type StringMap } from "../spec/json.ts";
-import type { ImageManifest, Index, Manifest } from "../spec/manifest.ts";
+import type { Index, Manifest } from "../spec/manifest.ts";
 import { isDockerType, mediaTypes } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { annotateChildren, annotateIndex, type Annotation } from "./annotations.ts";
@@ -16,10 +16,7 @@ export interface Part {
 }
 
 /** The document that the targets' tags shall name. */
-export interface Root {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly document: ImageManifest | Index;
+export interface Root extends Manifest {
   /** Where the root's manifests, or the root itself where it is a copy, can be read, best first. */
   readonly origins: ReadonlyMap<Digest, readonly Location[]>;
   /** The root as it lies at a source, where this one is made of it with other children: what refers to it does not follow. */

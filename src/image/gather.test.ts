@@ -165,7 +165,7 @@ describe("gather behaves as imagetools create in scenario", () => {
     const annotations = ["index:a=1", "manifest-descriptor:b=2", "manifest-descriptor[linux/amd64]:c=3"];
     for (const sources of [["r.example/app:1"], ["r.example/app:amd", "r.example/app:arm"]]) {
       const gathered = await run(at, { sources, annotations, rescue: false });
-      expect(gathered.root.annotations).toEqual({ a: "1" });
+      expect(gathered.root.document.annotations).toEqual({ a: "1" });
       expect(childrenOf(gathered)[0]?.annotations).toMatchObject({ b: "2", c: "3" });
       expect(childrenOf(gathered)[1]?.annotations).toEqual({ b: "2" });
     }

@@ -1,4 +1,4 @@
-import type { CallOptions, ManifestToPush, Source } from "../content/store.ts";
+import type { CallOptions, Source } from "../content/store.ts";
 import { inContext, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -47,7 +47,7 @@ export interface GatherOptions extends CallOptions {
 
 /** What the targets shall hold, and where it can be read. */
 export interface Gathered {
-  readonly root: ManifestToPush & Pick<Root, "document">;
+  readonly root: Manifest;
   /** Where each manifest of the root, or the root itself where it is a copy, can be read, best first. */
   readonly origins: ReadonlyMap<Digest, readonly Location[]>;
   /** The one index that the root is made of, where children were left out or attestations added. */
@@ -90,13 +90,12 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
       isRescueSure(request) ? Promise.all(sources.map((source) => lookAhead(source, reads))) : undefined,
     ]);
     const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
-    const root = withRescued(selected, referrers);
+    const { origins, replaces, ...root } = withRescued(selected, referrers);
     checkTargets(targets, root.descriptor.digest);
     const manifests = new Map(parts.map(({ manifest }) => [manifest.descriptor.digest, manifest]));
     const children = selected.document.kind === "index" ? selected.document.manifests : [];
     const unmatched = unmatchedPlatforms(annotations, children);
-    const { origins, replaces } = root;
-    return { root: toPush(root), origins, targets, unmatched, passedOver, manifests, ...(replaces && { replaces }) };
+    return { root, origins, targets, unmatched, passedOver, manifests, ...(replaces && { replaces }) };
   });
 }
 
@@ -212,18 +211,6 @@ function withRescued(root: Root, referrers: ReadonlyMap<Digest, readonly Descrip
     }
   }
   return withChildren({ ...root, origins }, root.document, children);
-}
-
-function toPush({ descriptor, bytes, document }: Root): Gathered["root"] {
-  const { subject, artifactType, annotations } = document;
-  return {
-    descriptor,
-    bytes,
-    document,
-    ...(subject && { subject }),
-    ...(artifactType && { artifactType }),
-    ...(annotations && { annotations }),
-  };
 }
 
 /**

@@ -48,9 +48,9 @@ async function copy(descriptor: Descriptor, from: Source, to: Store, tags: reado
     await to.pushBlob(descriptor, bodyOf(await readBlob(from, descriptor)));
     return;
   }
-  const { bytes, document } = await from.manifest(descriptor);
-  await Promise.all(childrenOf(document).map((child) => copy(child, from, to)));
-  await to.pushManifest({ descriptor, bytes }, { tags });
+  const manifest = await from.manifest(descriptor);
+  await Promise.all(childrenOf(manifest.document).map((child) => copy(child, from, to)));
+  await to.pushManifest({ ...manifest, descriptor }, { tags });
 }
 
 const refName = "org.opencontainers.image.ref.name";

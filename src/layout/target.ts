@@ -1,7 +1,7 @@
 import { createMemo } from "../async/memo.ts";
 import { childrenMissing, neededBy, requireTags } from "../content/needs.ts";
 import type { CallOptions, PushManifestOptions, Target } from "../content/store.ts";
-import { verified, verifiedManifest } from "../content/verify.ts";
+import { requireMatch, verified } from "../content/verify.ts";
 import { syncFolder } from "../disk/durable.ts";
 import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -45,13 +45,14 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       });
       return "sent";
     },
-    async pushManifest({ descriptor, bytes }, options = {}) {
+    async pushManifest(manifest, options = {}) {
       options.signal?.throwIfAborted();
       requireTags(options.tags ?? []);
-      const manifest = verifiedManifest(bytes, descriptor);
+      const { descriptor, bytes } = manifest;
+      requireMatch(descriptor, bytes);
       await requireChildren(layout, manifest);
       if (!(await holds(layout, manifest))) await write(descriptor.digest, once(bytes), {});
-      await list(layout, { ...manifest, descriptor }, options);
+      await list(layout, manifest, options);
       for (const tag of options.tags ?? []) options.onTagged?.(tag);
     },
     async deleteTag(tag, options = {}) {

@@ -238,7 +238,7 @@ describe("referrers", () => {
     });
     await pushImage(racing.repository, subject);
     // Without its subject, so that nobody lists it yet.
-    await pushImage(other, { ...signature, subject: undefined });
+    await pushImage(other, { ...signature, document: { ...signature.document, subject: undefined } });
     await pushImage(racing.repository, sbom);
     expect(digests(await other.referrers(digest))).toEqual(digests([sbom.descriptor, signature.descriptor]));
   });

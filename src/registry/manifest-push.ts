@@ -1,10 +1,11 @@
-import type { ManifestToPush, PushManifestOptions } from "../content/store.ts";
+import type { PushManifestOptions } from "../content/store.ts";
 import { requireTags } from "../content/needs.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import { algorithmOf, digestOf, type Digest } from "../spec/digest.ts";
+import type { Manifest } from "../spec/manifest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { announcedDigest, maxManifestBytes, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
 import { withRepositoryAdvice } from "./missing-repository.ts";
@@ -34,7 +35,7 @@ export interface PushedManifest {
  */
 export async function putManifest(
   access: Access,
-  manifest: ManifestToPush,
+  manifest: Manifest,
   options: PushManifestOptions = {},
 ): Promise<PushedManifest> {
   const { tags = [] } = options;
@@ -48,7 +49,7 @@ export async function putManifest(
 
 interface Push {
   readonly access: Access;
-  readonly manifest: ManifestToPush;
+  readonly manifest: Manifest;
   readonly options: PushManifestOptions;
   subjectKnown: boolean;
 }
@@ -199,7 +200,7 @@ async function requireThere({ access, manifest, options }: Push, reference: stri
   throw new WaybillError("rejected", message, { ...contextOf(access), subject: descriptor.digest, status });
 }
 
-function requireSize(access: Access, { bytes, descriptor }: ManifestToPush): void {
+function requireSize(access: Access, { bytes, descriptor }: Manifest): void {
   if (bytes.byteLength <= maxManifestBytes) return;
   const message = `Cannot push manifest to "${nameOfRepository(access)}": ${bytes.byteLength} bytes are more than ${maxManifestBytes}`;
   throw new WaybillError("too_large", message, {

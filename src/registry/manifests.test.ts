@@ -353,7 +353,7 @@ describe("pushManifest", () => {
 
   test("pushManifest sends nothing that is larger than 4 MiB", async () => {
     const to = client();
-    const big = { descriptor: image.descriptor, bytes: new Uint8Array(4 * 1024 * 1024 + 1) };
+    const big = { ...image, bytes: new Uint8Array(4 * 1024 * 1024 + 1) };
     await expect(to.repository.pushManifest(big)).rejects.toMatchObject({ code: "too_large" });
     expect(to.requests).toEqual([]);
   });

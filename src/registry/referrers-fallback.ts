@@ -1,7 +1,7 @@
 import { backoffMs } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
-import type { CallOptions, ManifestToPush } from "../content/store.ts";
+import type { CallOptions } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { descriptorJson, type Descriptor } from "../spec/descriptor.ts";
@@ -140,11 +140,4 @@ async function write(access: Access, tag: string, { ours, index, etag, signal }:
   });
   if (response.status < 300 || response.status === 412) return drain(response);
   throw await problemOf(access, response, `Cannot write tag "${tag}" in`);
-}
-
-/** The entry that lists a manifest among the referrers of its subject. */
-export function referrerOf({ descriptor, artifactType, annotations }: ManifestToPush): Descriptor {
-  const { mediaType, digest, size } = descriptor;
-  const type = artifactType ?? descriptor.artifactType;
-  return { mediaType, digest, size, ...(type && { artifactType: type }), ...(annotations && { annotations }) };
 }

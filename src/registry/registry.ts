@@ -1,3 +1,4 @@
+import { asReferrer } from "../content/needs.ts";
 import type { CallOptions, Store, TargetFacts } from "../content/store.ts";
 import { drain } from "../http/body.ts";
 import type { Location } from "../spec/reference.ts";
@@ -21,7 +22,7 @@ import { probePush } from "./probe.ts";
 import { problemOf } from "./problem.ts";
 import { profileOf } from "./profiles.ts";
 import { unknownRegistry } from "./quirks.ts";
-import { fallbackTags, referrerOf } from "./referrers-fallback.ts";
+import { fallbackTags } from "./referrers-fallback.ts";
 import { listReferrers } from "./referrers.ts";
 import { listRepositories, listTags } from "./tags.ts";
 import { askStatus, cancelSession } from "./upload-requests.ts";
@@ -119,7 +120,8 @@ function openRepository(access: Access): Repository {
     pushBlob: (blob, body, options) => uploads.push(blob, body, options),
     async pushManifest(manifest, options) {
       const { subjectKnown } = await putManifest(inTask(access, options), manifest, options);
-      if (manifest.subject && !subjectKnown) await fallback.add(manifest.subject.digest, referrerOf(manifest), options);
+      const { subject } = manifest.document;
+      if (subject && !subjectKnown) await fallback.add(subject.digest, asReferrer(manifest), options);
     },
     tags: (options) => listTags(inTask(access, options), options),
     deleteManifest: (digest, options) => deleteManifest(inTask(access, options), digest, options),

@@ -1,9 +1,9 @@
 import { joinAll } from "../async/join-all.ts";
-import type { Source, ManifestToPush } from "../content/store.ts";
+import type { Source } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
-import { artifactTypeOf, childrenOf, type Manifest } from "../spec/manifest.ts";
+import { childrenOf, type Manifest } from "../spec/manifest.ts";
 import { isForeignLayerType, isIndexType, isManifestType } from "../spec/media-type.ts";
 import type { Location } from "../spec/reference.ts";
 import { fromFirst } from "./place.ts";
@@ -16,7 +16,7 @@ export type Node =
       readonly role: "manifest";
       readonly content: Descriptor;
       readonly from: readonly Location[];
-      readonly manifest: ManifestToPush;
+      readonly manifest: Manifest;
       /** What must be at the target before it: config and layers, or manifests. */
       readonly children: readonly Digest[];
     };
@@ -45,7 +45,7 @@ export interface ClosureOptions {
 
 /** Where a closure begins: the manifest that the tags shall name. */
 export interface ClosureRoot {
-  readonly manifest: ManifestToPush & { readonly document: Manifest["document"] };
+  readonly manifest: Manifest;
   /** Where the root itself can be read; empty when it has just been assembled. */
   readonly from: readonly Location[];
   /** Where children can be read, by digest; a child that is not listed is read where its parent is. */
@@ -68,7 +68,7 @@ const maxManifestBytes = 256 * 1024 * 1024;
  */
 export async function closureOf(root: ClosureRoot, options: ClosureOptions): Promise<Closure> {
   const walker = new Walker(root.origins, options);
-  const visiting = walker.visit({ ...root.manifest, from: root.from, depth: 0 });
+  const visiting = walker.visit({ manifest: root.manifest, from: root.from, depth: 0 });
   await joinAll([visiting, ...(root.replaces ? [walker.leaveReferrers(root.replaces)] : [])]);
   return {
     root: root.manifest.descriptor.digest,
@@ -79,9 +79,7 @@ export async function closureOf(root: ClosureRoot, options: ClosureOptions): Pro
 }
 
 interface Visit {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly document: Manifest["document"];
+  readonly manifest: Manifest;
   readonly from: readonly Location[];
   readonly depth: number;
 }
@@ -101,8 +99,9 @@ class Walker {
   }
 
   async visit(visit: Visit): Promise<void> {
-    const { descriptor, document, from } = visit;
-    if (visit.depth > maxDepth)
+    const { manifest, from, depth } = visit;
+    const { descriptor, document } = manifest;
+    if (depth > maxDepth)
       throw new WaybillError(
         "too_large",
         `Cannot follow manifest ${descriptor.digest}: nested deeper than ${maxDepth} levels`,
@@ -112,10 +111,13 @@ class Walker {
       role: "manifest",
       content: descriptor,
       from,
-      manifest: toPush(visit),
+      manifest,
       children: children.map((child) => child.digest),
     });
-    await joinAll([...children.map((child) => this.#descend(child, visit)), this.#visitReferrers(visit)]);
+    await joinAll([
+      ...children.map((child) => this.#descend(child, visit)),
+      this.#visitReferrers({ descriptor, from, depth }),
+    ]);
   }
 
   /** Counts what refers to `digest`; none of it travels. */
@@ -136,7 +138,7 @@ class Walker {
   async #descend(child: Descriptor, parent: Visit): Promise<void> {
     if (this.#nodes.has(child.digest)) return;
     const from = this.#origins.get(child.digest) ?? parent.from;
-    const isManifest = parent.document.kind === "index" || isManifestType(child.mediaType);
+    const isManifest = parent.manifest.document.kind === "index" || isManifestType(child.mediaType);
     if (!isManifest) return this.#add({ role: "blob", content: child, from });
     if (this.#options.isComplete && !isIndexType(child.mediaType)) {
       // It may be listed as a referrer too: it is there.
@@ -145,10 +147,10 @@ class Walker {
     }
     this.#reserve(child);
     const manifest = this.#options.known?.get(child.digest) ?? (await this.#read(child, from));
-    if (!this.#nodes.has(child.digest)) await this.visit({ ...manifest, from, depth: parent.depth + 1 });
+    if (!this.#nodes.has(child.digest)) await this.visit({ manifest, from, depth: parent.depth + 1 });
   }
 
-  async #visitReferrers(subject: Pick<Visit, "descriptor" | "from" | "depth">): Promise<void> {
+  async #visitReferrers(subject: Omit<Visit, "manifest"> & { readonly descriptor: Descriptor }): Promise<void> {
     if (!this.#options.referrers.lookUp || subject.from.length === 0) return;
     const lists = subject.from.map((location) => this.#listReferrers(location, subject.descriptor.digest));
     await joinAll(
@@ -174,7 +176,7 @@ class Walker {
     this.#reserve(referrer);
     const manifest = await this.#read(referrer, [location]);
     this.referrers.add(referrer.digest);
-    await this.visit({ ...manifest, from: [location], depth: depth + 1 });
+    await this.visit({ manifest, from: [location], depth: depth + 1 });
   }
 
   /** Counts a manifest before it is asked for: what comes has the size that its descriptor says. */
@@ -216,17 +218,4 @@ class Walker {
 /** Layers that are not ours to hand on: registries take the manifest without them, and clients fetch them at their `urls`. */
 function isElsewhere(child: Descriptor): boolean {
   return isForeignLayerType(child.mediaType) && (child.urls?.length ?? 0) > 0;
-}
-
-/** What a store needs in order to keep a manifest that was read elsewhere. */
-export function toPush(manifest: Pick<Manifest, "descriptor" | "bytes" | "document">): ManifestToPush {
-  const { subject, annotations } = manifest.document;
-  const artifactType = artifactTypeOf(manifest.document);
-  return {
-    descriptor: manifest.descriptor,
-    bytes: manifest.bytes,
-    ...(subject && { subject }),
-    ...(artifactType && { artifactType }),
-    ...(annotations && { annotations }),
-  };
 }

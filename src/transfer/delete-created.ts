@@ -1,7 +1,6 @@
 import type { CallOptions, Store } from "../content/store.ts";
 import { messageOf } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
-import { toPush } from "./closure.ts";
 
 /** A tag that named nothing before the publish. */
 export interface CreatedTag {
@@ -37,7 +36,7 @@ export async function deleteCreated(
   const after = await namingIt(store, siblings, ours, call);
   const lost = before.filter((sibling) => !after.includes(sibling));
   if (lost.length === 0 && (await store.exists(image.descriptor, call))) return { isGone: true };
-  await store.pushManifest(toPush(image), { ...call, tags: lost });
+  await store.pushManifest(image, { ...call, tags: lost });
   return { isGone: true, why: `${["the image", ...lost].join(", ")} went with it, and had to be put back` };
 }
 

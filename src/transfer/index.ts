@@ -1,5 +1,5 @@
 // The public names of `waybill/transfer`.
-export { closureOf, toPush, type Closure, type ClosureOptions, type ClosureRoot, type Node } from "./closure.ts";
+export { closureOf, type Closure, type ClosureOptions, type ClosureRoot, type Node } from "./closure.ts";
 export { planPublish, type PlannedTarget, type PlanOptions } from "./plan.ts";
 export { performOn, type PerformOptions } from "./perform.ts";
 export { run, type Perform, type RunOptions, type StepOutcome, type StepResult } from "./run.ts";

@@ -18,13 +18,15 @@ function blob(name: string): Node {
 }
 
 function manifest(name: string, children: readonly Node[], subject?: Node): Node {
-  const descriptor = content(name, mediaTypes.ociManifest);
-  const push = { descriptor, bytes: Buffer.from(name), ...(subject && { subject: subject.content }) };
+  const descriptor = content(name, mediaTypes.ociIndex);
+  const { mediaType } = descriptor;
+  const manifests = children.map((child) => child.content);
+  const document = { kind: "index", mediaType, manifests, ...(subject && { subject: subject.content }) } as const;
   return {
     role: "manifest",
     content: descriptor,
     from,
-    manifest: push,
+    manifest: { descriptor, bytes: Buffer.from(name), document },
     children: children.map((child) => child.content.digest),
   };
 }

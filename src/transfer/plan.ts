@@ -112,7 +112,7 @@ function mustGoByDigest(closure: Closure, target: PlannedTarget, { barrier, veri
 }
 
 function subjectOf(node: Node | undefined): Digest | undefined {
-  return node?.role === "manifest" ? node.manifest.subject?.digest : undefined;
+  return node?.role === "manifest" ? node.manifest.document.subject?.digest : undefined;
 }
 
 function checkStep(node: Node, at: Location): CheckStep {

@@ -3,11 +3,11 @@ import { bytesOf, pushImage, pushIndex } from "../../test/support/images.ts";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { sleep } from "../async/clock.ts";
 import { createMemoryStore, type MemoryStore } from "../content/memory.ts";
-import type { ManifestToPush, Store } from "../content/store.ts";
+import type { Store } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
-import { closureOf, toPush } from "./closure.ts";
+import { closureOf } from "./closure.ts";
 import { lookAt, type PublishTarget } from "./look.ts";
 import type { PublishPolicy } from "./policy.ts";
 import { publish, type PublishOptions } from "./publish.ts";
@@ -51,7 +51,7 @@ async function publishTo(root: Manifest, targets: readonly PublishTarget[], sett
   const from = [setting.source.location];
   const looked = await lookAt(targets, options);
   const closure = await closureOf(
-    { manifest: { ...toPush(root), document: root.document }, from, origins: new Map() },
+    { manifest: root, from, origins: new Map() },
     { open, referrers: parseReferrersPolicy(setting.referrers ?? "default") },
   );
   return { closure, results: await publish(closure, looked, options) };
@@ -65,7 +65,7 @@ function recorded(store: MemoryStore, log: string[]): Store {
       log.push(`blob ${blob.digest}`);
       return store.pushBlob(blob, body, options);
     },
-    pushManifest: async (manifest: ManifestToPush, options) => {
+    pushManifest: async (manifest, options) => {
       log.push(`manifest ${manifest.descriptor.digest} ${(options?.tags ?? []).join(",")}`);
       await store.pushManifest(manifest, options);
       for (const tag of options?.tags ?? []) options?.onTagged?.(tag);
@@ -744,7 +744,7 @@ describe("publish to a slow target", () => {
     const common = { open, clock, report: () => undefined };
     const looked = await lookAt([{ at: target.location, tags: ["1"] }], common);
     const closure = await closureOf(
-      { manifest: { ...toPush(image), document: image.document }, from: [source.location], origins: new Map() },
+      { manifest: image, from: [source.location], origins: new Map() },
       { open, referrers: parseReferrersPolicy("none") },
     );
     const publishing = { isOver: false };

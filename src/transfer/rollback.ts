@@ -7,7 +7,6 @@ import { formatLocation, type Location } from "../spec/reference.ts";
 import { silent, type Report } from "../telemetry/events.ts";
 import { asTask } from "../telemetry/task.ts";
 import { afterwards } from "./afterwards.ts";
-import { toPush } from "./closure.ts";
 import { deleteCreated } from "./delete-created.ts";
 import { knownName } from "./name-now.ts";
 import type { Named } from "./named.ts";
@@ -121,6 +120,6 @@ async function restore(
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
   }
   const old = await store.manifest(before, call);
-  await store.pushManifest(toPush(old), { ...call, tags: [tag] });
+  await store.pushManifest(old, { ...call, tags: [tag] });
   return { state: "rolled-back" };
 }

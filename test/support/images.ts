@@ -5,7 +5,6 @@ import { goJson } from "../../src/spec/json.ts";
 import { parseManifest, type Manifest } from "../../src/spec/manifest.ts";
 import { mediaTypes } from "../../src/spec/media-type.ts";
 import { parsePlatform } from "../../src/spec/platform.ts";
-import { toPush } from "../../src/transfer/closure.ts";
 
 export interface ImageOptions {
   readonly platform?: string;
@@ -81,7 +80,7 @@ export async function pushIndex(
 
 async function pushDocument(store: Store, document: object, tags: readonly string[] = []): Promise<Manifest> {
   const manifest = parseManifest(bytesOf(goJson(document, "  ")));
-  await store.pushManifest(toPush(manifest), { tags });
+  await store.pushManifest(manifest, { tags });
   return manifest;
 }
 

@@ -1,14 +1,8 @@
 import type { Descriptor } from "../../src/spec/descriptor.ts";
 import { digestOf } from "../../src/spec/digest.ts";
+import { parseManifest, type Manifest } from "../../src/spec/manifest.ts";
 import { mediaTypes } from "../../src/spec/media-type.ts";
-import type {
-  Bytes,
-  ManifestToPush,
-  PushManifestOptions,
-  Replayable,
-  Source,
-  Target,
-} from "../../src/content/store.ts";
+import type { Bytes, PushManifestOptions, Replayable, Source, Target } from "../../src/content/store.ts";
 import { verified } from "../../src/content/verify.ts";
 
 /** A blob with its bytes. */
@@ -18,7 +12,7 @@ export interface SampleBlob {
 }
 
 /** An image of one layer, with what it needs. */
-export interface SampleImage extends ManifestToPush {
+export interface SampleImage extends Manifest {
   readonly name: string;
   readonly config: SampleBlob;
   readonly layer: SampleBlob;
@@ -42,19 +36,8 @@ export function checkedBody(blob: Descriptor, bytes: Uint8Array): Replayable {
 }
 
 /** A manifest of the OCI type `mediaType` with these members. */
-export function manifestOf(mediaType: string, members: object): ManifestToPush {
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...members }));
-  const { subject, artifactType, annotations } = members as Pick<
-    ManifestToPush,
-    "subject" | "artifactType" | "annotations"
-  >;
-  return {
-    descriptor: blobOf(bytes, mediaType),
-    bytes,
-    ...(subject && { subject }),
-    ...(artifactType && { artifactType }),
-    ...(annotations && { annotations }),
-  };
+export function manifestOf(mediaType: string, members: object): Manifest {
+  return parseManifest(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...members })));
 }
 
 /** An image that differs from those of other names; `members` are added to its manifest. */

@@ -214,6 +214,18 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: "lists a referrer without an artifact type by that of its config",
+    async run(store) {
+      const { descriptor: subject } = await pushImage(store, imageOf("subject"), { tags: ["latest"] });
+      await pushImage(store, imageOf("signature", { subject }));
+      const listed = await store.referrers(subject.digest);
+      assert.deepEqual(
+        listed.map(({ artifactType }) => artifactType),
+        [mediaTypes.ociConfig],
+      );
+    },
+  },
+  {
     name: "stops with the reason of a signal that has aborted",
     async run(store) {
       const reason = new Error("enough");

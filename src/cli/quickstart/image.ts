@@ -1,14 +1,15 @@
 import { gzipSync } from "node:zlib";
-import type { ManifestToPush, Target } from "../../content/store.ts";
+import type { Target } from "../../content/store.ts";
 import { descriptorJson, type Descriptor } from "../../spec/descriptor.ts";
 import { digestOf } from "../../spec/digest.ts";
 import { goJson } from "../../spec/json.ts";
+import { parseManifest, type Manifest } from "../../spec/manifest.ts";
 import { mediaTypes } from "../../spec/media-type.ts";
 import { tarOf, type TarFile } from "./tar.ts";
 
 /** An image whole in memory: its manifest, and the blobs that the manifest names. */
 export interface BuiltImage {
-  readonly manifest: ManifestToPush;
+  readonly manifest: Manifest;
   readonly blobs: readonly (readonly [Descriptor, Uint8Array])[];
 }
 
@@ -29,7 +30,7 @@ export function buildImage(architecture: string, files: readonly TarFile[]): Bui
     config: descriptorJson(config.descriptor),
     layers: layers.map(({ descriptor }) => descriptorJson(descriptor)),
   };
-  const manifest = blobOf(mediaTypes.ociManifest, Buffer.from(goJson(document, "  ")));
+  const manifest = parseManifest(Buffer.from(goJson(document, "  ")));
   return { manifest, blobs: [config, ...layers].map(({ descriptor, bytes }) => [descriptor, bytes] as const) };
 }
 
