@@ -1,6 +1,7 @@
 import { hashSync } from "bcryptjs";
 import { describe, expect, test } from "vitest";
-import { collect, openBody, readBody } from "../src/http/body.ts";
+import { collect } from "../src/content/collect.ts";
+import { openBody, readBody } from "../src/http/body.ts";
 import { intercept, Secret, type HttpRequest, type Interceptor, type Send } from "../src/http/send.ts";
 import { authorize } from "../src/registry/auth/authorize.ts";
 import { login } from "../src/registry/login.ts";

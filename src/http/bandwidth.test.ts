@@ -3,7 +3,8 @@ import { fakeClock } from "../../test/support/fake-clock.ts";
 import type { Bytes } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import { limitBandwidth } from "./bandwidth.ts";
-import { collect, openBody, readBody } from "./body.ts";
+import { collect } from "../content/collect.ts";
+import { openBody, readBody } from "./body.ts";
 import { headersFrom } from "./headers.ts";
 import type { HttpRequest, HttpResponse } from "./send.ts";
 

@@ -1,5 +1,5 @@
 import { isUint8Array } from "node:util/types";
-import { WaybillError } from "../errors.ts";
+import { collect, joined } from "../content/collect.ts";
 import type { Bytes } from "../content/store.ts";
 import type { HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 
@@ -11,23 +11,6 @@ import type { HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 export async function readBody(response: HttpResponse, maxBytes: number): Promise<Uint8Array> {
   await using _ = response;
   return await collect(response.body, maxBytes);
-}
-
-/** All of `body` in one piece. @throws WaybillError `too_large` beyond `maxBytes`. */
-export async function collect(body: Bytes, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let seen = 0;
-  for await (const chunk of body) {
-    seen += chunk.byteLength;
-    if (seen > maxBytes) throw new WaybillError("too_large", `Cannot read body: it is longer than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return joined(chunks, seen);
-}
-
-function joined(chunks: readonly Uint8Array[], sizeBytes: number): Uint8Array {
-  const [only] = chunks;
-  return chunks.length === 1 && only ? only : Buffer.concat(chunks, sizeBytes);
 }
 
 /**

@@ -1,5 +1,5 @@
+import { readSmallBlob } from "../content/small-blob.ts";
 import type { CallOptions, Source } from "../content/store.ts";
-import { requireMatch } from "../content/verify.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { parseJson } from "../spec/json.ts";
@@ -9,30 +9,13 @@ import { normalizePlatform, type Platform } from "../spec/platform.ts";
 const maxConfigBytes = 8 * 1024 * 1024;
 
 /**
- * Reads the config blob of an image, whole and verified: from its descriptor where that holds it, else from `source`.
+ * The config of an image, as parsed JSON: from its descriptor where that holds it, else from `source`.
  *
- * @throws WaybillError `too_large` above 8 MiB; `not_found`, `digest_mismatch`, `size_mismatch`.
+ * @throws WaybillError `too_large` above 8 MiB; `invalid_manifest` where it is not JSON; `not_found`, `digest_mismatch`, `size_mismatch`.
  */
-export async function readConfig(source: Source, config: Descriptor, options: CallOptions = {}): Promise<Uint8Array> {
-  if (config.size > maxConfigBytes) {
-    const message = `Cannot read image config ${config.digest}: ${config.size} bytes are more than ${maxConfigBytes}`;
-    throw new WaybillError("too_large", message, { subject: config.digest });
-  }
-  return embedded(config) ?? (await fetched(source, config, options));
-}
-
-function embedded(config: Descriptor): Uint8Array | undefined {
-  if (config.data === undefined) return undefined;
-  const bytes = Buffer.from(config.data, "base64");
-  requireMatch(config, bytes);
-  return bytes;
-}
-
-async function fetched(source: Source, config: Descriptor, options: CallOptions): Promise<Uint8Array> {
-  await using content = await source.fetch(config, options);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content.body) chunks.push(chunk);
-  return Buffer.concat(chunks);
+export async function readConfig(source: Source, config: Descriptor, options: CallOptions = {}): Promise<unknown> {
+  const limits = { maxBytes: maxConfigBytes, what: "image config" };
+  return parseJson(await readSmallBlob(source, config, { ...options, ...limits }), limits);
 }
 
 /**
@@ -41,13 +24,12 @@ async function fetched(source: Source, config: Descriptor, options: CallOptions)
  *
  * @throws WaybillError `invalid_manifest` where it is not a JSON object.
  */
-export function platformOfConfig(config: Uint8Array): Platform {
-  const raw = parseJson(config, { what: "image config", maxBytes: maxConfigBytes });
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+export function platformOfConfig(config: unknown): Platform {
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw new WaybillError("invalid_manifest", "Cannot read image config: it is not a JSON object");
   }
   const text = (key: string): string => {
-    const value = (raw as Record<string, unknown>)[key];
+    const value = (config as Record<string, unknown>)[key];
     return typeof value === "string" && value.length <= 4096 ? value : "";
   };
   return normalizePlatform({ architecture: text("architecture"), os: text("os") || "linux", variant: text("variant") });

@@ -1,10 +1,9 @@
 import { createLanes, type Lanes } from "../async/lanes.ts";
+import { readSmallBlob } from "../content/small-blob.ts";
 import type { CallOptions, Source } from "../content/store.ts";
-import { requireMatch } from "../content/verify.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { parseDigest, type Digest } from "../spec/digest.ts";
-import { parseJson } from "../spec/json.ts";
 import type { Index, Manifest } from "../spec/manifest.ts";
 import { isImageType, isIndexType } from "../spec/media-type.ts";
 import { formatPlatform, normalizePlatform, type Platform } from "../spec/platform.ts";
@@ -44,11 +43,10 @@ export function createReader(source: Source, root: Manifest, options: CallOption
       const { document } = await manifest(image);
       if (document.kind !== "image")
         throw new WaybillError("invalid_manifest", `Cannot read image ${image.digest}: it is an index`);
-      const bytes = await inLane(lanes, options, () => readConfig(source, document.config, options));
-      return parseJson(bytes, { what: "image config", maxBytes: bytes.byteLength });
+      return inLane(lanes, options, () => readConfig(source, document.config, options));
     },
     blob: (descriptor, maxBytes) =>
-      inLane(lanes, options, () => readBlob(source, descriptor, { ...options, maxBytes })),
+      inLane(lanes, options, () => readSmallBlob(source, descriptor, { ...options, maxBytes })),
   };
 }
 
@@ -59,26 +57,6 @@ async function inLane<T>(lanes: Lanes, options: CallOptions, work: () => Promise
   } finally {
     release();
   }
-}
-
-async function readBlob(
-  source: Source,
-  blob: Descriptor,
-  options: CallOptions & { maxBytes: number },
-): Promise<Uint8Array> {
-  const { maxBytes, ...call } = options;
-  if (blob.size > maxBytes) {
-    throw new WaybillError("too_large", `Cannot read ${blob.digest}: ${blob.size} bytes are more than ${maxBytes}`);
-  }
-  if (blob.data !== undefined) {
-    const bytes = Buffer.from(blob.data, "base64");
-    requireMatch(blob, bytes);
-    return bytes;
-  }
-  await using content = await source.fetch(blob, call);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content.body) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 /**
@@ -131,7 +109,7 @@ function subjectOf(child: Descriptor): Digest | undefined {
 }
 
 async function configPlatform(image: Descriptor, reader: Reader): Promise<Platform> {
-  return platformOfConfig(Buffer.from(JSON.stringify(await reader.config(image))));
+  return platformOfConfig(await reader.config(image));
 }
 
 /** The key of a platform in a map of images. */

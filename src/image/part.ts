@@ -64,7 +64,7 @@ function claimed(actual: Descriptor, claim: Claim, isKeptWhole: boolean): Descri
 async function platformOf(
   document: ImageManifest,
   known: Platform | undefined,
-  config: () => Promise<Uint8Array>,
+  config: () => Promise<unknown>,
 ): Promise<Platform> {
   if (known && known.os !== "" && known.architecture !== "") return known;
   return completed(known, platformOfConfig(await config()));

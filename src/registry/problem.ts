@@ -1,5 +1,5 @@
 import { answerWords, WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
-import { collect } from "../http/body.ts";
+import { collect } from "../content/collect.ts";
 import { isPassingStatus } from "../http/retry-policy.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { HttpResponse } from "../http/send.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bodyOf } from "../../test/support/samples.ts";
 import type { Bytes, Replayable } from "../content/store.ts";
-import { collect } from "../http/body.ts";
+import { collect } from "../content/collect.ts";
 import { sourceReader } from "./source-reader.ts";
 
 const bytes = Buffer.from("0123456789".repeat(10));

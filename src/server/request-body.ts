@@ -1,5 +1,6 @@
 import type { Bytes } from "../content/store.ts";
-import { collect, openBody } from "../http/body.ts";
+import { collect } from "../content/collect.ts";
+import { openBody } from "../http/body.ts";
 import type { HttpRequest } from "../http/send.ts";
 import { refusal } from "./refusal.ts";
 

@@ -1,7 +1,7 @@
 import { headersFrom } from "../../src/http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../../src/http/send.ts";
-import { openBody } from "../../src/http/body.ts";
-import { collect, one } from "../../src/http/body.ts";
+import { collect } from "../../src/content/collect.ts";
+import { one, openBody } from "../../src/http/body.ts";
 
 /** A response made in memory. A body that is no string is written as JSON. */
 export function respond(
