@@ -326,6 +326,27 @@ describe("gather", () => {
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
   });
 
+  test("fails only after its other requests have ended", async () => {
+    const at = repositories({ "r.example/app": { amd } });
+    let hasEnded = false;
+    const open: Repositories["open"] = async (location) => {
+      const source = await at.open(location);
+      const slowly = async (signal?: AbortSignal): Promise<never> => {
+        await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+        await new Promise(setImmediate);
+        hasEnded = true;
+        throw signal?.reason;
+      };
+      return {
+        ...source,
+        manifest: (name, options) => (name === "amd" ? slowly(options?.signal) : source.manifest(name, options)),
+      };
+    };
+    const sources = ["r.example/app:amd", "r.example/app:gone"];
+    await expect(gather({ ...defaults, sources }, { open })).rejects.toMatchObject({ code: "not_found" });
+    expect(hasEnded).toBe(true);
+  });
+
   test("stops with the reason of the caller's signal", async () => {
     const at = repositories({ "r.example/app": { amd } });
     const reason = new Error("enough");

@@ -1,3 +1,5 @@
+import { rememberedBy } from "../async/remembered.ts";
+import { inScope, type Scope } from "../async/scope.ts";
 import type { CallOptions, Source } from "../content/store.ts";
 import { inContext, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -82,11 +84,11 @@ interface Understood {
  */
 export async function gather(request: GatherRequest, options: GatherOptions): Promise<Gathered> {
   const understood = understand(request);
-  return together(options.signal, async (signal) => {
-    const reads = sharedReads({ ...options, signal });
+  return inScope(async (scope) => {
+    const reads = sharedReads(options, scope);
     const { sources, annotations, targets, passedOver } = understood;
     const [{ parts, selected }] = await Promise.all([
-      select(understood, request, { ...options, reads }),
+      select(understood, request, { ...options, reads, scope }),
       isRescueSure(request) ? Promise.all(sources.map((source) => lookAhead(source, reads))) : undefined,
     ]);
     const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
@@ -96,16 +98,21 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     const children = selected.document.kind === "index" ? selected.document.manifests : [];
     const unmatched = unmatchedPlatforms(annotations, children);
     return { root, origins, targets, unmatched, passedOver, manifests, ...(replaces && { replaces }) };
-  });
+  }, options);
+}
+
+interface SelectOptions extends GatherOptions {
+  readonly reads: SharedReads;
+  readonly scope: Scope;
 }
 
 /** Reads the sources, and makes of them the root as it is without what may be rescued. */
 async function select(
   { sources, annotations, platforms }: Understood,
   { preferIndex }: GatherRequest,
-  { reads, assembling = (work) => work(), onSelected }: GatherOptions & { readonly reads: SharedReads },
+  { reads, scope, assembling = (work) => work(), onSelected }: SelectOptions,
 ) {
-  const parts = await Promise.all(sources.map((source) => readPart(source, reads)));
+  const parts = await Promise.all(sources.map((source) => scope.spawn(() => readPart(source, reads))));
   const selected = assembling(() => selectPlatforms(assemble(parts, { annotations, preferIndex }), platforms));
   onSelected?.(selected);
   return { parts, selected };
@@ -150,43 +157,25 @@ async function lookAhead({ location, name }: LocatedSource, reads: SharedReads):
   await Promise.all(subjects.map(({ digest }) => reads.referrers(location, digest)));
 }
 
-/** Runs `work` with a signal that also aborts when `work` fails, so that its other requests end too. */
-async function together<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const siblings = new AbortController();
-  try {
-    return await work(signal ? AbortSignal.any([signal, siblings.signal]) : siblings.signal);
-  } catch (error) {
-    siblings.abort(error);
-    throw error;
-  }
-}
-
-function sharedReads({ open, signal }: GatherOptions): SharedReads {
-  const sources = new Map<string, Promise<Source>>();
-  const manifests = new Map<string, Promise<Manifest>>();
-  const referrers = new Map<string, Promise<readonly Descriptor[]>>();
-  const options = signal ? { signal } : {};
-  const source = (location: Location) => remembered(sources, formatLocation(location), () => open(location));
+/** Each read is the scope's: where one fails the others end before `gather` does. */
+function sharedReads({ open }: GatherOptions, scope: Scope): SharedReads {
+  const options = { signal: scope.signal };
+  const places = rememberedBy(formatLocation, (location: Location) => {
+    const source = open(location);
+    return {
+      source,
+      manifest: rememberedBy(String, (name: string) => scope.spawn(async () => (await source).manifest(name, options))),
+      referrers: rememberedBy(String, (subject: Digest) =>
+        scope.spawn(async () => referrersOf(await source, subject, options)),
+      ),
+    };
+  });
   return {
     options,
-    source,
-    manifest: (location, name) =>
-      remembered(manifests, `${formatLocation(location)} ${name}`, async () =>
-        (await source(location)).manifest(name, options),
-      ),
-    referrers: (location, subject) =>
-      remembered(referrers, `${formatLocation(location)} ${subject}`, async () =>
-        referrersOf(await source(location), subject, options),
-      ),
+    source: (location) => places(location).source,
+    manifest: (location, name) => places(location).manifest(name),
+    referrers: (location, subject) => places(location).referrers(subject),
   };
-}
-
-function remembered<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const before = known.get(key);
-  if (before) return before;
-  const made = make();
-  known.set(key, made);
-  return made;
 }
 
 async function referrersOfUnattested(root: Root, reads: SharedReads): Promise<Map<Digest, readonly Descriptor[]>> {

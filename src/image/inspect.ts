@@ -1,3 +1,4 @@
+import { rememberedBy } from "../async/remembered.ts";
 import { createLanes, type Lanes } from "../async/lanes.ts";
 import { readSmallBlob } from "../content/small-blob.ts";
 import type { CallOptions, Source } from "../content/store.ts";
@@ -31,12 +32,13 @@ export interface Survey {
 /** A reader of `source`; `root` is known already and not asked for again. */
 export function createReader(source: Source, root: Manifest, options: CallOptions = {}): Reader {
   const lanes = createLanes({ limit: requestsAtOnce });
-  const known = new Map<Digest, Promise<Manifest>>([[root.descriptor.digest, Promise.resolve(root)]]);
-  const manifest = (descriptor: Descriptor): Promise<Manifest> => {
-    const loading = known.get(descriptor.digest) ?? inLane(lanes, options, () => source.manifest(descriptor, options));
-    known.set(descriptor.digest, loading);
-    return loading;
-  };
+  const manifest = rememberedBy(
+    ({ digest }: Descriptor) => digest,
+    async (descriptor): Promise<Manifest> =>
+      descriptor.digest === root.descriptor.digest
+        ? root
+        : inLane(lanes, options, () => source.manifest(descriptor, options)),
+  );
   return {
     manifest,
     config: async (image) => {
