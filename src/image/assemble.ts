@@ -1,7 +1,7 @@
 import { WaybillError } from "../errors.ts";
-import { descriptorJson, type Descriptor } from "../spec/descriptor.ts";
+import { annotationsJson, descriptorJson, type Descriptor } from "../spec/descriptor.ts";
 import { digestOf, type Digest } from "../spec/digest.ts";
-import { goJson, stringMap, type StringMap } from "../spec/json.ts";
+import { goJson } from "../spec/json.ts";
 import type { Index, Manifest } from "../spec/manifest.ts";
 import { isDockerType, mediaTypes } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -81,15 +81,9 @@ export function encodeIndex(index: Index): Uint8Array {
     artifactType,
     manifests: manifests.map(descriptorJson),
     subject: subject && descriptorJson(subject),
-    annotations: annotations && goMap(annotations),
+    annotations: annotationsJson(annotations),
   };
   return Buffer.from(goJson(json, "  "));
-}
-
-/** Sorted when written, and left out when empty. */
-function goMap(annotations: StringMap): StringMap | undefined {
-  const entries = Object.entries(annotations);
-  return entries.length === 0 ? undefined : stringMap(entries);
 }
 
 /** What a source contributes: an index its manifests, an image itself. */

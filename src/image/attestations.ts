@@ -1,22 +1,20 @@
 import { hasCode } from "../errors.ts";
 import type { CallOptions, Source } from "../content/store.ts";
+import { attestationArtifactType, attestationKeys } from "../spec/attestation.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
 import { stringMap } from "../spec/json.ts";
 import { isUnknownPlatform } from "../spec/platform.ts";
 
-const typeKey = "vnd.docker.reference.type";
-const subjectKey = "vnd.docker.reference.digest";
 const typeOfAttestation = "attestation-manifest";
-const artifactType = "application/vnd.docker.attestation.manifest.v1+json";
 
 function isAttestation(child: Descriptor): boolean {
-  return child.annotations?.[typeKey] === typeOfAttestation;
+  return child.annotations?.[attestationKeys.type] === typeOfAttestation;
 }
 
 /** The digest of what `child` attests; `undefined` where it is no attestation, or does not say. */
 export function subjectOfAttestation(child: Descriptor): Digest | undefined {
-  const subject = child.annotations?.[subjectKey];
+  const subject = child.annotations?.[attestationKeys.subject];
   return isAttestation(child) && isDigest(subject) ? subject : undefined;
 }
 
@@ -53,7 +51,9 @@ export function rescued(
   const present = new Set(children.map((child) => child.digest));
   const added: Descriptor[] = [];
   for (const { digest } of unattested(children)) {
-    const found = referrers.get(digest)?.find((one) => one.artifactType === artifactType && !present.has(one.digest));
+    const found = referrers
+      .get(digest)
+      ?.find((one) => one.artifactType === attestationArtifactType && !present.has(one.digest));
     if (!found) continue;
     present.add(found.digest);
     added.push(asAttestation(found, digest));
@@ -64,8 +64,8 @@ export function rescued(
 function asAttestation(referrer: Descriptor, subject: Digest): Descriptor {
   const { artifactType: _, ...rest } = referrer;
   const links = [
-    [typeKey, typeOfAttestation],
-    [subjectKey, subject],
+    [attestationKeys.type, typeOfAttestation],
+    [attestationKeys.subject, subject],
   ] as const;
   return {
     ...rest,

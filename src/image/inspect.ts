@@ -3,6 +3,7 @@ import { createLanes, type Lanes } from "../async/lanes.ts";
 import { readSmallBlob } from "../content/small-blob.ts";
 import type { CallOptions, Source } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
+import { attestationKeys } from "../spec/attestation.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { parseDigest, type Digest } from "../spec/digest.ts";
 import type { Index, Manifest } from "../spec/manifest.ts";
@@ -10,7 +11,7 @@ import { isImageType, isIndexType } from "../spec/media-type.ts";
 import { formatPlatform, normalizePlatform, type Platform } from "../spec/platform.ts";
 import { platformOfConfig, readConfig } from "./config.ts";
 
-const subjectKeys = ["com.docker.reference.digest", "vnd.docker.reference.digest"];
+const subjectKeys = [attestationKeys.oldSubject, attestationKeys.subject];
 const requestsAtOnce = 16;
 const deepestIndex = 8;
 

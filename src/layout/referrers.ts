@@ -1,6 +1,7 @@
 import { asReferrer } from "../content/needs.ts";
 import type { CallOptions } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
+import { attestationArtifactType, attestationKeys } from "../spec/attestation.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
 import { childrenOf, type Manifest } from "../spec/manifest.ts";
@@ -8,9 +9,6 @@ import { isManifestType } from "../spec/media-type.ts";
 import { annotation, names, type Entry } from "./entries.ts";
 
 export type ReadManifest = (target: Descriptor, options?: CallOptions) => Promise<Manifest>;
-
-const attested = "vnd.docker.reference.digest";
-const attestation = "application/vnd.docker.attestation.manifest.v1+json";
 
 /**
  * The manifests that `roots` lead to, themselves included. What is listed but not here is left out.
@@ -102,7 +100,7 @@ export async function referrersIn(
   for (const [digest, { document }] of manifests) {
     note(document.subject?.digest, digest);
     for (const child of childrenOf(document))
-      note(child.annotations?.[attested], child.digest, typeOf(manifests.get(child.digest)));
+      note(child.annotations?.[attestationKeys.subject], child.digest, typeOf(manifests.get(child.digest)));
   }
   for (const entry of entries) note(annotation(entry, names.subject), entry.descriptor.digest);
   return new Map([...bySubject].map(([subject, known]) => [subject, [...known.values()]]));
@@ -110,5 +108,5 @@ export async function referrersIn(
 
 /** Attestations of older builders do not say that they are; only their place in the index does. */
 function typeOf(manifest: Manifest | undefined): string {
-  return manifest?.document.artifactType ?? attestation;
+  return manifest?.document.artifactType ?? attestationArtifactType;
 }

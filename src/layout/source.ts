@@ -3,7 +3,7 @@ import { verifiedManifest } from "../content/verify.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
-import type { Manifest } from "../spec/manifest.ts";
+import { maxManifestBytes, type Manifest } from "../spec/manifest.ts";
 import { formatReference } from "../spec/reference.ts";
 import { entryOf } from "./entries.ts";
 import type { Layout } from "./folder.ts";
@@ -44,8 +44,6 @@ export async function lookUp(layout: Layout, tag: string, options: CallOptions =
 function plain({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }
-
-const maxManifestBytes = 4 * 1024 * 1024;
 
 /** @throws WaybillError `not_found`; what `verifiedManifest` throws. */
 export async function readManifest(layout: Layout, target: Descriptor, options: CallOptions = {}): Promise<Manifest> {

@@ -5,9 +5,9 @@ import { drain } from "../http/body.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import { algorithmOf, digestOf, type Digest } from "../spec/digest.ts";
-import type { Manifest } from "../spec/manifest.ts";
+import { maxManifestBytes, type Manifest } from "../spec/manifest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
-import { announcedDigest, maxManifestBytes, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
+import { announcedDigest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
 import { withRepositoryAdvice } from "./missing-repository.ts";
 import { errorFrom, readProblem, type Problem } from "./problem.ts";
 

@@ -4,7 +4,7 @@ import { drain, readBody } from "../http/body.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, digestOf, isDigest, type Digest } from "../spec/digest.ts";
-import { parseManifest, type Manifest } from "../spec/manifest.ts";
+import { maxManifestBytes, parseManifest, type Manifest } from "../spec/manifest.ts";
 import { essence, isManifestType, manifestAccept } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
 import { ask, askToDelete, contextOf, nameOfRepository, type Access } from "./access.ts";
@@ -12,9 +12,6 @@ import { codingOf, decodeBytes } from "./content-encoding.ts";
 import { noteKind } from "./kinds.ts";
 import { problemOf } from "./problem.ts";
 import { notePullQuota } from "./pull-quota.ts";
-
-/** The largest manifest that is read or written. Spec: distribution-spec v1.1.1, "Pushing Manifests". */
-export const maxManifestBytes = 4 * 1024 * 1024;
 
 const readHeaders = { accept: manifestAccept.join(", "), "accept-encoding": "identity" };
 

@@ -1,5 +1,5 @@
+import { maxManifestBytes } from "../spec/manifest.ts";
 import { normalizeHost } from "../spec/reference.ts";
-import { maxManifestBytes } from "./manifests.ts";
 
 /** What is known of a registry by its name: what its answers tell too late, or not at all. */
 export interface Profile {

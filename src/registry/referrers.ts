@@ -4,10 +4,10 @@ import { drain, readBody } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, hexOf, type Digest } from "../spec/digest.ts";
-import { parseManifest } from "../spec/manifest.ts";
+import { maxManifestBytes, parseManifest } from "../spec/manifest.ts";
 import { essence, isIndexType } from "../spec/media-type.ts";
 import { ask, type Access } from "./access.ts";
-import { getManifest, maxManifestBytes } from "./manifests.ts";
+import { getManifest } from "./manifests.ts";
 import { problemOf, readProblem } from "./problem.ts";
 import { nextPage, type PagePlace } from "./tags.ts";
 

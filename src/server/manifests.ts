@@ -1,5 +1,5 @@
 import { algorithmOf, digestOf, parseDigest, type Digest } from "../spec/digest.ts";
-import { artifactTypeOf, childrenOf, parseManifest, type Manifest } from "../spec/manifest.ts";
+import { artifactTypeOf, childrenOf, maxManifestBytes, parseManifest, type Manifest } from "../spec/manifest.ts";
 import { isForeignLayerType } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
 import type { Answer, AnswerHeaders } from "./answer.ts";
@@ -9,7 +9,6 @@ import type { Exchange } from "./exchange.ts";
 import { refusal } from "./refusal.ts";
 import { wholeBody } from "./request-body.ts";
 
-const maxManifestBytes = 4 * 1024 * 1024;
 const maxTags = 100;
 
 /** GET and HEAD, by tag or digest: the very bytes that were pushed. */

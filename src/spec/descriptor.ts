@@ -103,16 +103,20 @@ export function descriptorJson(descriptor: Descriptor): object {
     digest: descriptor.digest,
     size: descriptor.size,
     urls: nonEmpty(descriptor.urls),
-    annotations:
-      descriptor.annotations && Object.keys(descriptor.annotations).length > 0
-        ? stringMap(Object.entries(descriptor.annotations))
-        : undefined,
+    annotations: annotationsJson(descriptor.annotations),
     data: descriptor.data || undefined,
     platform: platform && platformJson(platform),
     artifactType: descriptor.artifactType || undefined,
   };
 }
 
+/** A map that `goJson` sorts; `undefined`, and so left out, where it is empty. */
+export function annotationsJson(annotations: StringMap = {}): StringMap | undefined {
+  const entries = Object.entries(annotations);
+  return entries.length > 0 ? stringMap(entries) : undefined;
+}
+
+/** The members in the order and spelling of image-spec's Go structs, ready for `goJson`. */
 export function platformJson(platform: Platform): object {
   return {
     architecture: platform.architecture,

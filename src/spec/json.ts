@@ -131,7 +131,7 @@ function membersOf(value: object): [string, unknown][] {
 }
 
 /** Go orders strings by their UTF-8 bytes, JavaScript by UTF-16 units: they differ beyond the basic plane. */
-function compareBytes(a: string, b: string): number {
+export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 

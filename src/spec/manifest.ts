@@ -26,6 +26,9 @@ export interface Index {
   readonly annotations?: StringMap;
 }
 
+/** The largest manifest that is read or written. Spec: distribution-spec v1.1.1, "Pushing Manifests". */
+export const maxManifestBytes = 4 * 1024 * 1024;
+
 /** The exact bytes of a manifest, which its digest speaks of, beside what we understood of them. */
 export interface Manifest {
   /** `mediaType`, `digest` and `size` of `bytes`. */
@@ -64,7 +67,7 @@ const indexSchema = v.object({ ...common, manifests: v.optional(v.nullable(v.arr
  *   schema 1; `too_large` above 4 MiB, 64 levels or `maxDescriptors`.
  */
 export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}): Manifest {
-  const raw = parseJson(bytes, { what: "manifest" });
+  const raw = parseJson(bytes, { what: "manifest", maxBytes: maxManifestBytes });
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw refuse("it is not a JSON object");
   if (!isUnambiguous(raw, decisive)) throw refuse("the name of a member is written in the wrong case");
   refuseInexactSizes(bytes);

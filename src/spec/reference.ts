@@ -51,6 +51,10 @@ export function parseReference(text: string): Reference {
   if (scheme !== undefined) throw invalid(text, `a reference begins with its host: leave "${scheme}" out`);
   const { name, tag, digest } = splitName(text);
   const location = parseName(text, name);
+  return referenceTo(location, tag, digest);
+}
+
+function referenceTo(location: Location, tag: string | undefined, digest: Digest | undefined): Reference {
   if (tag === undefined && digest === undefined) return { location, tag: "latest" };
   return { location, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
 }
@@ -111,9 +115,7 @@ function parseLayoutReference(text: string): Reference {
   const tag = colon >= 0 && !isDrive && isTag(path.slice(colon + 1)) ? path.slice(colon + 1) : undefined;
   if (tag !== undefined) path = path.slice(0, colon);
   if (path === "" || path.includes("\0")) throw invalid(text, "it names no folder");
-  const location: Location = { kind: "layout", path };
-  if (tag === undefined && digest === undefined) return { location, tag: "latest" };
-  return { location, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+  return referenceTo({ kind: "layout", path }, tag, digest);
 }
 
 function invalid(text: string, why: string): WaybillError {

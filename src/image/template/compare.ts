@@ -1,6 +1,7 @@
+import { compareBytes } from "../../spec/json.ts";
 import { unboxed } from "./access.ts";
 import { Failure } from "./fail.ts";
-import { compareText, type GoValue } from "./type.ts";
+import type { GoValue } from "./type.ts";
 
 type Arg = GoValue | undefined;
 
@@ -43,7 +44,7 @@ export function isLess(first: Arg, second: Arg): boolean {
   const b = unboxed(second);
   if (!a || !b || !isBasic(a) || !isBasic(b)) throw new Failure("invalid type for comparison");
   if (a.kind !== b.kind) throw new Failure("incompatible types for comparison");
-  if (a.kind === "string" && b.kind === "string") return compareText(a.data, b.data) < 0;
+  if (a.kind === "string" && b.kind === "string") return compareBytes(a.data, b.data) < 0;
   if (a.kind === "bool") throw new Failure("invalid type for comparison");
   return a.data < b.data;
 }

@@ -1,3 +1,4 @@
+import { compareBytes } from "../../spec/json.ts";
 import type { GoTime } from "./time.ts";
 
 /** The Go types that templates see. Map keys are strings. A string type that is not called `string` has methods of its own. */
@@ -157,10 +158,5 @@ export function elementAt(list: ListValue, at: number): GoValue {
 
 /** The entries in the order in which Go's templates and `fmt` walk a map. */
 export function sortedEntries(map: MapValue): [string, GoValue][] {
-  return [...(map.data ?? [])].sort(([a], [b]) => compareText(a, b));
-}
-
-/** Go's order of strings: by their bytes in UTF-8. */
-export function compareText(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return [...(map.data ?? [])].sort(([a], [b]) => compareBytes(a, b));
 }
