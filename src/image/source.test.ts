@@ -129,7 +129,7 @@ describe("parseSource", () => {
     [
       `{"digest":"${digest}","annotations":{"a":1}}`,
       "invalid_descriptor",
-      "invalid descriptor: annotations is not valid",
+      "invalid descriptor: annotations is not valid: not all values are strings",
     ],
     [
       '{"containerimage.digest":"sha256:ab"}',

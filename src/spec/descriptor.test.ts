@@ -16,6 +16,13 @@ const messageOf = (raw: unknown): string => {
   return "no error";
 };
 
+const ownReasons = [
+  "expected sha256 or sha512 in lower-case hex",
+  "not all values are strings",
+  "not an object",
+  "not an object, or the name of a member is written in the wrong case",
+].join("|");
+
 describe("parseDescriptor", () => {
   test("reads every member and drops the unknown", () => {
     const raw = {
@@ -72,8 +79,16 @@ describe("parseDescriptor", () => {
     ["artifactType", 1],
   ])("refuses %s: %j, and does not quote it", (key, value) => {
     expect(messageOf({ ...plain, [key]: value })).toMatch(
-      new RegExp(`^Cannot read descriptor: (?:${key}[\\w.]*|document) is not valid$`),
+      new RegExp(`^Cannot read descriptor: (?:${key}[\\w.]*|document) is not valid(?:: (?:${ownReasons}))?$`),
     );
+  });
+
+  test.each([
+    [{ digest: "sha256:x" }, "digest is not valid: expected sha256 or sha512 in lower-case hex"],
+    [{ annotations: { a: 1 } }, "annotations is not valid: not all values are strings"],
+    [{ Size: 1 }, "document is not valid: not an object, or the name of a member is written in the wrong case"],
+  ])("says what is wrong with %j", (members, why) => {
+    expect(messageOf({ ...plain, ...members })).toBe(`Cannot read descriptor: ${why}`);
   });
 
   test.each([undefined, null, 1, "x", []])("refuses %j for a descriptor", (raw) => {

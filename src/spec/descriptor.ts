@@ -28,15 +28,19 @@ export const mediaTypeSchema = v.pipe(
 const text = v.pipe(v.string(), v.maxLength(4096));
 
 export const annotationsSchema = v.pipe(
-  v.custom<Record<string, unknown>>((input) => typeof input === "object" && input !== null && !Array.isArray(input)),
-  v.check((input) => Object.values(input).every((value) => typeof value === "string"), "annotations must be strings"),
+  v.custom<Record<string, unknown>>(
+    (input) => typeof input === "object" && input !== null && !Array.isArray(input),
+    "not an object",
+  ),
+  v.check((input) => Object.values(input).every((value) => typeof value === "string"), "not all values are strings"),
   v.transform((input): StringMap => stringMap(Object.entries(input) as [string, string][])),
 );
 
+const ambiguous = "not an object, or the name of a member is written in the wrong case";
 const platformMembers = ["architecture", "os", "os.version", "os.features", "variant"];
 
 export const platformSchema = v.pipe(
-  v.custom<object>((raw) => isUnambiguous(raw, platformMembers)),
+  v.custom<object>((raw) => isUnambiguous(raw, platformMembers), ambiguous),
   v.object({
     architecture: v.optional(text, ""),
     os: v.optional(text, ""),
@@ -57,10 +61,10 @@ const descriptorMembers = ["mediaType", "digest", "size", "urls", "annotations",
 
 /** Reads one descriptor of a manifest from outside. Unknown members are dropped: whoever needs them keeps the raw bytes. */
 export const descriptorSchema = v.pipe(
-  v.custom<object>((raw) => isUnambiguous(raw, descriptorMembers)),
+  v.custom<object>((raw) => isUnambiguous(raw, descriptorMembers), ambiguous),
   v.object({
     mediaType: mediaTypeSchema,
-    digest: v.custom<Digest>(isDigest, "digest is not a valid sha256 or sha512 digest"),
+    digest: v.custom<Digest>(isDigest, "expected sha256 or sha512 in lower-case hex"),
     size: sizeSchema,
     urls: v.optional(v.nullable(v.array(v.string()))),
     annotations: v.optional(v.nullable(annotationsSchema)),
@@ -87,12 +91,16 @@ export function parseDescriptor(raw: unknown, what = "descriptor"): Descriptor {
   throw new WaybillError("invalid_manifest", `Cannot read ${what}: ${issueOf(result.issues)}`);
 }
 
-/** `layers.3.size: Invalid type` – where and what, without the foreign value. */
+/**
+ * `layers.3.size is not valid`: where, without the foreign value. Our own checks add what they say: those of `v.custom` and
+ * `v.check`, which all come with a message, because that of valibot quotes the value.
+ */
 export function issueOf(issues: readonly v.BaseIssue<unknown>[]): string {
   const issue = issues[0];
   if (!issue) return "invalid";
   const path = issue.path?.map((item) => String(item.key)).join(".") ?? "";
-  return `${path || "document"} is not valid`;
+  const isOurs = issue.type === "custom" || issue.type === "check";
+  return `${path || "document"} is not valid${isOurs ? `: ${issue.message}` : ""}`;
 }
 
 /** The members in the order and spelling of image-spec's Go structs, ready for `goJson`. */
