@@ -63,16 +63,16 @@ function sorted(annotations: Readonly<Record<string, string>>): [string, string]
 /** Rows of two columns; the first is as wide as its widest cell since the last `flush`, and a blank. */
 class Table {
   text = "";
-  private rows: { readonly cell: string; readonly rest: string }[] = [];
+  #rows: { readonly cell: string; readonly rest: string }[] = [];
 
   row(cell: string, rest = ""): void {
-    this.rows.push({ cell, rest: display(rest) });
+    this.#rows.push({ cell, rest: display(rest) });
   }
 
   flush(): void {
-    const width = this.rows.reduce((widest, { cell }) => Math.max(widest, lengthOf(cell)), 0);
-    for (const { cell, rest } of this.rows) this.text += `${cell}${" ".repeat(width + 1 - lengthOf(cell))}${rest}\n`;
-    this.rows = [];
+    const width = this.#rows.reduce((widest, { cell }) => Math.max(widest, lengthOf(cell)), 0);
+    for (const { cell, rest } of this.#rows) this.text += `${cell}${" ".repeat(width + 1 - lengthOf(cell))}${rest}\n`;
+    this.#rows = [];
   }
 }
 

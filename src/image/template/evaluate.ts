@@ -18,165 +18,165 @@ export function evaluate(input: string, nodes: readonly Node[], root: GoValue): 
 }
 
 class Evaluation {
-  private readonly input: string;
-  private readonly variables: { name: string; value: Value }[];
-  private readonly root: GoValue;
-  private readonly output: string[] = [];
-  private readonly budget = new Budget();
-  private steps = 0;
+  readonly #input: string;
+  readonly #variables: { name: string; value: Value }[];
+  readonly #root: GoValue;
+  readonly #output: string[] = [];
+  readonly #budget = new Budget();
+  #steps = 0;
   /** The node that an error is about: the one that was looked at last. */
-  private current: Operand | Command | Node | undefined;
+  #current: Operand | Command | Node | undefined;
 
   constructor(input: string, root: GoValue) {
-    this.input = input;
-    this.root = root;
-    this.variables = [{ name: "$", value: root }];
+    this.#input = input;
+    this.#root = root;
+    this.#variables = [{ name: "$", value: root }];
   }
 
   run(nodes: readonly Node[]): string {
     try {
-      this.walk(nodes, this.root);
-      return this.output.join("");
+      this.#walk(nodes, this.#root);
+      return this.#output.join("");
     } catch (error) {
-      if (error instanceof Failure) throw this.located(error.message);
+      if (error instanceof Failure) throw this.#located(error.message);
       // Only the engine's own limits on strings and the stack throw these here.
-      if (error instanceof RangeError) throw this.located("output is too large");
+      if (error instanceof RangeError) throw this.#located("output is too large");
       throw error;
     }
   }
 
-  private located(message: string): WaybillError {
-    const at = this.current?.at ?? 0;
-    const lineStart = this.input.lastIndexOf("\n", at - 1) + 1;
-    const line = this.input.slice(0, at).split("\n").length;
-    const column = Buffer.byteLength(this.input.slice(lineStart, at));
-    const node = this.current;
+  #located(message: string): WaybillError {
+    const at = this.#current?.at ?? 0;
+    const lineStart = this.#input.lastIndexOf("\n", at - 1) + 1;
+    const line = this.#input.slice(0, at).split("\n").length;
+    const column = Buffer.byteLength(this.#input.slice(lineStart, at));
+    const node = this.#current;
     const source = node && isWord(node) ? sourceOf(node) : "";
     return invalidTemplate(`template: :${line}:${column}: executing "" at <${source}>: ${message}`);
   }
 
-  private look(node: Operand | Command): void {
-    this.current = node;
-    this.countStep();
+  #look(node: Operand | Command): void {
+    this.#current = node;
+    this.#countStep();
   }
 
-  private countStep(): void {
-    if (++this.steps > maxSteps) throw new Failure(`more than ${maxSteps} steps`);
+  #countStep(): void {
+    if (++this.#steps > maxSteps) throw new Failure(`more than ${maxSteps} steps`);
   }
 
-  private walk(nodes: readonly Node[], dot: Value): Leaving {
+  #walk(nodes: readonly Node[], dot: Value): Leaving {
     for (const node of nodes) {
-      const leaving = this.step(node, dot);
+      const leaving = this.#step(node, dot);
       if (leaving) return leaving;
     }
     return undefined;
   }
 
-  private step(node: Node, dot: Value): Leaving {
+  #step(node: Node, dot: Value): Leaving {
     switch (node.kind) {
       case "text":
-        this.write(node.text);
+        this.#write(node.text);
         return undefined;
       case "action":
-        this.action(node.pipe, dot);
+        this.#action(node.pipe, dot);
         return undefined;
       case "break":
       case "continue":
         return node.kind;
       default:
-        return this.block(node, dot);
+        return this.#block(node, dot);
     }
   }
 
-  private write(text: string): void {
-    this.output.push(this.budget.spend(text));
+  #write(text: string): void {
+    this.#output.push(this.#budget.spend(text));
   }
 
-  private action(pipe: Pipe, dot: Value): void {
-    const value = this.pipe(pipe, dot);
+  #action(pipe: Pipe, dot: Value): void {
+    const value = this.#pipe(pipe, dot);
     if (pipe.variables.length > 0) return;
-    this.current = pipe;
+    this.#current = pipe;
     const shown = value?.kind === "pointer" ? indirect(value).value : value;
-    this.write(shown === undefined ? "<no value>" : formatValue(shown, "v", plainStyle(this.budget)));
+    this.#write(shown === undefined ? "<no value>" : formatValue(shown, "v", plainStyle(this.#budget)));
   }
 
   /** Runs a block; its variables end with it. */
-  private block(node: Block, dot: Value): Leaving {
-    const known = this.variables.length;
-    const leaving = node.kind === "range" ? this.range(node, dot) : this.choose(node, dot);
-    this.variables.length = known;
+  #block(node: Block, dot: Value): Leaving {
+    const known = this.#variables.length;
+    const leaving = node.kind === "range" ? this.#range(node, dot) : this.#choose(node, dot);
+    this.#variables.length = known;
     return leaving;
   }
 
-  private choose(node: Block, dot: Value): Leaving {
-    const value = this.pipe(node.pipe, dot);
-    if (!isTrue(value)) return this.walk(node.otherwise ?? [], dot);
-    return this.walk(node.body, node.kind === "with" ? value : dot);
+  #choose(node: Block, dot: Value): Leaving {
+    const value = this.#pipe(node.pipe, dot);
+    if (!isTrue(value)) return this.#walk(node.otherwise ?? [], dot);
+    return this.#walk(node.body, node.kind === "with" ? value : dot);
   }
 
-  private range(node: Block, dot: Value): Leaving {
-    const list = indirect(this.pipe(node.pipe, dot)).value;
+  #range(node: Block, dot: Value): Leaving {
+    const list = indirect(this.#pipe(node.pipe, dot)).value;
     let empty = true;
     for (const [key, element] of iterate(list)) {
       empty = false;
-      this.countStep();
-      const known = this.variables.length;
-      this.assign(node.pipe, key, element);
-      const leaving = this.walk(node.body, element);
-      this.variables.length = known;
+      this.#countStep();
+      const known = this.#variables.length;
+      this.#assign(node.pipe, key, element);
+      const leaving = this.#walk(node.body, element);
+      this.#variables.length = known;
       if (leaving === "break") break;
     }
-    return empty ? this.walk(node.otherwise ?? [], dot) : undefined;
+    return empty ? this.#walk(node.otherwise ?? [], dot) : undefined;
   }
 
   /** Gives a loop's variables their values: two are key and element, one is the element. */
-  private assign({ variables, assigns }: Pipe, key: Value, element: Value): void {
+  #assign({ variables, assigns }: Pipe, key: Value, element: Value): void {
     const values = variables.length > 1 ? [key, element] : [element];
-    for (const [at, name] of variables.entries()) this.set(name, values[at], assigns);
+    for (const [at, name] of variables.entries()) this.#set(name, values[at], assigns);
   }
 
-  private set(name: string, value: Value, assigns: boolean): void {
-    const known = assigns ? this.variables.findLast((variable) => variable.name === name) : undefined;
+  #set(name: string, value: Value, assigns: boolean): void {
+    const known = assigns ? this.#variables.findLast((variable) => variable.name === name) : undefined;
     if (known) known.value = value;
-    else this.variables.push({ name, value });
+    else this.#variables.push({ name, value });
   }
 
-  private pipe(pipe: Pipe, dot: Value): Value {
-    this.look(pipe);
+  #pipe(pipe: Pipe, dot: Value): Value {
+    this.#look(pipe);
     let value: Value;
     for (const [at, command] of pipe.commands.entries()) {
-      value = this.command(command, dot, at === 0 ? [] : [value]);
+      value = this.#command(command, dot, at === 0 ? [] : [value]);
       if (value?.kind === "interface") value = value.data;
     }
-    for (const name of pipe.variables) this.set(name, value, pipe.assigns);
+    for (const name of pipe.variables) this.#set(name, value, pipe.assigns);
     return value;
   }
 
   /** `last` is the result of the command before in the pipeline, where there is one. */
-  private command(command: Command, dot: Value, last: readonly Value[]): Value {
+  #command(command: Command, dot: Value, last: readonly Value[]): Value {
     const [first, ...words] = command.words;
     switch (first.kind) {
       case "field":
       case "variable":
       case "chain":
-        return this.path(first, dot, { words, last });
+        return this.#path(first, dot, { words, last });
       case "function":
-        return this.call(first.name, dot, { words, last, node: command, at: first });
+        return this.#call(first.name, dot, { words, last, node: command, at: first });
       default:
-        return this.fixed(first, dot, words.length + last.length);
+        return this.#fixed(first, dot, words.length + last.length);
     }
   }
 
-  private fixed(word: Operand, dot: Value, args: number): Value {
-    if (word.kind !== "pipe") this.look(word);
+  #fixed(word: Operand, dot: Value, args: number): Value {
+    if (word.kind !== "pipe") this.#look(word);
     if (args > 0)
       throw new Failure(`can't give argument to non-function ${isPipe(word) ? `(${sourceOf(word)})` : sourceOf(word)}`);
     if (word.kind === "nil") throw new Failure("nil is not a command");
-    return this.word(word, dot);
+    return this.#word(word, dot);
   }
 
-  private word(word: Operand, dot: Value): Value {
-    if (word.kind !== "pipe") this.look(word);
+  #word(word: Operand, dot: Value): Value {
+    if (word.kind !== "pipe") this.#look(word);
     switch (word.kind) {
       case "dot":
         return dot;
@@ -189,54 +189,54 @@ class Evaluation {
       case "number":
         return numberValue(word);
       case "pipe":
-        return this.pipe(word, dot);
+        return this.#pipe(word, dot);
       case "function":
-        return this.call(word.name, dot, { words: [], last: [], node: word, at: word });
+        return this.#call(word.name, dot, { words: [], last: [], node: word, at: word });
       default:
-        return this.path(word, dot, { words: [], last: [] });
+        return this.#path(word, dot, { words: [], last: [] });
     }
   }
 
   /** A field, a variable or a parenthesis, and the names that follow it; arguments go to the last. */
-  private path(node: PathNode, dot: Value, { words, last }: Args): Value {
-    this.look(node);
+  #path(node: PathNode, dot: Value, { words, last }: Args): Value {
+    this.#look(node);
     if (node.path.length === 0 && words.length + last.length > 0) {
       throw new Failure(`can't give argument to non-function ${sourceOf(node)}`);
     }
-    let value = this.start(node, dot);
+    let value = this.#start(node, dot);
     for (const name of node.path.slice(0, -1)) value = access(value, name, []);
     const name = node.path.at(-1);
     if (name === undefined) return value;
-    const args = words.map((word) => this.word(word, dot));
-    if (words.length > 0) this.current = node;
+    const args = words.map((word) => this.#word(word, dot));
+    if (words.length > 0) this.#current = node;
     return access(value, name, [...args, ...last]);
   }
 
-  private start(node: PathNode, dot: Value): Value {
+  #start(node: PathNode, dot: Value): Value {
     if (node.kind === "field") return dot;
-    if (node.kind === "chain") return this.word(node.of, dot);
-    return this.variables.findLast((variable) => variable.name === node.name)?.value;
+    if (node.kind === "chain") return this.#word(node.of, dot);
+    return this.#variables.findLast((variable) => variable.name === node.name)?.value;
   }
 
-  private call(name: string, dot: Value, { words, last, node, at }: Call): Value {
-    this.look(at);
-    if (name === "and" || name === "or") return this.shortCircuit(name, dot, { words, last });
+  #call(name: string, dot: Value, { words, last, node, at }: Call): Value {
+    this.#look(at);
+    if (name === "and" || name === "or") return this.#shortCircuit(name, dot, { words, last });
     checkCount(name, words.length + last.length);
-    const args = words.map((word) => this.word(word, dot));
+    const args = words.map((word) => this.#word(word, dot));
     try {
       return call(name, [...args, ...last]);
     } catch (error) {
-      if (error instanceof CallFailure) this.current = node;
+      if (error instanceof CallFailure) this.#current = node;
       throw error;
     }
   }
 
   /** `and` and `or` stop at the argument that settles them. */
-  private shortCircuit(name: "and" | "or", dot: Value, { words, last }: Args): Value {
+  #shortCircuit(name: "and" | "or", dot: Value, { words, last }: Args): Value {
     checkCount(name, words.length + last.length);
     let value: Value;
     for (const word of words) {
-      value = this.word(word, dot);
+      value = this.#word(word, dot);
       if (isTrue(value) === (name === "or")) return value;
     }
     return last.length > 0 ? last[0] : value;

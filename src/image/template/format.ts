@@ -19,52 +19,52 @@ export function printf(format: string, args: readonly Arg[]): string {
 }
 
 class Formatter {
-  private readonly format: string;
-  private readonly args: readonly Arg[];
-  private readonly budget = new Budget();
-  private at = 0;
-  private next = 0;
-  private reordered = false;
-  private badIndex = false;
-  private notes = "";
+  readonly #format: string;
+  readonly #args: readonly Arg[];
+  readonly #budget = new Budget();
+  #at = 0;
+  #next = 0;
+  #reordered = false;
+  #badIndex = false;
+  #notes = "";
 
   constructor(format: string, args: readonly Arg[]) {
-    this.format = format;
-    this.args = args.map(unboxed);
+    this.#format = format;
+    this.#args = args.map(unboxed);
   }
 
   run(): string {
     let text = "";
-    while (this.at < this.format.length) {
-      const percent = this.format.indexOf("%", this.at);
-      const end = percent < 0 ? this.format.length : percent;
-      text += this.budget.spend(this.format.slice(this.at, end));
-      this.at = end + 1;
-      if (percent >= 0) text += this.budget.spend(this.directive());
+    while (this.#at < this.#format.length) {
+      const percent = this.#format.indexOf("%", this.#at);
+      const end = percent < 0 ? this.#format.length : percent;
+      text += this.#budget.spend(this.#format.slice(this.#at, end));
+      this.#at = end + 1;
+      if (percent >= 0) text += this.#budget.spend(this.#directive());
     }
-    return text + this.extra();
+    return text + this.#extra();
   }
 
-  private directive(): string {
-    this.notes = "";
-    this.badIndex = false;
-    this.reordered = false;
-    const style = this.flags();
-    this.argumentIndex();
-    this.width(style);
-    this.precision(style);
-    this.argumentIndex();
-    const verb = String.fromCodePoint(this.format.codePointAt(this.at) ?? 0);
-    if (this.at >= this.format.length) return `${this.notes}%!(NOVERB)`;
-    this.at += verb.length;
-    return this.notes + this.verb(verb, style);
+  #directive(): string {
+    this.#notes = "";
+    this.#badIndex = false;
+    this.#reordered = false;
+    const style = this.#flags();
+    this.#argumentIndex();
+    this.#width(style);
+    this.#precision(style);
+    this.#argumentIndex();
+    const verb = String.fromCodePoint(this.#format.codePointAt(this.#at) ?? 0);
+    if (this.#at >= this.#format.length) return `${this.#notes}%!(NOVERB)`;
+    this.#at += verb.length;
+    return this.#notes + this.#verb(verb, style);
   }
 
-  private verb(verb: string, style: Flags): string {
+  #verb(verb: string, style: Flags): string {
     if (verb === "%") return "%";
-    if (this.badIndex) return `%!${verb}(BADINDEX)`;
-    if (this.next >= this.args.length) return `%!${verb}(MISSING)`;
-    const arg = this.args[this.next++];
+    if (this.#badIndex) return `%!${verb}(BADINDEX)`;
+    if (this.#next >= this.#args.length) return `%!${verb}(MISSING)`;
+    const arg = this.#args[this.#next++];
     if (verb === "T") return pad(arg?.type.name ?? "<nil>", style);
     if (verb === "v" && style.sharp) return goSyntax(arg, style);
     if (verb === "v" && style.plus) {
@@ -74,10 +74,10 @@ class Formatter {
     return formatValue(arg, verb, style);
   }
 
-  private flags(): Flags {
-    const style: Flags = plainStyle(this.budget);
-    for (; this.at < this.format.length; this.at++) {
-      const char = this.format[this.at];
+  #flags(): Flags {
+    const style: Flags = plainStyle(this.#budget);
+    for (; this.#at < this.#format.length; this.#at++) {
+      const char = this.#format[this.#at];
       if (char === "-") style.minus = true;
       else if (char === "+") style.plus = true;
       else if (char === "#") style.sharp = true;
@@ -88,52 +88,52 @@ class Formatter {
     return style;
   }
 
-  private argumentIndex(): void {
-    const match = /^\[([^\]]*)\]/.exec(this.format.slice(this.at, this.at + 32));
-    if (this.format[this.at] !== "[") return;
-    this.reordered = true;
+  #argumentIndex(): void {
+    const match = /^\[([^\]]*)\]/.exec(this.#format.slice(this.#at, this.#at + 32));
+    if (this.#format[this.#at] !== "[") return;
+    this.#reordered = true;
     const index = match && /^[0-9]{1,7}$/.test(match[1] ?? "") ? Number(match[1]) - 1 : -1;
-    this.at += match ? match[0].length : 1;
-    if (index < 0 || index >= this.args.length) this.badIndex = true;
-    else this.next = index;
+    this.#at += match ? match[0].length : 1;
+    if (index < 0 || index >= this.#args.length) this.#badIndex = true;
+    else this.#next = index;
   }
 
-  private width(style: Flags): void {
-    const star = this.format[this.at] === "*";
-    const width = star ? this.star("WIDTH") : this.number();
+  #width(style: Flags): void {
+    const star = this.#format[this.#at] === "*";
+    const width = star ? this.#star("WIDTH") : this.#number();
     if (width === undefined) return;
     if (width < 0) style.minus = true;
     style.width = Math.abs(width);
   }
 
-  private precision(style: Flags): void {
-    if (this.format[this.at] !== ".") return;
-    this.at++;
-    this.argumentIndex();
-    const precision = this.format[this.at] === "*" ? this.star("PREC") : (this.number() ?? 0);
+  #precision(style: Flags): void {
+    if (this.#format[this.#at] !== ".") return;
+    this.#at++;
+    this.#argumentIndex();
+    const precision = this.#format[this.#at] === "*" ? this.#star("PREC") : (this.#number() ?? 0);
     if (precision !== undefined && precision >= 0) style.precision = precision;
-    else if (precision !== undefined) this.notes += "%!(BADPREC)";
+    else if (precision !== undefined) this.#notes += "%!(BADPREC)";
   }
 
-  private number(): number | undefined {
-    const match = /^[0-9]{1,7}/.exec(this.format.slice(this.at, this.at + 8));
+  #number(): number | undefined {
+    const match = /^[0-9]{1,7}/.exec(this.#format.slice(this.#at, this.#at + 8));
     if (!match) return undefined;
-    this.at += match[0].length;
+    this.#at += match[0].length;
     return Number(match[0]) > largest ? undefined : Number(match[0]);
   }
 
-  private star(what: string): number | undefined {
-    this.at++;
-    const arg = this.args[this.next++];
+  #star(what: string): number | undefined {
+    this.#at++;
+    const arg = this.#args[this.#next++];
     if (arg?.kind === "int" && Math.abs(arg.data) <= largest) return arg.data;
-    this.notes += `%!(BAD${what})`;
+    this.#notes += `%!(BAD${what})`;
     return undefined;
   }
 
-  private extra(): string {
-    if (this.reordered || this.next >= this.args.length) return "";
-    const rest = this.args.slice(this.next).map((arg) => {
-      return arg === undefined ? "<nil>" : `${arg.type.name}=${formatValue(arg, "v", plainStyle(this.budget))}`;
+  #extra(): string {
+    if (this.#reordered || this.#next >= this.#args.length) return "";
+    const rest = this.#args.slice(this.#next).map((arg) => {
+      return arg === undefined ? "<nil>" : `${arg.type.name}=${formatValue(arg, "v", plainStyle(this.#budget))}`;
     });
     return `%!(EXTRA ${rest.join(", ")})`;
   }

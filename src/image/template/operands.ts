@@ -11,7 +11,7 @@ export class Pipelines {
   readonly tokens: Tokens;
   /** The variables that are known here, innermost last. */
   protected variables: string[] = ["$"];
-  private depth = 0;
+  #depth = 0;
 
   constructor(input: string) {
     this.tokens = new Tokens(input);
@@ -20,15 +20,15 @@ export class Pipelines {
   /** Reads up to and with the token `end`. `context` names the construct in errors. */
   protected pipeline(context: string, end: "right" | "close"): Pipe {
     const at = this.tokens.peekWord().at;
-    const { variables, assigns } = this.declarations(context);
+    const { variables, assigns } = this.#declarations(context);
     const commands: Command[] = [];
-    while (this.tokens.peekWord().kind !== end) commands.push(this.command(context));
+    while (this.tokens.peekWord().kind !== end) commands.push(this.#command(context));
     this.tokens.next();
-    this.check(commands, context);
+    this.#check(commands, context);
     return { kind: "pipe", at, variables, assigns, commands };
   }
 
-  private declarations(context: string): { variables: string[]; assigns: boolean } {
+  #declarations(context: string): { variables: string[]; assigns: boolean } {
     const names: string[] = [];
     for (;;) {
       const mark = this.tokens.mark();
@@ -44,31 +44,31 @@ export class Pipelines {
       names.push(name.text);
       this.variables.push(name.text);
       if (follows !== "comma") return { variables: names, assigns: follows === "assign" };
-      this.checkComma(context, names.length);
+      this.#checkComma(context, names.length);
     }
   }
 
-  private checkComma(context: string, count: number): void {
+  #checkComma(context: string, count: number): void {
     if (context !== "range" || count > 1) throw this.tokens.fail(`too many declarations in ${context}`);
     const { kind } = this.tokens.peekWord();
     if (kind !== "variable" && kind !== "right" && kind !== "close")
       throw this.tokens.fail("range can only initialize variables");
   }
 
-  private check(commands: readonly Command[], context: string): void {
+  #check(commands: readonly Command[], context: string): void {
     if (commands.length === 0) throw this.tokens.fail(`missing value for ${context}`);
     const fixed = commands.findIndex((command, at) => at > 0 && isConstant(command.words[0]));
     if (fixed > 0) throw this.tokens.fail(`non executable command in pipeline stage ${fixed + 1}`);
   }
 
-  private command(context: string): Command {
+  #command(context: string): Command {
     const first = this.tokens.peekWord();
     const words: Operand[] = [];
     for (;;) {
       this.tokens.peekWord();
-      const word = this.operand();
+      const word = this.#operand();
       if (word) words.push(word);
-      else if (words.length === 0) throw this.unexpectedStart(context);
+      else if (words.length === 0) throw this.#unexpectedStart(context);
       const { kind } = this.tokens.peek();
       if (kind === "space") continue;
       if (kind === "right" || kind === "close") break;
@@ -81,13 +81,13 @@ export class Pipelines {
     return { kind: "command", at: first.at, words: [head, ...rest] };
   }
 
-  private unexpectedStart(context: string): Error {
+  #unexpectedStart(context: string): Error {
     return this.tokens.unexpected(this.tokens.next(), context);
   }
 
   /** A term and the fields behind it; `undefined` where no term begins. */
-  private operand(): Operand | undefined {
-    const term = this.term();
+  #operand(): Operand | undefined {
+    const term = this.#term();
     const first = this.tokens.peek();
     if (!term || first.kind !== "field") return term;
     const path: string[] = [];
@@ -100,7 +100,7 @@ export class Pipelines {
     throw this.tokens.fail(`unexpected . after term ${quote(source)}`);
   }
 
-  private term(): Operand | undefined {
+  #term(): Operand | undefined {
     const token = this.tokens.peekWord();
     const { at } = token;
     switch (token.kind) {
@@ -115,34 +115,34 @@ export class Pipelines {
         this.tokens.next();
         return { kind: "field", at, path: [token.text.slice(1)] };
       case "open":
-        return this.parenthesis();
+        return this.#parenthesis();
       case "identifier":
       case "variable":
-        return this.name(this.tokens.next());
+        return this.#name(this.tokens.next());
       case "number":
       case "char":
       case "string":
       case "raw":
-        return this.constant(this.tokens.next());
+        return this.#constant(this.tokens.next());
       default:
         return undefined;
     }
   }
 
-  private parenthesis(): Operand {
+  #parenthesis(): Operand {
     this.tokens.next();
     return this.nested(() => this.pipeline("parenthesized pipeline", "close"));
   }
 
   /** Runs `read` one level deeper. */
   protected nested<T>(read: () => T): T {
-    if (++this.depth > maxDepth) throw this.tokens.fail(`nested deeper than ${maxDepth} levels`);
+    if (++this.#depth > maxDepth) throw this.tokens.fail(`nested deeper than ${maxDepth} levels`);
     const result = read();
-    this.depth--;
+    this.#depth--;
     return result;
   }
 
-  private name({ kind, text, at }: Token): Operand {
+  #name({ kind, text, at }: Token): Operand {
     if (kind === "variable") {
       if (!this.variables.includes(text)) throw this.tokens.fail(`undefined variable ${quote(text)}`);
       return { kind: "variable", at, name: text, path: [] };
@@ -151,7 +151,7 @@ export class Pipelines {
     return { kind: "function", at, name: text };
   }
 
-  private constant({ kind, text, at }: Token): Operand {
+  #constant({ kind, text, at }: Token): Operand {
     if (kind === "string" || kind === "raw") {
       const value = unquote(text);
       if (value === undefined) throw this.tokens.fail("invalid syntax");

@@ -18,15 +18,15 @@ export function parse(input: string): readonly Node[] {
 type Ending = "end" | "else";
 
 class Parser extends Pipelines {
-  private ranges = 0;
+  #ranges = 0;
 
   template(): readonly Node[] {
-    const { nodes, ending } = this.nodes();
+    const { nodes, ending } = this.#nodes();
     if (ending) throw this.tokens.fail(`unexpected {{${ending}}}`);
     return nodes;
   }
 
-  private nodes(): { nodes: Node[]; ending?: Ending } {
+  #nodes(): { nodes: Node[]; ending?: Ending } {
     const nodes: Node[] = [];
     for (;;) {
       const token = this.tokens.next();
@@ -34,72 +34,72 @@ class Parser extends Pipelines {
       if (token.kind === "text") nodes.push({ kind: "text", at: token.at, text: token.text });
       else if (token.kind !== "left") throw this.tokens.unexpected(token, "input");
       else {
-        const node = this.action();
+        const node = this.#action();
         if (node === "end" || node === "else") return { nodes, ending: node };
         nodes.push(node);
       }
     }
   }
 
-  private action(): Node | Ending {
+  #action(): Node | Ending {
     const first = this.tokens.peekWord();
-    if (first.kind === "keyword") return this.keyword(this.tokens.next().text, first.at);
+    if (first.kind === "keyword") return this.#keyword(this.tokens.next().text, first.at);
     // Its variables live on to the end of the block around it.
     const pipe = this.pipeline("command", "right");
     return { kind: "action", at: pipe.at, pipe };
   }
 
-  private keyword(word: string, at: number): Node | Ending {
+  #keyword(word: string, at: number): Node | Ending {
     switch (word) {
       case "if":
       case "with":
       case "range":
-        return this.nested(() => this.block(word));
+        return this.nested(() => this.#block(word));
       case "end":
         this.tokens.expect("right", "end");
         return "end";
       case "else":
-        return this.elseEnding();
+        return this.#elseEnding();
       case "break":
       case "continue":
-        return this.leave(word, at);
+        return this.#leave(word, at);
       default:
         throw this.tokens.fail(`{{${word}}} is not supported: a format is one template without named parts`);
     }
   }
 
-  private elseEnding(): Ending {
+  #elseEnding(): Ending {
     const { text, kind } = this.tokens.peekWord();
     if (kind !== "keyword" || (text !== "if" && text !== "with")) this.tokens.expect("right", "else");
     return "else";
   }
 
-  private leave(kind: "break" | "continue", at: number): Node {
+  #leave(kind: "break" | "continue", at: number): Node {
     this.tokens.expect("right", `{{${kind}}}`);
-    if (this.ranges === 0) throw this.tokens.fail(`{{${kind}}} outside {{range}}`);
+    if (this.#ranges === 0) throw this.tokens.fail(`{{${kind}}} outside {{range}}`);
     return { kind, at };
   }
 
-  private block(kind: "if" | "with" | "range"): Block {
+  #block(kind: "if" | "with" | "range"): Block {
     const known = this.variables.length;
     const pipe = this.pipeline(kind, "right");
-    if (kind === "range") this.ranges++;
-    const { nodes: body, ending } = this.nodes();
-    if (kind === "range") this.ranges--;
+    if (kind === "range") this.#ranges++;
+    const { nodes: body, ending } = this.#nodes();
+    if (kind === "range") this.#ranges--;
     if (!ending) throw this.tokens.fail("unexpected EOF");
-    const otherwise = ending === "else" ? this.otherwise(kind) : undefined;
+    const otherwise = ending === "else" ? this.#otherwise(kind) : undefined;
     this.variables.length = known;
     return { kind, at: pipe.at, pipe, body, ...(otherwise && { otherwise }) };
   }
 
-  private otherwise(kind: "if" | "with" | "range"): readonly Node[] {
+  #otherwise(kind: "if" | "with" | "range"): readonly Node[] {
     const next = this.tokens.peekWord();
     if (next.kind === "keyword" && (next.text === "if" || next.text === "with")) {
       this.tokens.next();
       if (next.text !== kind) throw this.tokens.unexpected(next, "input");
-      return [this.nested(() => this.block(kind))];
+      return [this.nested(() => this.#block(kind))];
     }
-    const { nodes, ending } = this.nodes();
+    const { nodes, ending } = this.#nodes();
     if (!ending) throw this.tokens.fail("unexpected EOF");
     if (ending === "else") throw this.tokens.fail("expected end; found {{else}}");
     return nodes;

@@ -17,10 +17,10 @@ export interface Style {
 
 /** A bound on text that is being made, so that a width or a doubling variable cannot exhaust memory. */
 export class Budget {
-  private left: number;
+  #left: number;
 
   constructor(limit = maxOutputLength) {
-    this.left = limit;
+    this.#left = limit;
   }
 
   /** Gives `text` back. @throws Failure once more has been spent than there was. */
@@ -30,8 +30,8 @@ export class Budget {
   }
 
   reserve(length: number): void {
-    this.left -= length;
-    if (this.left < 0) throw new Failure(`output is longer than ${maxOutputLength} characters`);
+    this.#left -= length;
+    if (this.#left < 0) throw new Failure(`output is longer than ${maxOutputLength} characters`);
   }
 }
 
