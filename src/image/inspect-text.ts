@@ -1,5 +1,6 @@
 import type { Descriptor } from "../spec/descriptor.ts";
 import { display } from "../spec/display.ts";
+import { compareBytes } from "../spec/json.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { formatPlatform } from "../spec/platform.ts";
 import { formatReference, type Reference } from "../spec/reference.ts";
@@ -57,7 +58,7 @@ function printAnnotations(table: Table, annotations: Readonly<Record<string, str
 }
 
 function sorted(annotations: Readonly<Record<string, string>>): [string, string][] {
-  return Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.entries(annotations).sort(([a], [b]) => compareBytes(a, b));
 }
 
 /** Rows of two columns; the first is as wide as its widest cell since the last `flush`, and a blank. */
