@@ -246,7 +246,7 @@ function withMirrors(location: Location & { kind: "registry" }, { registries, bu
     return registries(host).repository([...path, location.repository].join("/"));
   });
   if (mirrors.length === 0) return own;
-  return { ...own, ...mirrored(own, mirrors, { report: options.report, now: () => options.clock.now() }) };
+  return { ...own, ...mirrored(own, mirrors, options) };
 }
 
 /** Loaded only for runs that read or write a layout. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { client } from "../../test/support/client.ts";
+import { fakeClock } from "../../test/support/fake-clock.ts";
 import { imageOf, pushImage, readBlob, referrerOf } from "../../test/support/samples.ts";
 import type { Fault } from "../server/fault.ts";
 import type { FaultRule } from "../server/faults.ts";
@@ -73,7 +74,13 @@ describe("mirrored, with an origin that cannot be asked", () => {
     await pushImage(mirror.repository, image, { tags: ["v1"] });
     const scan = referrerOf(image.descriptor, "application/vnd.example.scan");
     await pushImage(mirror.repository, scan);
-    return { origin, mirror, scan, warnings, source: mirrored(origin.repository, [mirror.repository], { report }) };
+    return {
+      origin,
+      mirror,
+      scan,
+      warnings,
+      source: mirrored(origin.repository, [mirror.repository], { report, clock: fakeClock() }),
+    };
   }
 
   test.for<Fault>([

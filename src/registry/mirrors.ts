@@ -1,3 +1,4 @@
+import type { Clock } from "../async/clock.ts";
 import type { ReferrersOptions, Source } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
@@ -7,8 +8,8 @@ import { formatLocation } from "../spec/reference.ts";
 
 export interface MirrorOptions {
   /** Hears which mirror did not serve, as `debug`, and that the origin's referrers are unknown, as `warning`. */
-  readonly report?: Report;
-  readonly now?: () => number;
+  readonly report: Report;
+  readonly clock: Clock;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface MirrorOptions {
  * Referrers are asked of all at once, since mirrors seldom have every one. While mirrors have served and the origin has not, it
  * may be out of reach for good: it is asked once, without repetition, and then gone on without, with one warning.
  */
-export function mirrored(origin: Source, mirrors: readonly Source[], options: MirrorOptions = {}): Source {
+export function mirrored(origin: Source, mirrors: readonly Source[], options?: MirrorOptions): Source {
   const state: State = { mirrors, origin, options, served: new Set(), unreachable: new AbortController() };
   const first = <T>(get: (source: Source) => Promise<T>, signal: AbortSignal | undefined) =>
     firstToServe({ ...state, signal }, get);
@@ -34,7 +35,7 @@ export function mirrored(origin: Source, mirrors: readonly Source[], options: Mi
 interface State {
   readonly mirrors: readonly Source[];
   readonly origin: Source;
-  readonly options: MirrorOptions;
+  readonly options: MirrorOptions | undefined;
   /** Those that have answered by now. */
   readonly served: Set<Source>;
   /** Aborted once the origin is not asked for referrers any more. */
@@ -65,7 +66,7 @@ async function firstToServe<T>(choice: Choice, get: (source: Source) => Promise<
 function passOver({ options, signal }: Choice, mirror: Source, error: unknown): void {
   if (signal?.aborted || !(error instanceof WaybillError) || error.code === "cancelled") throw error;
   const message = `mirror ${formatLocation(mirror.location)} passed over: ${error.message}`;
-  options.report?.({ type: "debug", message, at: options.now?.() ?? 0 });
+  options?.report({ type: "debug", message, at: options.clock.now() });
 }
 
 /** Each referrer once, the origin's first. */
@@ -105,7 +106,7 @@ async function originReferrers(
     if (served.has(origin)) return origin.referrers(subject, call);
     unreachable.abort();
     const message = `Signatures and other referrers are only those that mirrors list: ${error.message}`;
-    options.report?.({ type: "warning", message, source: formatLocation(origin.location), at: options.now?.() ?? 0 });
+    options?.report({ type: "warning", message, source: formatLocation(origin.location), at: options.clock.now() });
     return [];
   }
 }
