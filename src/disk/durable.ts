@@ -5,11 +5,13 @@ import type { Bytes } from "../content/store.ts";
 import { makeFolders } from "./folders.ts";
 import { WaybillError } from "../errors.ts";
 
-/** Folders and files are the owner's alone. */
+/** Folders are the owner's alone. */
 const folderMode = 0o700;
+/** Files are the owner's alone too. */
 export const fileMode = 0o600;
 const readBytes = 256 * 1024;
 
+/** The code of a system call's failure, such as `ENOENT`; `undefined` for an error that has none. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
@@ -105,6 +107,7 @@ async function orRemoved(path: string, work: () => Promise<void>): Promise<void>
   }
 }
 
+/** The names in a folder, in no order; none where it is not there. */
 export async function listFolder(path: string): Promise<readonly string[]> {
   return (await unless(absent, () => readdir(path))) ?? [];
 }

@@ -18,8 +18,9 @@ export interface Descriptor {
   readonly artifactType?: string;
 }
 
+/** A size in bytes that a number holds exactly. */
 export const sizeSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-// RFC 6838, and nothing that could break a header.
+/** A media type as in RFC 6838, with parameters or without, and nothing that could break a header. */
 export const mediaTypeSchema = v.pipe(
   v.string(),
   v.maxLength(1024),
@@ -27,6 +28,7 @@ export const mediaTypeSchema = v.pipe(
 );
 const text = v.pipe(v.string(), v.maxLength(4096));
 
+/** A map of strings; its keys may be anything, `__proto__` included. */
 export const annotationsSchema = v.pipe(
   v.custom<Record<string, unknown>>(
     (input) => typeof input === "object" && input !== null && !Array.isArray(input),
@@ -39,6 +41,7 @@ export const annotationsSchema = v.pipe(
 const ambiguous = "not an object, or the name of a member is written in the wrong case";
 const platformMembers = ["architecture", "os", "os.version", "os.features", "variant"];
 
+/** A platform as it stands in a manifest: not normalised, and empty where it does not say. */
 export const platformSchema = v.pipe(
   v.custom<object>((raw) => isUnambiguous(raw, platformMembers), ambiguous),
   v.object({

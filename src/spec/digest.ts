@@ -21,18 +21,22 @@ export function parseDigest(text: string): Digest {
   );
 }
 
+/** Whether `text` is what `parseDigest` takes. */
 export function isDigest(text: unknown): text is Digest {
   return typeof text === "string" && text.length <= 135 && grammar.test(text);
 }
 
+/** The algorithm that a digest names. */
 export function algorithmOf(digest: Digest): DigestAlgorithm {
   return digest.startsWith("sha256:") ? "sha256" : "sha512";
 }
 
+/** A digest without its algorithm: the name of a blob's file in an OCI layout. */
 export function hexOf(digest: Digest): string {
   return digest.slice(7);
 }
 
+/** The digest of `bytes`; for those that come as a stream see `hashFor`. */
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
   return digestFrom(createHash(algorithm).update(bytes), algorithm);
 }

@@ -22,22 +22,27 @@ export const manifestAccept: readonly string[] = [
   "*/*",
 ];
 
+/** Whether it is an OCI index or a docker manifest list. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList;
 }
 
+/** Whether it is the manifest of an image or an artifact. */
 export function isImageType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 }
 
+/** Whether a registry keeps it as a manifest; all else is a blob. */
 export function isManifestType(mediaType: string): boolean {
   return isIndexType(mediaType) || isImageType(mediaType);
 }
 
+/** Whether it is docker's first kind of manifest, which is refused. */
 export function isSchema1Type(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }
 
+/** Whether it is docker's own type: an index of such alone is a docker manifest list. */
 export function isDockerType(mediaType: string): boolean {
   return mediaType.startsWith("application/vnd.docker.");
 }

@@ -131,6 +131,7 @@ export function platformMatches(wanted: Platform, candidate: Platform): boolean 
   return !isWindows || runsWindowsImage(a.osVersion ?? "", b.osVersion ?? "");
 }
 
+/** Whether it is `unknown/unknown`, which buildkit gives to attestations. */
 export function isUnknownPlatform(platform: Platform | undefined): boolean {
   return platform?.os === "unknown" && platform.architecture === "unknown";
 }

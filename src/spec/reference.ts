@@ -26,10 +26,12 @@ const hostGrammar = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[A-Fa-f0-9:]+\\]
 const layoutScheme = "oci-layout://";
 const looksLikeDigest = /^[a-z][a-z0-9+._-]*:[0-9a-f]{32,}$/i;
 
+/** Whether it may stand behind the colon of a reference. Spec: distribution-spec v1.1.1, "Pulling manifests". */
 export function isTag(text: string): boolean {
   return tagGrammar.test(text);
 }
 
+/** Whether it names a repository in full: `library/alpine`, in lower case, at most 255 characters. */
 export function isRepository(text: string): boolean {
   return text.length <= 255 && repositoryGrammar.test(text);
 }
@@ -145,6 +147,7 @@ export function formatReference(reference: Reference): string {
   return formatLocation(reference.location) + tag + digest;
 }
 
+/** Whether both are the same place, by the text that `formatLocation` writes. */
 export function sameLocation(a: Location, b: Location): boolean {
   return a === b || formatLocation(a) === formatLocation(b);
 }
