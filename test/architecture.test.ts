@@ -22,7 +22,7 @@ const rows: readonly (readonly string[])[] = [
   ["stores.ts", "image", "transfer"],
   ["registry", "layout", "server"],
   ["http", "disk"],
-  ["content"],
+  ["content", "template"],
   ["spec"],
   ["errors.ts", "async", "telemetry"],
 ];

@@ -13,8 +13,8 @@ import {
   sbomType,
   singleInput,
 } from "./inspect-types.ts";
-import { decode, decodeAny } from "./template/decode.ts";
-import type { Template } from "./template/template.ts";
+import { decode, decodeAny } from "../template/decode.ts";
+import type { Template } from "../template/template.ts";
 import {
   anyListType,
   boxed,
@@ -26,8 +26,8 @@ import {
   mapOf,
   pointTo,
   pointerTo,
-} from "./template/type.ts";
-import type { GoType, GoValue, StructValue } from "./template/type.ts";
+} from "../template/type.ts";
+import type { GoType, GoValue, StructValue } from "../template/type.ts";
 
 /** The parts of a template's dot that cost requests. */
 type Part = "Image" | "SBOM" | "Provenance";

@@ -14,7 +14,7 @@ import {
   timeType,
   type GoField,
   type GoType,
-} from "./template/type.ts";
+} from "../template/type.ts";
 
 /** The Go structs behind the fields of a template: names, JSON names and order of image-spec v1.1.1 and of buildx. */
 

@@ -3,7 +3,7 @@ import { WaybillError } from "../errors.ts";
 import { createReader } from "../image/inspect.ts";
 import { renderTemplate } from "../image/inspect-template.ts";
 import { inspectText } from "../image/inspect-text.ts";
-import { parseTemplate } from "../image/template/template.ts";
+import { parseTemplate } from "../template/template.ts";
 import { nameOf, parseReference, type Location } from "../spec/reference.ts";
 
 export interface InspectRequest {

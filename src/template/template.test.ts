@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { WaybillError } from "../../errors.ts";
+import { WaybillError } from "../errors.ts";
 import { decodeAny } from "./decode.ts";
 import { parseTemplate } from "./template.ts";
 import { boxed, goStruct, goString, intType, stringType, struct, zeroOf } from "./type.ts";

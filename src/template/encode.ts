@@ -1,4 +1,4 @@
-import { goJson } from "../../spec/json.ts";
+import { goJson } from "../spec/json.ts";
 import { timeJson } from "./time.ts";
 import { fieldAt, type GoValue, type ListValue, type StructValue } from "./type.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { imageType } from "../inspect-types.ts";
+import { imageType } from "../image/inspect-types.ts";
 import { decode } from "./decode.ts";
 import { encode } from "./encode.ts";
 import { formatTime, parseTime } from "./time.ts";

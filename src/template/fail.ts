@@ -1,4 +1,4 @@
-import { WaybillError } from "../../errors.ts";
+import { WaybillError } from "../errors.ts";
 
 /** The longest template, in characters. */
 export const maxTemplateLength = 64 * 1024;

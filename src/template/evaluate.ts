@@ -1,4 +1,4 @@
-import type { WaybillError } from "../../errors.ts";
+import type { WaybillError } from "../errors.ts";
 import { access, indirect, isTrue } from "./access.ts";
 import { Failure, invalidTemplate, maxSteps } from "./fail.ts";
 import { formatValue } from "./format-value.ts";

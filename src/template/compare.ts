@@ -1,4 +1,4 @@
-import { compareBytes } from "../../spec/json.ts";
+import { compareBytes } from "../spec/json.ts";
 import { unboxed } from "./access.ts";
 import { Failure } from "./fail.ts";
 import type { GoValue } from "./type.ts";

@@ -1,4 +1,4 @@
-import { WaybillError } from "../../errors.ts";
+import { WaybillError } from "../errors.ts";
 import { parseTime } from "./time.ts";
 import { anyListType, anyMapType, anyType, boxed, elementOf, floatType, goBool, goString, zeroOf } from "./type.ts";
 import type { GoType, GoValue, StructType } from "./type.ts";

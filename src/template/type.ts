@@ -1,4 +1,4 @@
-import { compareBytes } from "../../spec/json.ts";
+import { compareBytes } from "../spec/json.ts";
 import type { GoTime } from "./time.ts";
 
 /** The Go types that templates see. Map keys are strings. A string type that is not called `string` has methods of its own. */
