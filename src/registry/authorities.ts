@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { certificatesIn, pemFile, textOf } from "./pem.ts";
+import { certificatesIn, framedFile, pemFile, textOf } from "./pem.ts";
 import type { FileReader, Places } from "./user-files.ts";
 
 export interface AuthorityOptions {
@@ -27,15 +27,13 @@ export async function authoritySources(options: AuthorityOptions): Promise<reado
   const { rootCertificates } = await import("node:tls");
   const extra = files.env["NODE_EXTRA_CA_CERTS"];
   const named = [
-    ...caFiles.map((file) => [`--ca-file ${file}`, file] as const),
-    ...(extra ? [[`NODE_EXTRA_CA_CERTS ${extra}`, extra] as const] : []),
+    ...caFiles.map((file) => ({ from: `--ca-file ${file}`, read: () => pemFile(files, file, "CERTIFICATE") })),
+    ...(extra ? [{ from: `NODE_EXTRA_CA_CERTS ${extra}`, read: () => framedFile(files, extra, "CERTIFICATE") }] : []),
   ];
   const texts: readonly (readonly [string, readonly string[]])[] = [
     ["Node", rootCertificates],
     ["the system", await systemAuthorities()],
-    ...(await Promise.all(
-      named.map(async ([from, file]) => [from, [await pemFile(files, file, "CERTIFICATE")]] as const),
-    )),
+    ...(await Promise.all(named.map(async ({ from, read }) => [from, [await read()]] as const))),
   ];
   return texts.map(([from, all]) => ({ from, certificates: all.flatMap(certificatesIn) }));
 }

@@ -10,17 +10,27 @@ export interface ClientPair {
 }
 
 /**
- * The text of a PEM file that must hold `what`. Certificates are read: OpenSSL leaves out in silence what it cannot read.
+ * The text of a PEM file that somebody has named for `what`. Certificates are read: OpenSSL leaves out in silence what it cannot read.
  *
- * @throws WaybillError `invalid_config` where it does not, or is not there; `io_failed`.
+ * @throws WaybillError `invalid_config` where it does not hold that, or is not there; `io_failed`.
  */
 export async function pemFile(files: FileReader, path: string, what: "CERTIFICATE" | "PRIVATE KEY"): Promise<string> {
+  const text = await framedFile(files, path, what);
+  if (what === "CERTIFICATE") requireCertificates(text, `"${path}"`);
+  return text;
+}
+
+/** The same, of which nothing is read: a bundle of hundreds may hold some that nobody needs. @throws as `pemFile` */
+export async function framedFile(
+  files: FileReader,
+  path: string,
+  what: "CERTIFICATE" | "PRIVATE KEY",
+): Promise<string> {
   const text = await textOf(files, path);
   if (text === undefined) throw new WaybillError("invalid_config", `Cannot read "${path}": there is no such file`);
   if (!new RegExp(`-----BEGIN [A-Z ]{0,20}${what}-----`).test(text)) {
     throw new WaybillError("invalid_config", `Cannot use "${path}": it holds no ${what.toLowerCase()} in PEM`);
   }
-  if (what === "CERTIFICATE") requireCertificates(text, `"${path}"`);
   return text;
 }
 

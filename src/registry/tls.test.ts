@@ -53,6 +53,12 @@ describe("tlsSettings", () => {
     expect(rejectUnauthorized).toBe(true);
   });
 
+  test("passes over what cannot be read among the many of NODE_EXTRA_CA_CERTS", async () => {
+    const files = { "/extra.pem": `${pem("broken")}\n${real("extra")}` };
+    const { settings } = settingsOver(files, { env: { NODE_EXTRA_CA_CERTS: "/extra.pem" } });
+    expect((await settings("reg.example:443")).ca.at(-1)).toBe(real("extra"));
+  });
+
   test("reads docker's certs.d for the host alone, and reads everything once", async () => {
     const dir = "/etc/docker/certs.d/reg.example:5000";
     const files = {
