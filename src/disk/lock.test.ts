@@ -39,3 +39,13 @@ test("lockFolder leaves the lock of a running process, and unlocking leaves anot
 
   expect(await holder()).toBe("B");
 });
+
+test("lockFolder gives a folder once to one owner, and again when that has unlocked it", async () => {
+  const [first, second] = await Promise.all([lockFolder(folder, owner("A")), lockFolder(folder, owner("A"))]);
+  expect(second).toBeUndefined();
+  expect(await lockFolder(folder, owner("A"))).toBeUndefined();
+
+  await first!();
+
+  expect(await lockFolder(folder, owner("A"))).toBeDefined();
+});

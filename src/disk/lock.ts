@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import { look, tryLockFile, type SeenLock } from "./lock-file.ts";
+import { join, resolve } from "node:path";
+import { look, tryLockFile, type LockFile, type SeenLock } from "./lock-file.ts";
 
 /** The process that has a folder open. */
 export interface FolderOwner {
@@ -11,15 +11,32 @@ export interface FolderOwner {
   readonly user?: number;
 }
 
+/** What this process has locked, by place and owner: its own name in a file is a crash's only where it is not among these. */
+const held = new Set<string>();
+
 /**
  * Locks `folder` by the file `lock` in it, which holds the owner's name. What a process left that runs no more is taken over.
  *
- * @returns what unlocks it; `undefined` where another process has the folder.
+ * @returns what unlocks it; `undefined` where another process has the folder, or this one already.
  */
 export async function lockFolder(folder: string, owner: FolderOwner): Promise<(() => Promise<void>) | undefined> {
-  const isStale = (seen: SeenLock) => isLeft(seen, owner);
-  const lock = await tryLockFile(join(folder, "lock"), { name: owner.name, isStale });
-  return lock && (async () => lock[Symbol.asyncDispose]());
+  const path = join(folder, "lock");
+  const place = `${resolve(path)} ${owner.name}`;
+  if (held.has(place)) return undefined;
+  held.add(place);
+  try {
+    const lock = await tryLockFile(path, { name: owner.name, isStale: (seen) => isLeft(seen, owner) });
+    if (!lock) held.delete(place);
+    return lock && (() => unlocked(lock, place));
+  } catch (error) {
+    held.delete(place);
+    throw error;
+  }
+}
+
+async function unlocked(lock: LockFile, place: string): Promise<void> {
+  await lock[Symbol.asyncDispose]();
+  held.delete(place);
 }
 
 /** Whether another process than the owner has `folder` locked, at this moment. Changes nothing. */

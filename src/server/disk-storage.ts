@@ -27,11 +27,11 @@ export interface DiskStorageOptions {
 
 /**
  * Opens the storage in `folder`, made where it is missing. What was acknowledged is there again after a crash; what was not leaves no
- * trace but drafts, which are handed out by `takeDrafts`. One process at a time.
+ * trace but drafts, which are handed out by `takeDrafts`. One process at a time, and once in that.
  *
  * The folder: `content/<algorithm>/<xx>/<hex>` holds blobs and manifests, `catalogue.log` who links them, `drafts/` open uploads.
  *
- * @throws WaybillError `io_failed` `disk_full`; `busy` where another process has it open.
+ * @throws WaybillError `io_failed` `disk_full`; `busy` where another process has it open, or this one already.
  */
 export async function openDiskStorage(folder: string, options: DiskStorageOptions = {}): Promise<Storage> {
   return ioCall(`open storage "${folder}"`, async () => {

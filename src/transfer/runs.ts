@@ -100,7 +100,12 @@ export async function pruneRuns(
 
 async function removeRun(folder: string, owner: FolderOwner): Promise<void> {
   const unlock = await lockFolder(folder, owner);
-  if (unlock) await removeFolder(folder);
+  if (!unlock) return;
+  try {
+    await removeFolder(folder);
+  } finally {
+    await unlock();
+  }
 }
 
 async function runIds(stateFolder: string): Promise<readonly string[]> {
