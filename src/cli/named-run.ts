@@ -21,9 +21,8 @@ export interface Choice {
  *
  * @throws WaybillError `io_failed` where others than this user can write to the folder.
  */
-export async function runsNamed(folder: string, prefix = ""): Promise<readonly RecordedRun[]> {
-  const runs = await listRuns(folder, thisProcess().user);
-  return runs.filter(({ id }) => id.startsWith(prefix));
+export function runsNamed(folder: string, prefix?: string): Promise<readonly RecordedRun[]> {
+  return listRuns(folder, thisProcess().user, prefix);
 }
 
 /** The one that is meant; `undefined` where there is none. @throws WaybillError `invalid_argument` where it may be any of several. */

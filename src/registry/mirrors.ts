@@ -93,9 +93,12 @@ async function originReferrers(
 ): Promise<readonly Descriptor[]> {
   if (unreachable.signal.aborted) return [];
   const isDoubtful = !served.has(origin) && mirrors.some((mirror) => served.has(mirror));
-  const signal = call.signal ? AbortSignal.any([call.signal, unreachable.signal]) : unreachable.signal;
+  const once = () => {
+    const signal = call.signal ? AbortSignal.any([call.signal, unreachable.signal]) : unreachable.signal;
+    return { ...call, signal, attempts: 1 };
+  };
   try {
-    const found = await origin.referrers(subject, isDoubtful ? { ...call, signal, attempts: 1 } : call);
+    const found = await origin.referrers(subject, isDoubtful ? once() : call);
     served.add(origin);
     return found;
   } catch (error) {

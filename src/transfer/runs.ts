@@ -68,14 +68,15 @@ async function readJournal(
 }
 
 /**
- * All runs whose journals can be read, the latest first.
+ * The runs whose journals can be read and whose ids begin with `prefix`, by default all; the latest first.
  *
  * @throws WaybillError `io_failed` where others than `user`, if that is told, can write to the folder.
  */
-export async function listRuns(stateFolder: string, user?: number): Promise<readonly RecordedRun[]> {
+export async function listRuns(stateFolder: string, user?: number, prefix = ""): Promise<readonly RecordedRun[]> {
   await requireAllPrivate(foldersOf(stateFolder), user);
   const runs: RecordedRun[] = [];
   for (const id of await runIds(stateFolder)) {
+    if (!id.startsWith(prefix)) continue;
     const place = runFolder(stateFolder, id);
     const run = await readJournal(place, placesOf(place), user);
     if (run) runs.push(run);

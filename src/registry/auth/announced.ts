@@ -12,10 +12,17 @@ export interface Announced {
 /** Nothing is announced yet. */
 export function announced(): Announced {
   const runs = new Set<readonly Wish[]>();
+  /** By registry, until a run begins or ends: every request asks. */
+  const known = new Map<string, readonly string[]>();
+  const wishedOf = (registry: string): readonly string[] => {
+    const wishes = [...runs].flat().filter((wish) => wish.registry === registry);
+    return [...new Set(wishes.map(({ scope }) => scope))];
+  };
   return {
     scopesFor(registry) {
-      const wishes = [...runs].flat().filter((wish) => wish.registry === registry);
-      return [...new Set(wishes.map(({ scope }) => scope))];
+      const scopes = known.get(registry) ?? wishedOf(registry);
+      known.set(registry, scopes);
+      return scopes;
     },
     announce({ pull, push }) {
       const run = [
@@ -23,7 +30,13 @@ export function announced(): Announced {
         ...pull.flatMap((place) => wishesFor(place, "pull")),
       ];
       runs.add(run);
-      return { [Symbol.dispose]: () => void runs.delete(run) };
+      known.clear();
+      return {
+        [Symbol.dispose]() {
+          runs.delete(run);
+          known.clear();
+        },
+      };
     },
   };
 }
