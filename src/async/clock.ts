@@ -37,6 +37,9 @@ export function finestOf(clock: Clock): () => number {
   return clock.precise?.bind(clock) ?? (() => clock.now());
 }
 
+/** The last time that `Date` can tell, in milliseconds since the epoch; as far before it lies the first. */
+export const lastTimeMs = 8.64e15;
+
 /** The machine's own clock. A timer keeps the process alive until it is due or taken back. */
 export function systemClock(): Clock {
   // Read several times in each attempt: `performance.now()` takes nearly twice as long.

@@ -14,14 +14,13 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
   const error =
     withoutPlace(first.error) ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
   if (!(error instanceof WaybillError)) return error;
-  if (next !== "told" && !canGoOn(result)) return outcomeError(result, "told");
-  const command = next === "told" ? undefined : next?.command;
+  const how = canGoOn(result) ? next : "told";
+  const command = how === "told" ? undefined : how?.command;
   const moved = hasMoved(result) ? "had moved" : mayHaveMoved(result) ? "may have moved" : undefined;
   if (moved === undefined) return command === undefined ? error : advised(error, command);
   const seen = `${failed.length} of ${result.targets.length} targets failed after a tag ${moved}: ${error.message}`;
   const again = `then: ${command ?? "run the same command again"} (what is there is not sent again)`;
-  const advice =
-    next === "told" ? error.context.advice : `${error.context.advice ?? "put right what failed"}; ${again}`;
+  const advice = how === "told" ? error.context.advice : `${error.context.advice ?? "put right what failed"}; ${again}`;
   const context = advice === undefined ? {} : { advice };
   return new WaybillError("partial", `Cannot publish everywhere: ${seen}`, context, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { codeOf } from "./durable.ts";
 
 /** Names a process: by its number, and by when it began where the system tells, for numbers are used again. */
 export function processName(pid: number): string {
@@ -20,7 +21,7 @@ export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }
 

@@ -132,14 +132,18 @@ function isTlsError(code: string): boolean {
   );
 }
 
+/** True for Node's codes of an answer that is no TLS at all. */
+export function isNoTls(code: string): boolean {
+  return ["EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG"].includes(code);
+}
+
 /** Who sends an alert speaks TLS: plain HTTP is no way then. */
 function tlsAdvice(code: string, host: string): string | undefined {
   if (isAboutClientCertificate(code))
     return `Name a client certificate that "${host}" takes with --cert-file FILE, and its key, not encrypted, with --key-file FILE`;
   if (code.endsWith("ALERT_HANDSHAKE_FAILURE"))
     return `If "${host}" wants a client certificate, name one with --cert-file FILE, and its key with --key-file FILE`;
-  if (/^(?:EPROTO$|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$)/.test(code))
-    return `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
+  if (isNoTls(code)) return `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { hasCode, WaybillError } from "../errors.ts";
 import { peek } from "../http/body.ts";
-import { causeCodeOf } from "../http/outcome.ts";
+import { causeCodeOf, isNoTls } from "../http/outcome.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "../http/send.ts";
 import { hostOf, isLoopbackHost, originOf } from "../http/url.ts";
 import { normalizeHost } from "../spec/reference.ts";
@@ -183,10 +183,7 @@ async function tlsAttempt({ next }: Settling, port: Port, { request, plain }: Do
 function speaksTls(error: unknown): boolean {
   if (!(error instanceof WaybillError)) return true;
   if (error.code === "connection_failed" || error.code === "timeout") return isAfterHandshake(error);
-  return (
-    error.code !== "tls_failed" ||
-    !/^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))/.test(causeCodeOf(error))
-  );
+  return error.code !== "tls_failed" || !isNoTls(causeCodeOf(error));
 }
 
 /** Nothing of a request leaves before TLS is agreed on, and nobody waits for an answer before. */

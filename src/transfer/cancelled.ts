@@ -1,8 +1,7 @@
-import { WaybillError } from "../errors.ts";
+import { messageOf, WaybillError } from "../errors.ts";
 
 /** `error`; as `cancelled` where it is what `signal` was aborted with, which may be anything. */
 export function asCancelled(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted || error !== signal.reason || error instanceof WaybillError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new WaybillError("cancelled", `Cannot go on: ${why}`, {}, { cause: error });
+  return new WaybillError("cancelled", `Cannot go on: ${messageOf(error)}`, {}, { cause: error });
 }

@@ -32,6 +32,11 @@ export function namedText(named: Named): string {
   return named === "absent" ? "nothing" : named;
 }
 
+/** For JSON: `null` for nothing. */
+export function namedJson(named: Named): Digest | null {
+  return named === "absent" ? null : named;
+}
+
 /** What a tag named first or, where nobody knew that, what it must name; and what it names now, where that is told. */
 export interface Moved {
   readonly before: Named | undefined;

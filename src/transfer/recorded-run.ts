@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lastTimeMs } from "../async/clock.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
 import type { Named } from "./named.ts";
 import {
@@ -13,8 +14,7 @@ import { targetReportSchema, type TargetReport } from "./report.ts";
 
 const digest = v.custom<Digest>(isDigest, "not a digest");
 const place = v.pipe(v.string(), v.maxLength(4096));
-// The last time that `Date` can tell.
-const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8.64e15));
+const at = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(lastTimeMs));
 
 /** One line of a journal. Hints for whoever goes on: registries are asked before anything is believed. */
 const entrySchema = v.variant("type", [

@@ -4,7 +4,7 @@ import { isDigest, type Digest } from "../spec/digest.ts";
 import { recordOf } from "../spec/record-schema.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
-import type { Named } from "./named.ts";
+import { namedJson, type Named } from "./named.ts";
 import { publicationId, type Publication } from "./publication.ts";
 import type { Ending } from "./recording.ts";
 import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
@@ -227,7 +227,7 @@ export function withTelemetry(report: PublishReport, health: TelemetryHealth): P
 }
 
 function beforeOf(before: Named | undefined): Pick<TagReport, "before"> {
-  return before === undefined ? {} : { before: before === "absent" ? null : before };
+  return before === undefined ? {} : { before: namedJson(before) };
 }
 
 function afterOf(
@@ -237,7 +237,7 @@ function afterOf(
   const { names } = tagStates[state];
   if (names === "root") return root === undefined ? {} : { after: root };
   const named = names === "old" ? before : now;
-  return named === undefined ? {} : { after: named === "absent" ? null : named };
+  return named === undefined ? {} : { after: namedJson(named) };
 }
 
 /** Milliseconds between the first and the last move of a tag; `undefined` below two moves. */

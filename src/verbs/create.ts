@@ -9,7 +9,13 @@ import { parseExpectations } from "../transfer/expectations.ts";
 import type { TargetResult } from "../transfer/result.ts";
 import { answersFor, isLate } from "../transfer/late.ts";
 import { asExpected, type PublishTarget } from "../transfer/look.ts";
-import type { PublishPolicy } from "../transfer/policy.ts";
+import {
+  onErrorPolicies,
+  onTagErrorPolicies,
+  strategies,
+  verifyPolicies,
+  type PublishPolicy,
+} from "../transfer/policy.ts";
 import { parseReferrersPolicy } from "../transfer/referrers.ts";
 import { beginAhead, type Ahead } from "./ahead.ts";
 import { beginLooking, gatherAsTask } from "./as-tasks.ts";
@@ -140,10 +146,10 @@ function requireSense({ sources, files, tags, dryRun, ...request }: ReturnType<t
 
 /** For callers whom no compiler has told: anything else would mean the weaker of two. */
 const choices = {
-  onError: ["abort", "keep-going"],
-  onTagError: ["finish", "rollback"],
-  verify: ["ack", "manifests", "full"],
-  strategy: ["parallel", "serial"],
+  onError: onErrorPolicies,
+  onTagError: onTagErrorPolicies,
+  verify: verifyPolicies,
+  strategy: strategies,
 } as const satisfies { readonly [K in keyof CreateRequest]?: readonly CreateRequest[K][] };
 
 function withDefaults(request: CreateRequest) {

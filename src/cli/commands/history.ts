@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { display, displayJson } from "../../spec/display.ts";
 import type { Digest } from "../../spec/digest.ts";
+import { namedJson } from "../../transfer/named.ts";
 import type { PublicationTarget } from "../../transfer/publication.ts";
 import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import type { Host } from "../host.ts";
@@ -73,5 +74,5 @@ function jsonOf({ id, state, undoes, startedAt, changedAt, publication, targets 
 
 /** `null` where a tag named nothing, as in `targets`. */
 function namedBefore(before: PublicationTarget["before"]): Readonly<Record<string, Digest | null>> {
-  return Object.fromEntries(Object.entries(before).map(([tag, named]) => [tag, named === "absent" ? null : named]));
+  return Object.fromEntries(Object.entries(before).map(([tag, named]) => [tag, namedJson(named)]));
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import * as v from "valibot";
+import { lastTimeMs } from "../../async/clock.ts";
 import { WaybillError } from "../../errors.ts";
 import { issueOf } from "../../spec/descriptor.ts";
 import { parseJson } from "../../spec/json.ts";
@@ -9,11 +10,9 @@ import { filmPath, type KeptFilm } from "./keep.ts";
 
 const maxBytes = 128 * 1024 * 1024;
 
-/** The last time that `Date` can tell, in milliseconds: with any beyond it the page could not be written. */
-const lastTime = 8.64e15;
-
 const number = v.pipe(v.number(), v.finite());
-const time = v.pipe(number, v.minValue(-lastTime), v.maxValue(lastTime));
+// With a time that `Date` cannot tell the page could not be written.
+const time = v.pipe(number, v.minValue(-lastTimeMs), v.maxValue(lastTimeMs));
 const label = v.pipe(v.string(), v.maxLength(65_536));
 const mark = v.object({ name: label, at: time });
 const eventSchema = v.variant("type", [
