@@ -57,19 +57,34 @@ async function ofDebians() {
   if (!hasDebians()) return console.log("  skip the same between five docker-registry: not on PATH");
   const [from, ...to] = await Promise.all(Array.from({ length: 5 }, startDebian));
   await fill(from);
+  const spentS = () => [from, ...to].map((registry) => registry.spentS()).reduce((sum, seconds) => sum + seconds);
+  const spent = { one: [], fourTimes: [] };
+  let spentBefore;
   const times = await timesOf(`${from.host}/source:1`, {
     without: tooSlow,
     async targetsFor(name) {
       await Promise.all(to.map((registry) => registry.empty()));
+      spentBefore = spentS();
       return to.map(({ host }) => `${host}/${name}:1`);
     },
+    after: () => spent.one.push(spentS() - spentBefore),
+    afterFour: () => spent.fourTimes.push(spentS() - spentBefore),
   });
   printTimes("the same between five docker-registry", times);
+  printFloor(spent);
   await Promise.all([from, ...to].map((registry) => registry.close()));
 }
 
+/** Registries that share the processors with the program take their part of the time: what is left of it if the program costs nothing. */
+function printFloor({ one, fourTimes }) {
+  const ratio = median(one.map((seconds, round) => seconds / fourTimes[round]));
+  if (Number.isNaN(ratio)) return;
+  const detail = `${ratio.toFixed(2)} × (${median(one).toFixed(2)} s, ${median(fourTimes).toFixed(2)} s)`;
+  note("  the registries' own processor time in it, ours against ours × 4", detail);
+}
+
 /** In turns, so that a machine that grows slower grows slower for all; the first round warms up. */
-async function timesOf(source, { targetsFor, without, before = () => undefined, after = () => undefined }) {
+async function timesOf(source, { targetsFor, without, before = nothing, after = nothing, afterFour = nothing }) {
   const installed = peers.filter((peer) => peer.program !== without && isInstalled(peer));
   const times = { one: [], fourTimes: [] };
   for (let round = 0; round <= rounds; round++) {
@@ -79,6 +94,7 @@ async function timesOf(source, { targetsFor, without, before = () => undefined, 
     if (round > 0) after(one);
     const alone = await targetsFor(`four-${round}`);
     const fourTimes = await secondsOf(() => Promise.all(alone.map((target) => publish([target], source))));
+    if (round > 0) afterFour();
     const theirs = {};
     for (const peer of installed)
       theirs[peer.program] = await timePeer(peer, source, await targetsFor(`${peer.program}-${round}`));
@@ -88,6 +104,8 @@ async function timesOf(source, { targetsFor, without, before = () => undefined, 
   }
   return times;
 }
+
+function nothing() {}
 
 function printTimes(figure, { one, fourTimes, ...theirs }) {
   const ours = median(one);
