@@ -7,7 +7,7 @@ import { faulty, type FaultRule } from "../src/server/faults.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
 import { bytesOf, pushImage } from "./support/images.ts";
 import { hosts, makeCase, publishIn, publishUnder, storeAt, untruths } from "./support/publish-case.ts";
-import { simulate } from "./support/simulation.ts";
+import { simulate, type SimulationOptions } from "./support/simulation.ts";
 import { answer } from "./support/three-registries.ts";
 
 const tagPath = /\/manifests\/(1|latest)$/;
@@ -55,6 +55,57 @@ test("a tag that was taken under another digest's name is told as moved where it
   const { result, at, exitCode } = await under([rule]);
   expect(untruths(result, at)).toEqual([]);
   expect(exitCode).toBe(3);
+});
+
+describe("a tag whose answer was lost at a registry that shows late what its tags name", () => {
+  const lost: FaultRule = { method: "PUT", path: tagPath, fault: { kind: "lose-answer" } };
+  const lostForEver: FaultRule = { ...lost, times: Infinity };
+  const refused: FaultRule = { method: "PUT", path: tagPath, times: Infinity, fault: answer(403, "DENIED", "no") };
+
+  async function late(lagMs: number, rules: readonly FaultRule[], request: Partial<CreateRequest> = {}) {
+    const faults: SimulationOptions["faults"] =
+      ({ clock }) =>
+      (next) =>
+        faulty(faulty(next, [{ method: "PUT", path: tagPath, fault: { kind: "lag", lagMs, clock } }]), rules);
+    return publishUnder(faults, { ...one, ...request });
+  }
+
+  test.each([
+    ["a repetition that is refused", [lost, refused]],
+    ["an answer that is lost for ever", [lostForEver]],
+  ])("is waited for until it shows, after %s", async (_what, rules) => {
+    const { result, at, exitCode } = await late(5000, rules);
+    expect(result.targets[0]!.tags).toMatchObject([{ state: "moved", before: at.old }]);
+    expect(untruths(result, at)).toEqual([]);
+    expect(exitCode).toBe(3);
+  });
+
+  test.each([
+    ["a repetition that is refused", [lost, refused]],
+    ["an answer that is lost for ever", [lostForEver]],
+  ])("may have moved where it does not show in time, after %s", async (_what, rules) => {
+    const { result, at, exitCode } = await late(3_600_000, rules);
+    const why = expect.stringContaining("late");
+    expect(result.targets[0]!.tags).toEqual([
+      { tag: "1", state: "failed", before: at.old, now: at.old, mayDiffer: true, why },
+    ]);
+    expect(exitCode).toBe(3);
+  });
+
+  test("is put back by a roll-back once it shows", async () => {
+    const refusedOnce: FaultRule = { ...refused, times: 1 };
+    const { result, at, exitCode } = await late(5000, [lost, refusedOnce], { onTagError: "rollback" });
+    expect(result.targets[0]!.tags).toMatchObject([{ state: "rolled-back" }]);
+    expect(untruths(result, at)).toEqual([]);
+    expect(exitCode).toBe(4);
+  });
+});
+
+test("a tag whose write a registry failed to do, as it says itself, is looked at once", async () => {
+  const fault: FaultRule["fault"] = { kind: "status", status: 500 };
+  const { result, at, exitCode } = await under([{ method: "PUT", path: tagPath, times: Infinity, fault }], one);
+  expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "failed", before: at.old, now: at.old }]);
+  expect(exitCode).toBe(8);
 });
 
 describe("several tags in one request whose answer is lost for ever", () => {

@@ -60,6 +60,19 @@ async function run(request: HttpRequest, answers: Answer[], options: { maxRetryA
 }
 
 describe("retry", () => {
+  test("says of an answer that an earlier attempt may have been done where that lost its own", async () => {
+    const lost = failed("connection_failed", { sent: "all" });
+    expect((await run(manifest, [lost, 403])).response).toMatchObject({ status: 403, mayBeDone: true });
+    const unheard = failed("connection_failed", { sent: "nothing" });
+    for (const first of [unheard, 500]) expect((await run(manifest, [first, 403])).response?.mayBeDone).toBeUndefined();
+  });
+
+  test("does not forget a lost answer where the registry asks for too long a wait", async () => {
+    const lost = failed("connection_failed", { sent: "all" });
+    const { error } = await run(manifest, [lost, [429, { "retry-after": "3600" }]]);
+    expect(error).toMatchObject({ code: "rate_limited", context: { sent: "all" } });
+  });
+
   test("names the registry as users write it when a request is for one", async () => {
     const { events } = await run({ ...manifest, registry: "docker.io" }, [502, 200]);
     expect(events).toMatchObject([{ type: "retry", registry: "docker.io" }]);

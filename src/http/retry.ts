@@ -5,7 +5,7 @@ import type { Clock, Random } from "../async/clock.ts";
 import { sleep } from "../async/clock.ts";
 import { WaybillError, type Sent } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
-import { drain } from "./body.ts";
+import { answerLike, drain } from "./body.ts";
 import { cancelledError } from "./outcome.ts";
 import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "./retry-after.ts";
 import type { AttemptResult } from "./retry-policy.ts";
@@ -37,16 +37,19 @@ export function retry(options: RetryOptions): Interceptor {
   const purses = createPurses(options);
   return (next) => async (request) => {
     let sent: Sent = "nothing";
+    let isAnswerLost = false;
     for (let attempt = 1; ; attempt += 1) {
       const result = await tryOnce(next, attempt === request.attempt ? request : { ...request, attempt });
       if (!isRepeatable(request, result)) {
         if ("response" in result) purses.earn(request, result);
-        return unwrap(result, sent);
+        return unwrap(result, { sent, isAnswerLost });
       }
       const isLast = attempt >= attemptsFor(result, request.attempts ?? options.attempts ?? 12);
       sent = moreOf(sent, sentBy(result));
-      if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, sent);
-      await pause(request, result, attempt, options);
+      isAnswerLost ||= "error" in result && sentBy(result) !== "nothing";
+      const so = { sent, isAnswerLost };
+      if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, so);
+      await pause(request, result, attempt, options).catch((error: unknown) => unwrap({ error }, so));
     }
   };
 }
@@ -99,12 +102,22 @@ async function tryOnce(next: Send, request: HttpRequest): Promise<AttemptResult>
   }
 }
 
+/** What became of a request's attempts so far. */
+interface Attempts {
+  /** The most that had left in any. */
+  readonly sent: Sent;
+  /** One of them may have been done, and nobody has said so. */
+  readonly isAnswerLost: boolean;
+}
+
 /** @throws the last attempt's error, which tells the most that had left in any: one of them may have been heard. */
-function unwrap(result: AttemptResult, sent: Sent): HttpResponse {
-  if ("response" in result) return result.response;
+function unwrap(result: AttemptResult, { sent, isAnswerLost }: Attempts): HttpResponse {
+  if ("response" in result)
+    return isAnswerLost ? { ...answerLike(result.response, {}), mayBeDone: true } : result.response;
   const { error } = result;
-  if (!(error instanceof WaybillError) || error.context.sent === undefined) throw error;
-  if (moreOf(error.context.sent, sent) === error.context.sent) throw error;
+  if (!(error instanceof WaybillError)) throw error;
+  const own = error.context.sent ?? "nothing";
+  if (moreOf(own, sent) === own) throw error;
   throw new WaybillError(error.code, error.message, { ...error.context, sent }, { cause: error.cause });
 }
 

@@ -87,6 +87,8 @@ export interface HttpResponse extends AsyncDisposable {
   /** Throws `connection_failed` or `timeout` where it ends early. */
   readonly body: Bytes;
   readonly protocol?: string;
+  /** An earlier attempt of the request lost its answer: it may have been done, whatever this one says. */
+  readonly mayBeDone?: boolean;
 }
 
 /** Response headers. */

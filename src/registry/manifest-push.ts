@@ -1,6 +1,6 @@
 import type { PushManifestOptions } from "../content/store.ts";
 import { requireTags } from "../content/needs.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { hasCode, WaybillError, type ErrorContext } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
@@ -162,7 +162,7 @@ async function judgeRefusal(push: Push, response: HttpResponse, tags: readonly s
   const { access, manifest, options } = push;
   const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
   const problem = await readProblem(response);
-  const error = refusal(access, problem, wait);
+  const error = refusal(access, problem, { retryAfterMs: wait, sent: response.mayBeDone ? "all" : undefined });
   if (error.code !== "tag_immutable" || tags.length === 0) throw error;
   for (const tag of tags) {
     const now = await resolveManifest(access, tag, options).catch(() => undefined);
@@ -171,10 +171,9 @@ async function judgeRefusal(push: Push, response: HttpResponse, tags: readonly s
 }
 
 /** A 404 for a blob, seen from a manifest's PUT, is a missing child and not a missing repository. */
-function refusal(access: Access, problem: Problem, retryAfter: number | undefined): WaybillError {
+function refusal(access: Access, problem: Problem, facts: Pick<ErrorContext, "retryAfterMs" | "sent">): WaybillError {
   const codes = problem.codes.map((code) => (code === "BLOB_UNKNOWN" ? "MANIFEST_BLOB_UNKNOWN" : code));
-  const wait = retryAfter === undefined ? {} : { retryAfterMs: retryAfter };
-  const error = errorFrom(access, { ...problem, codes }, { doing: "Cannot push manifest to", ...wait });
+  const error = errorFrom(access, { ...problem, codes }, { doing: "Cannot push manifest to", ...facts });
   if (error.code !== "not_found") return error;
   if (!codes.includes("MANIFEST_BLOB_UNKNOWN")) return withRepositoryAdvice(access, error);
   return new WaybillError("blob_unknown", error.message, { ...error.context, missing: problem.digests });

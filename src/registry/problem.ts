@@ -79,11 +79,14 @@ export async function problemOf(access: Access, response: HttpResponse, doing: s
   return errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
 }
 
-/** The typed error for `problem`: one sentence with status, code and the registry's own words, and advice where we know some. */
+/**
+ * The typed error for `problem`: one sentence with status, code and the registry's own words, and advice where we know some. `sent`: an
+ * earlier attempt had left by so much, and may have been done.
+ */
 export function errorFrom(
   access: Access,
   problem: Problem,
-  options: { readonly doing: string; readonly retryAfterMs?: number },
+  options: { readonly doing: string } & Pick<ErrorContext, "retryAfterMs" | "sent">,
 ): WaybillError {
   const { status, codes, detail, digests } = problem;
   const code = codeOf(problem);
@@ -96,6 +99,7 @@ export function errorFrom(
     ...(detail && { detail }),
     ...(code === "blob_unknown" && { missing: digests }),
     ...(options.retryAfterMs !== undefined && { retryAfterMs: options.retryAfterMs }),
+    ...(options.sent && { sent: options.sent }),
     ...(advice && { advice }),
   };
   const answered = answerWords(context);

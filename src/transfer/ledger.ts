@@ -1,6 +1,7 @@
 import type { Clock } from "../async/clock.ts";
+import { lagPatience } from "../async/lag-patience.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -196,14 +197,14 @@ export class Ledger {
 
   /** What is known of a tag whose write has failed, where that may have done something. */
   async #doubtOf(tag: string): Promise<Pick<TagResult, "now" | "mayDiffer" | "why">> {
-    if (!mayHaveArrived(this.#unsure.get(tag))) return {};
+    const error = this.#unsure.get(tag);
+    if (!mayHaveArrived(error)) return {};
     const now = await this.#nameAfterFailure(tag);
     if (now === undefined)
       return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
-    return {
-      now,
-      ...(now !== this.#before[tag] && { mayDiffer: true, why: `it names ${namedText(now)} now` }),
-    };
+    if (now !== this.#before[tag]) return { now, mayDiffer: true, why: `it names ${namedText(now)} now` };
+    if (!isAnswerLost(error)) return { now };
+    return { now, mayDiffer: true, why: "its answer was lost, and the registry may show late that it was written" };
   }
 
   async #stateOf(tag: string): Promise<TagState> {
@@ -220,29 +221,47 @@ export class Ledger {
     return this.#unsure.has(tag) && (await this.#nameAfterFailure(tag)) === this.#root;
   }
 
-  /** The registry is asked, once. */
+  /** The registry is asked, for all who want to know. */
   #nameAfterFailure(tag: string): Promise<Named | undefined> {
     const asked = this.#asked.get(tag) ?? this.#ask(tag);
     this.#asked.set(tag, asked);
     return asked;
   }
 
+  /** Asks again with growing waits, unless interrupted, where the registry may show late what it was not heard to acknowledge. */
   async #ask(tag: string): Promise<Named | undefined> {
+    const { clock, signal: run } = this.#options;
+    const patience = lagPatience(clock);
+    let now: Named | undefined;
     try {
       const store = await this.#options.open(this.at);
-      return await afterwards(this.#options, this.at, (signal) => nameNow(store, tag, { signal }));
+      do now = await afterwards(this.#options, this.at, (signal) => nameNow(store, tag, { signal }));
+      while (this.#mayShowLate(tag, now) && (await patience.wait(run)));
     } catch {
-      return undefined;
+      // What was seen before is all that is known.
     }
+    return now;
+  }
+
+  #mayShowLate(tag: string, now: Named | undefined): boolean {
+    if (now === undefined || now === this.#root || !isAnswerLost(this.#unsure.get(tag))) return false;
+    return now === (this.#before[tag] ?? now);
   }
 }
 
 /** Whether a write that failed so may have changed something. A refusal has not; neither has what never left. */
 function mayHaveArrived(error: unknown): boolean {
-  if (hasCode(error, "connection_failed", "timeout", "cancelled")) return error.context.sent !== "nothing";
+  if (isAnswerLost(error)) return true;
+  // Where the run was cancelled, nobody has said how much had left.
+  if (hasCode(error, "connection_failed", "timeout", "cancelled")) return error.context.sent === undefined;
   // A 503 says that nobody was there to do it.
   if (hasCode(error, "unavailable")) return error.context.status !== 503;
   return hasCode(error, "digest_mismatch");
+}
+
+/** Whether nobody has said what became of the write, or of an attempt before the one that was refused. */
+function isAnswerLost(error: unknown): boolean {
+  return error instanceof WaybillError && (error.context.sent ?? "nothing") !== "nothing";
 }
 
 function plannedBy(steps: readonly TargetStep[]): { readonly blobs: number; readonly bytes: number } {

@@ -45,7 +45,7 @@ export interface TagResult {
   readonly writtenAt?: number;
   /** For `failed`, where its write was begun: what it was seen to name afterwards; missing where nobody could be asked. */
   readonly now?: Named;
-  /** For `failed`: it names something else than before, or its write may have been done and nobody can tell. */
+  /** For `failed`: it names something else than before, or its write may have been done, and nobody can tell or it does not show. */
   readonly mayDiffer?: true;
   /** What else there is to say, such as why a new tag was left behind by a roll-back. May hold a registry's words. */
   readonly why?: string;
