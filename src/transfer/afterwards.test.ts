@@ -28,7 +28,10 @@ function unanswered(signal: AbortSignal): Promise<never> {
 describe("afterwards", () => {
   test.each([
     ["ten seconds after a failure", new WaybillError("unavailable", "Cannot push"), 10_000],
+    ["ten seconds after the run's own time was over", new WaybillError("timeout", "Cannot finish in time"), 10_000],
     ["less than half a second after an interruption", interruption(), 400],
+    ["less than half a second after a plain abort", undefined, 400],
+    ["less than half a second after an abort for any reason of a caller", "enough", 400],
   ])("afterwards waits for %s", async (_what, reason, spentMs) => {
     const { clock, run, state, begin } = silence();
     run.abort(reason);

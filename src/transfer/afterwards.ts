@@ -3,6 +3,7 @@ import { withDeadline } from "../async/deadline.ts";
 import { onAbort } from "../async/on-abort.ts";
 import { hasCode } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import { asCancelled } from "./cancelled.ts";
 
 /** How long the run may take to find out, or to put right, after it has failed. */
 const apartMs = 10_000;
@@ -50,6 +51,7 @@ function hastyMs(clock: Clock, run: AbortSignal): number {
   return Math.max(0, Math.min(interruptedMs, since + allInterruptedMs - now));
 }
 
+/** Whoever calls the library may abort for any reason; ours say what they are, such as the run's own time that is over. */
 function isInterrupted(run: AbortSignal): boolean {
-  return run.aborted && hasCode(run.reason, "cancelled");
+  return hasCode(asCancelled(run.reason, run), "cancelled");
 }
