@@ -200,7 +200,7 @@ describe("summaryText", () => {
       "  retries 3 (docker.io: HTTP 429 twice, HTTP 503, waited 2.5s)",
       "  1 upload resumed",
       "  tag skew 640 ms",
-      "  left behind: 2 x/y (see --referrers)",
+      "  left behind: 2 x/y (not asked for with --referrers, or about an index that was changed)",
     ]);
   });
 

@@ -88,7 +88,9 @@ function remarkLines({ targets, leftBehind }: CreateResult, { repeats, columns }
   const remarks = [
     ...(repeats ? repeatRemarks(repeats) : []),
     ...(written.length < 2 ? [] : [`tag skew ${Math.round(Math.max(...written) - Math.min(...written))} ms`]),
-    ...(counted === "" ? [] : [`left behind: ${counted} (see --referrers)`]),
+    ...(counted === ""
+      ? []
+      : [`left behind: ${counted} (not asked for with --referrers, or about an index that was changed)`]),
   ];
   return remarks.flatMap((remark) => wrap(remark, { columns, first: "  " }));
 }
