@@ -1,3 +1,4 @@
+import { Controller, follow } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
 import type { Recorder } from "../transfer/recording.ts";
@@ -107,10 +108,11 @@ function realmsOf(list: string): readonly string[] {
 
 function signalOf(flags: RegistryFlags & TimelineFlags, host: Host): AbortSignal {
   if (flags.timeout === undefined) return host.signal;
-  const controller = new AbortController();
+  const controller = new Controller();
+  follow(host.signal, controller);
   const seen = `it was not done after ${flags.timeout / 1000} s`;
   host.clock.after(flags.timeout, () =>
     controller.abort(new WaybillError("timeout", `Cannot finish in time: ${seen}`)),
   );
-  return AbortSignal.any([host.signal, controller.signal]);
+  return controller.signal;
 }

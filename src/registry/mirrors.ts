@@ -1,4 +1,5 @@
 import type { Clock } from "../async/clock.ts";
+import { Controller, follow } from "../async/on-abort.ts";
 import type { ReferrersOptions, Source } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
@@ -86,19 +87,12 @@ async function referrersOfAll(state: State, subject: Digest, call: ReferrersOpti
   return [...once.values()];
 }
 
-async function originReferrers(
-  { mirrors, origin, options, served, unreachable }: State,
-  subject: Digest,
-  call: ReferrersOptions,
-): Promise<readonly Descriptor[]> {
+async function originReferrers(state: State, subject: Digest, call: ReferrersOptions): Promise<readonly Descriptor[]> {
+  const { mirrors, origin, options, served, unreachable } = state;
   if (unreachable.signal.aborted) return [];
   const isDoubtful = !served.has(origin) && mirrors.some((mirror) => served.has(mirror));
-  const once = () => {
-    const signal = call.signal ? AbortSignal.any([call.signal, unreachable.signal]) : unreachable.signal;
-    return { ...call, signal, attempts: 1 };
-  };
   try {
-    const found = await origin.referrers(subject, isDoubtful ? once() : call);
+    const found = await (isDoubtful ? askedOnce(state, subject, call) : origin.referrers(subject, call));
     served.add(origin);
     return found;
   } catch (error) {
@@ -111,6 +105,21 @@ async function originReferrers(
     const message = `Signatures and other referrers are only those that mirrors list: ${error.message}`;
     options?.report({ type: "warning", message, source: formatLocation(origin.location), at: options.clock.now() });
     return [];
+  }
+}
+
+/** Without repetition, and no longer than it is worth asking. */
+async function askedOnce(
+  { origin, unreachable }: State,
+  subject: Digest,
+  call: ReferrersOptions,
+): Promise<readonly Descriptor[]> {
+  const ended = new Controller();
+  const leave = [call.signal, unreachable.signal].map((signal) => follow(signal, ended));
+  try {
+    return await origin.referrers(subject, { ...call, signal: ended.signal, attempts: 1 });
+  } finally {
+    for (const stay of leave) stay();
   }
 }
 
