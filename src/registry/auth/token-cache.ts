@@ -28,28 +28,29 @@ export interface TokenWish {
 
 /** An empty cache. A group is one service on one registry for one account: tokens never cross from one to another. */
 export function tokenCache(clock: Clock): TokenCache {
-  const groups = new Map<string, HeldToken[]>();
+  /** By group, then by what was asked for. */
+  const groups = new Map<string, Map<string, HeldToken>>();
   const flight = singleFlight<string, HeldToken>();
+  const isFresh = (token: HeldToken) => clock.now() < token.refreshAtMs;
 
   function find(group: string, { scopes, exact }: TokenWish): HeldToken | undefined {
-    const fits = exact
-      ? (token: HeldToken) => scopeKey(token.scopes) === scopeKey(scopes)
-      : (token: HeldToken) => covers(token.scopes, scopes);
-    const fitting = (groups.get(group) ?? []).filter(fits);
-    return fitting.find((token) => clock.now() < token.refreshAtMs) ?? fitting[0];
+    const tokens = groups.get(group);
+    const own = tokens?.get(scopeKey(scopes));
+    if (!tokens || exact || (own && isFresh(own))) return own;
+    const fitting = [...tokens.values()].filter((token) => covers(token.scopes, scopes));
+    return fitting.find(isFresh) ?? own ?? fitting[0];
   }
 
   function keep(group: string, token: HeldToken): HeldToken {
-    const stays = (other: HeldToken) =>
-      clock.now() < other.expiresAtMs && scopeKey(other.scopes) !== scopeKey(token.scopes);
-    groups.set(group, [token, ...(groups.get(group) ?? []).filter(stays)]);
+    const others = [...(groups.get(group) ?? [])].filter(([, other]) => clock.now() < other.expiresAtMs);
+    groups.set(group, new Map([...others, [scopeKey(token.scopes), token]]));
     return token;
   }
 
   return {
     async get(group, wish, signal) {
       const held = find(group, wish);
-      if (held && clock.now() < held.refreshAtMs) return held;
+      if (held && isFresh(held)) return held;
       const fetch = async (stop: AbortSignal) =>
         keep(group, { ...(await wish.fetch(wish.scopes, stop)), scopes: wish.scopes });
       try {
@@ -60,8 +61,9 @@ export function tokenCache(clock: Clock): TokenCache {
       }
     },
     drop(group, token) {
-      const kept = (groups.get(group) ?? []).filter((other) => other !== token);
-      groups.set(group, kept);
+      const tokens = groups.get(group);
+      const key = scopeKey(token.scopes);
+      if (tokens?.get(key) === token) tokens.delete(key);
     },
   };
 }
