@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import * as promises from "node:fs/promises";
-import { unless } from "./durable.ts";
+import { codeOf, unless } from "./durable.ts";
 import { openRegular } from "./regular.ts";
 
 /** The calls to the file system that a lock file takes. */
-export type LockFiles = Pick<typeof promises, "open" | "rename" | "unlink" | "link">;
+export type LockFiles = Pick<typeof promises, "open" | "unlink" | "link">;
 
 /** What a lock file looked like. */
 export interface SeenLock {
@@ -37,21 +37,21 @@ const attempts = 3;
 /**
  * Makes the file `path`, which locks something as long as it is there; takes over a stale one. Waits for nobody.
  *
- * Nothing is removed that was not looked at after it had been moved out of everybody's way: another process may have taken over
- * meanwhile, and the file be its lock. It gets that back. A third process that comes just between those two moves has the lock as
- * well: whoever can should ask `isHeld` before what it does shows.
+ * A stale one is removed only by who has the lock beside it, `path.stale`, and has looked again since; that one is taken over in the
+ * same way where its holder has died. So of any number that meet, one at most has the lock. Where the file system knows no links, a new
+ * file has no name in it for a moment, and may be taken for what a crash has left: there whoever can should ask `isHeld` before what it
+ * does shows.
  *
  * @returns `undefined` where another has it. @throws what the system says.
  */
 export async function tryLockFile(path: string, options: LockFileOptions): Promise<LockFile | undefined> {
   const { name, files = promises } = options;
-  let isMade = false;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    if (await create(path, options)) isMade = true;
-    // As long as it had no name in it, it may have been taken for what a crash has left.
     const seen = await look(path, files);
-    if (isMade && seen?.text === name) return heldLock(path, name, files);
     if (seen && !(await takeAway(path, seen, options))) return undefined;
+    if (!(await create(path, options))) continue;
+    const lock = heldLock(path, name, files);
+    if (await lock.isHeld()) return lock;
   }
   return undefined;
 }
@@ -66,8 +66,24 @@ function heldLock(path: string, name: string, files: LockFiles): LockFile {
   };
 }
 
-/** Makes the file, unless there is one. */
-async function create(path: string, { name, mode = 0o600, files = promises }: LockFileOptions): Promise<boolean> {
+/** Makes the file, with the name in it at once, unless there is one. */
+async function create(path: string, options: LockFileOptions): Promise<boolean> {
+  const { files = promises } = options;
+  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  if (!(await write(draft, options))) return false;
+  try {
+    await files.link(draft, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    // Not every file system knows links.
+    return await write(path, options);
+  } finally {
+    await files.unlink(draft).catch(() => undefined);
+  }
+}
+
+async function write(path: string, { name, mode = 0o600, files = promises }: LockFileOptions): Promise<boolean> {
   const file = await unless(["EEXIST"], () => files.open(path, "wx", mode));
   if (!file) return false;
   await using open = file;
@@ -93,20 +109,14 @@ export async function look(path: string, files: LockFiles = promises): Promise<S
   return { text: await file.readFile("utf8"), modifiedAt: Number(opened.stat.mtimeMs) };
 }
 
-/** Removes a lock file whose holder is gone. It is moved aside first, so that of two who try only one succeeds. */
-async function takeAway(
-  path: string,
-  seen: SeenLock,
-  { isStale, files = promises }: LockFileOptions,
-): Promise<boolean> {
+/** Removes a lock file whose holder is gone, unless another does: false then. */
+async function takeAway(path: string, seen: SeenLock, options: LockFileOptions): Promise<boolean> {
+  const { isStale, files = promises } = options;
   if (!isStale(seen)) return false;
-  const aside = `${path}.${randomBytes(6).toString("hex")}.stale`;
-  const isMoved = await unless(["ENOENT"], async () => (await files.rename(path, aside), true));
-  if (!isMoved) return true;
-  const taken = await look(aside, files);
-  const isTheSame = taken?.text === seen.text && taken.modifiedAt === seen.modifiedAt;
-  // Somebody else was quicker and this is already their lock: give it back.
-  if (!isTheSame) await files.link(aside, path).catch(() => undefined);
-  await files.unlink(aside).catch(() => undefined);
-  return isTheSame;
+  await using alone = await tryLockFile(`${path}.stale`, options);
+  if (!alone) return false;
+  const now = await look(path, files);
+  if (now?.text !== seen.text || now.modifiedAt !== seen.modifiedAt) return now === undefined;
+  await unless(["ENOENT"], () => files.unlink(path));
+  return true;
 }
