@@ -6,7 +6,7 @@ const firstWaitMs = 250;
 
 /** Waits that grow, with whoever shows their own writes late. */
 export interface LagPatience {
-  /** True after a wait, each twice as long as the one before; false at once when the time is over. @throws the signal's reason */
+  /** True after a wait, each twice as long as the one before and the last what is left; false when the time is over. @throws the signal's reason */
   wait(signal?: AbortSignal): Promise<boolean>;
 }
 
@@ -15,8 +15,9 @@ export function lagPatience(clock: Clock, until = clock.now() + lagMs): LagPatie
   let waitMs = firstWaitMs;
   return {
     async wait(signal) {
-      if (clock.now() + waitMs > until) return false;
-      await sleep(clock, waitMs, signal);
+      const leftMs = until - clock.now();
+      if (leftMs <= 0) return false;
+      await sleep(clock, Math.min(waitMs, leftMs), signal);
       waitMs *= 2;
       return true;
     },

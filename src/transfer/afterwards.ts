@@ -6,7 +6,7 @@ import { formatLocation, type Location } from "../spec/reference.ts";
 import { asCancelled } from "./cancelled.ts";
 
 /** How long the run may take to find out, or to put right, after it has failed. */
-const apartMs = 10_000;
+export const apartMs = 10_000;
 /** The same after somebody has interrupted it: the process ends two seconds later, and has something to say before. */
 const interruptedMs = 400;
 /** And all of it together. */

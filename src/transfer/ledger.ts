@@ -7,7 +7,7 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
-import { afterwards } from "./afterwards.ts";
+import { afterwards, apartMs } from "./afterwards.ts";
 import { asCancelled } from "./cancelled.ts";
 import { isFound, preflightResult, type Looked } from "./look.ts";
 import { namedText, noNames, withNames, type Named, type NamesOfTags } from "./named.ts";
@@ -231,7 +231,7 @@ export class Ledger {
   /** Asks again with growing waits, unless interrupted, where the registry may show late what it was not heard to acknowledge. */
   async #ask(tag: string): Promise<Named | undefined> {
     const { clock, signal: run } = this.#options;
-    const patience = lagPatience(clock);
+    const patience = lagPatience(clock, clock.now() + apartMs);
     let now: Named | undefined;
     try {
       const store = await this.#options.open(this.at);
