@@ -474,6 +474,20 @@ describe("create, where buildx does wrong", () => {
     ]);
   });
 
+  test.each([true, false])(
+    "warns of platforms that no source has and says what there is (dry run: %j)",
+    async (dryRun) => {
+      await pushMulti("a.example/app:1", ["linux/amd64", "linux/arm64"]);
+      const platforms = ["linux/riscv64,linux/arm64", "linux/s390x", "linux/arm64/v8"];
+
+      await world.create({ sources: ["a.example/app:1"], tags: ["b.example/app:1"], platforms, dryRun });
+
+      const message =
+        "No image is for linux/riscv64, linux/s390x (--platform): left out; the sources have linux/amd64, linux/arm64";
+      expect(world.events.filter((event) => event.type === "warning")).toMatchObject([{ message, isUrgent: true }]);
+    },
+  );
+
   test("warns of bake's targets whose metadata names no image", async () => {
     const [image] = await pushPlatforms("a.example/app:1", ["linux/amd64"]);
     const metadata = {

@@ -11,7 +11,7 @@ import { parseAnnotations, unmatchedPlatforms, type Annotation } from "./annotat
 import { assemble, type Replaced, type Root } from "./assemble.ts";
 import { referrersOf, rescued, unattested } from "./attestations.ts";
 import { readPart, type SharedReads } from "./part.ts";
-import { parsePlatforms, selectPlatforms, withChildren } from "./select.ts";
+import { absentPlatforms, parsePlatforms, selectPlatforms, withChildren, type AbsentPlatforms } from "./select.ts";
 import { inferRepositories, parseSource, type LocatedSource, type SourceSpec } from "./source.ts";
 
 /** What the user asked for, as text. */
@@ -56,6 +56,8 @@ export interface Gathered {
   readonly replaces?: Replaced;
   /** The parsed tags, in their order. */
   readonly targets: readonly Reference[];
+  /** What was asked for with `platforms` and is nowhere in the sources. */
+  readonly absent: AbsentPlatforms;
   /** Platforms, in text, that annotations were asked for and that no image is of. */
   readonly unmatched: readonly string[];
   /** Targets in bake's metadata files that name no image. */
@@ -87,7 +89,7 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
   return inScope(async (scope) => {
     const reads = sharedReads(options, scope);
     const { sources, annotations, targets, passedOver } = understood;
-    const [{ parts, selected }] = await Promise.all([
+    const [{ parts, selected, absent }] = await Promise.all([
       select(understood, request, { ...options, reads, scope }),
       isRescueSure(request) ? Promise.all(sources.map((source) => lookAhead(source, reads))) : undefined,
     ]);
@@ -97,7 +99,7 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     const manifests = new Map(parts.map(({ manifest }) => [manifest.descriptor.digest, manifest]));
     const children = selected.document.kind === "index" ? selected.document.manifests : [];
     const unmatched = unmatchedPlatforms(annotations, children);
-    return { root, origins, targets, unmatched, passedOver, manifests, ...(replaces && { replaces }) };
+    return { root, origins, targets, absent, unmatched, passedOver, manifests, ...(replaces && { replaces }) };
   }, options);
 }
 
@@ -113,9 +115,12 @@ async function select(
   { reads, scope, assembling = (work) => work(), onSelected }: SelectOptions,
 ) {
   const parts = await Promise.all(sources.map((source) => scope.spawn(() => readPart(source, reads))));
-  const selected = assembling(() => selectPlatforms(assemble(parts, { annotations, preferIndex }), platforms));
+  const { selected, absent } = assembling(() => {
+    const whole = assemble(parts, { annotations, preferIndex });
+    return { selected: selectPlatforms(whole, platforms), absent: absentPlatforms(whole, platforms) };
+  });
   onSelected?.(selected);
-  return { parts, selected };
+  return { parts, selected, absent };
 }
 
 function understand(request: GatherRequest): Understood {

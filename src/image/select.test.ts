@@ -4,7 +4,7 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import type { Index } from "../spec/manifest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
 import { assemble, type Root } from "./assemble.ts";
-import { parsePlatforms, selectPlatforms } from "./select.ts";
+import { absentPlatforms, parsePlatforms, selectPlatforms } from "./select.ts";
 
 const rootOf = (tree: Tree, more: Partial<Descriptor> = {}): Root =>
   assemble(
@@ -44,6 +44,31 @@ describe("parsePlatforms", () => {
 
   test("refuses a list with an empty part", () => {
     expect(() => parsePlatforms(["linux/amd64,"])).toThrow(/^invalid platform ""/);
+  });
+});
+
+describe("absentPlatforms", () => {
+  const absent = (root: Root, ...platforms: readonly string[]) => absentPlatforms(root, parsePlatforms(platforms));
+
+  test("names each platform that nothing is of once, and what there is but attestations", () => {
+    expect(absent(rootOf(multi), "linux/s390x", "linux/amd64", "linux/s390x", "linux/riscv64")).toEqual({
+      wanted: ["linux/s390x", "linux/riscv64"],
+      offered: ["linux/amd64", "linux/arm64/v8", "linux/arm"],
+    });
+  });
+
+  test("tells two builds of Windows apart", () => {
+    const windows = { os: "windows", architecture: "amd64", osVersion: "10.0.20348.1", osFeatures: ["win32k"] };
+    expect(absent(rootOf(amd, { platform: windows }), "windows(10.0.17763)/amd64")).toEqual({
+      wanted: ["windows(10.0.17763)/amd64"],
+      offered: ["windows(10.0.20348.1+win32k)/amd64"],
+    });
+  });
+
+  test("finds nothing absent where all that was asked for is there, or nothing was", () => {
+    expect(absent(rootOf(multi), "linux/amd64").wanted).toEqual([]);
+    expect(absent(rootOf(multi)).wanted).toEqual([]);
+    expect(absent(rootOf(index([{ tree: amd }])), "linux/amd64")).toEqual({ wanted: ["linux/amd64"], offered: [] });
   });
 });
 
@@ -124,5 +149,12 @@ describe("selectPlatforms", () => {
     ],
   ])("refuses in buildx's words when %s", (_, work, message) => {
     expect(work).toThrow(expect.objectContaining({ message, code: "not_found" }));
+  });
+
+  test("says what there is when the index holds none of them", () => {
+    const advice = "The sources have linux/amd64, linux/arm64/v8, linux/arm";
+    expect(() => select(rootOf(multi), "linux/s390x")).toThrow(
+      expect.objectContaining({ context: expect.objectContaining({ advice }) }),
+    );
   });
 });

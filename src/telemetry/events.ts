@@ -121,7 +121,7 @@ export type WaybillEvent =
   /**
    * Something worth a line that is not an error: a registry's `Warning` header, a mode that was switched. Told once.
    * `isUrgent`: also to whoever wants no news, because a safety that they count on, or off, is not so, or a
-   * file that they asked for is not there.
+   * file or a platform that they asked for is not there.
    */
   | {
       readonly type: "warning";

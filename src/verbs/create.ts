@@ -2,6 +2,7 @@ import { openScope } from "../async/scope.ts";
 import { WaybillError } from "../errors.ts";
 import type { Root } from "../image/assemble.ts";
 import type { Gathered, SourceFile } from "../image/gather.ts";
+import type { AbsentPlatforms } from "../image/select.ts";
 import { parseSource } from "../image/source.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { formatLocation, parseReference, type Location, type Reference } from "../spec/reference.ts";
@@ -95,6 +96,7 @@ export async function create(given: CreateRequest, context: Context): Promise<Cr
       ahead = beginAhead(selected, { lookings, policy, referrers, openSource: open, scope: looks }, context);
   };
   const gathered = await gatherAsTask({ ...request, rescue: referrers.lookUp }, { ...context, open, onSelected });
+  warnOfAbsent(gathered.absent, context);
   warnOfUnmatched(gathered.unmatched, context);
   warnOfPassedOver(gathered.passedOver, context);
   warnOfRescue(request, gathered, context);
@@ -156,6 +158,14 @@ function withDefaults(request: CreateRequest) {
   const { files = [], annotations = [], platforms = [], referrers = "default" } = request;
   const { append = false, dryRun = false, preferIndex = true } = request;
   return { ...request, files, annotations, platforms, referrers, append, dryRun, preferIndex };
+}
+
+/** Buildx leaves such a platform out in silence: an image without it looks published. */
+function warnOfAbsent({ wanted, offered }: AbsentPlatforms, { report, clock }: Context): void {
+  if (wanted.length === 0) return;
+  const instead = offered.length > 0 ? `the sources have ${offered.join(", ")}` : "the sources name none";
+  const message = `No image is for ${wanted.join(", ")} (--platform): left out; ${instead}`;
+  report({ type: "warning", message, isUrgent: true, at: clock.now() });
 }
 
 function warnOfUnmatched(platforms: readonly string[], { report, clock }: Context): void {
