@@ -15,6 +15,13 @@ export interface Output {
   off?(event: "resize", listener: () => void): unknown;
 }
 
+/** Where text comes from. */
+export interface Input extends AsyncIterable<Uint8Array | string> {
+  readonly isTTY?: boolean;
+  /** Whether a terminal hands over each key at once, shows none, and makes no signal of Ctrl-C. */
+  setRawMode?(isRaw: boolean): unknown;
+}
+
 /** What a publish came to, which may have found that nothing had to be sent. */
 export interface Published {
   readonly result: CreateResult;
@@ -33,7 +40,7 @@ export interface Host {
   readonly nodeVersion: string;
   /** True when docker started us as a plugin of its own. */
   readonly isPlugin: boolean;
-  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
+  readonly stdin: Input;
   /** Results only. */
   readonly stdout: Output;
   readonly stderr: Output;

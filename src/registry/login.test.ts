@@ -7,7 +7,7 @@ import { Secret, type HttpRequest, type HttpResponse } from "../http/send.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
 import { endpoints } from "./endpoint.ts";
 import { credentialChain } from "./credentials/chain.ts";
-import { login, logout } from "./login.ts";
+import { login, logout, storedUser } from "./login.ts";
 
 const path = "/home/u/.docker/config.json";
 const auth = Buffer.from("u:canary-pw").toString("base64");
@@ -169,5 +169,36 @@ describe("logout", () => {
     expect(await logout("reg.example", environment)).toBe(true);
     expect(environment.calls).toEqual(["docker-credential-own erase reg.example"]);
     expect(file()).toBe('{"credHelpers":{"reg.example":"own"},"auths":{}}');
+  });
+});
+
+describe("storedUser", () => {
+  const entry = { auth: Buffer.from("ann:x").toString("base64") };
+
+  test.each([
+    ["nothing is stored", {}, undefined],
+    ["the file holds a credential", { auths: { "reg.example:5000": entry } }, "ann"],
+    ["the host is written in another way", { auths: { "https://reg.example:5000/v2/": entry } }, "ann"],
+    ["only a path of the host has one", { auths: { "reg.example:5000/path": entry } }, undefined],
+    ["it is a token", { auths: { "reg.example:5000": { identitytoken: "t" } } }, undefined],
+    ["it cannot be read", { auths: { "reg.example:5000": { auth: "?" } } }, undefined],
+  ])("names whom login would replace when %s", async (_, config, user) => {
+    const environment = fakeEnvironment({ files: { [path]: config } });
+    expect(await storedUser("reg.example:5000", environment)).toBe(user);
+  });
+
+  test("asks the helper that the file names, and offers nobody where it fails", async () => {
+    const files = { [path]: { credsStore: "store", auths: { "reg.example": entry } } };
+    const answers = [{ stdout: '{"Username":"bob","Secret":"s"}' }, { stdout: "locked", exitCode: 1 }];
+    const environment = fakeEnvironment({ files, helper: () => answers.shift()! });
+
+    expect(await storedUser("reg.example", environment)).toBe("bob");
+    expect(await storedUser("reg.example", environment)).toBeUndefined();
+  });
+
+  test("refuses before anybody is asked what login would refuse afterwards", async () => {
+    await expect(storedUser("a/b/c", fakeEnvironment())).rejects.toMatchObject({ code: "invalid_argument" });
+    const broken = fakeEnvironment({ files: { [path]: "{" } });
+    await expect(storedUser("reg.example", broken)).rejects.toMatchObject({ code: "invalid_config" });
   });
 });

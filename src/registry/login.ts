@@ -5,9 +5,17 @@ import { intercept, type Interceptor, type Secret, type Send } from "../http/sen
 import { isHost, normalizeHost } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { authorize } from "./auth/authorize.ts";
-import { helperFor, parseDockerConfig, placeOf, serverKey } from "./credentials/docker-config.ts";
+import {
+  entryCredential,
+  helperFor,
+  matchingEntries,
+  parseDockerConfig,
+  placeOf,
+  serverKey,
+  type DockerConfig,
+} from "./credentials/docker-config.ts";
 import { dockerConfigFile, type CredentialEnvironment } from "./credentials/environment.ts";
-import { eraseFromHelper, storeInHelper } from "./credentials/helper.ts";
+import { eraseFromHelper, helperCredential, storeInHelper } from "./credentials/helper.ts";
 import { readSettings, type SettingsFile } from "./credentials/settings-file.ts";
 
 export interface LoginOptions {
@@ -20,6 +28,27 @@ export interface LoginOptions {
   readonly report: Report;
   readonly trustRealms?: readonly string[];
   readonly signal?: AbortSignal;
+}
+
+/**
+ * The user of the credential that lies where `login` would put one for `host`; nothing where there is none, or where it names no
+ * user. A credential that cannot be read has none: the one that is stored takes its place.
+ *
+ * @throws WaybillError `invalid_argument` (no host), `invalid_config`, `io_failed`
+ */
+export async function storedUser(host: string, environment: CredentialEnvironment): Promise<string | undefined> {
+  const registry = checkedHost(host);
+  const path = dockerConfigFile(environment);
+  const config = parseDockerConfig((await environment.readFile(path)) ?? "", path);
+  const found = await storedCredential(config, registry, environment).catch(() => undefined);
+  return found?.kind === "basic" ? found.username : undefined;
+}
+
+async function storedCredential(config: DockerConfig, registry: string, { run }: CredentialEnvironment) {
+  const name = helperFor(config, registry);
+  if (name !== undefined) return helperCredential({ name, run }, serverKey(registry));
+  const entry = matchingEntries(config, registry).find(({ path }) => path === "");
+  return entry && entryCredential(entry, config.source);
 }
 
 /** Where a credential went. */

@@ -5,9 +5,10 @@ import { dirname, join } from "node:path";
 import { hashSync } from "bcryptjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/async/clock.ts";
-import { bearerAuth, parseHtpasswd } from "../../src/server/index.ts";
+import { basicAuth, bearerAuth, parseHtpasswd } from "../../src/server/index.ts";
 import { version } from "../../src/cli/version.ts";
 import { faultsOfSolveStatus } from "../support/solve-status.ts";
+import { runInProcess } from "../support/in-process.ts";
 import { buildProgram, runCommand, type Program } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
 
@@ -342,6 +343,25 @@ describe("waybill login", () => {
     expect(accepted.stderr).toContain(`Logged in to ${guarded.host}`);
     expect([after.code, after.stdout]).toEqual([0, expect.stringContaining("/app@sha256:")]);
     expect([forgotten.code, JSON.parse(readFileSync(join(config, "config.json"), "utf8"))]).toEqual([0, { auths: {} }]);
+  });
+
+  test("waybill login asks at a terminal for what is not given, and offers the user that is stored", async () => {
+    const passwords = parseHtpasswd(`me:${hashSync("right", 4)}\n`, systemClock());
+    await using guarded = await startRegistry({ auth: basicAuth(passwords) });
+    const env = { DOCKER_CONFIG: join(folder, "asked") };
+    const logIn = (input: string, ...flags: string[]) =>
+      runInProcess(["login", guarded.host, ...flags], { env, input, isTTY: true });
+
+    const first = await logIn("me\nright\r");
+    const again = await logIn("\nright\r");
+    const named = await logIn("right\r", "-u", "me");
+    const nobody = await runInProcess(["login", "other.example"], { env, input: "\n", isTTY: true });
+
+    expect([first.code, again.code, named.code, nobody.code]).toEqual([0, 0, 0, 2]);
+    expect(first.stderr).toMatch(/^Username: Password: \n/);
+    expect(again.stderr).toMatch(/^Username \(me\): Password: \n/);
+    expect(named.stderr).toMatch(/^Password: \n/);
+    expect(nobody.stderr).toContain("no user name was given");
   });
 
   test.each([

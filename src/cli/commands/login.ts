@@ -10,11 +10,12 @@ import {
   newCommand,
   type RegistryFlags,
 } from "../options.ts";
-import { login } from "../../registry/login.ts";
+import { login, storedUser } from "../../registry/login.ts";
 import { loginWords } from "../../registry/login-words.ts";
-import { nodeCredentialEnvironment } from "../../registry/credentials/environment.ts";
+import { nodeCredentialEnvironment, type CredentialEnvironment } from "../../registry/credentials/environment.ts";
 import { display } from "../../spec/display.ts";
 import { openContext } from "../../verbs/context.ts";
+import { canAsk, openQuestions } from "../ask.ts";
 import { commandOptions } from "../context.ts";
 import { onStderr, openShow } from "../show/show.ts";
 import { Secret } from "../../http/send.ts";
@@ -39,10 +40,11 @@ export function loginCommand(path: string, host: Host): Command {
   command.addOption(new Option("-p, --password <password>").hideHelp().argParser(refusePassword));
   addReachOptions(command);
   addCommonOptions(command);
-  addExamples(command, [
-    "With a token from the environment",
-    `printenv TOKEN | ${path} ghcr.io -u acme-bot --password-stdin`,
-  ]);
+  addExamples(
+    command,
+    ["At a terminal: asks for what is not given", `${path} ghcr.io`],
+    ["With a token from the environment", `printenv TOKEN | ${path} ghcr.io -u acme-bot --password-stdin`],
+  );
   return command.action((registry: string | undefined, flags: LoginFlags) => logIn(registry, flags, host));
 }
 
@@ -56,13 +58,8 @@ function refusePassword(): never {
 const advice = "a password on the command line would be seen by everybody on this machine";
 
 async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Promise<void> {
-  const { username } = flags;
-  if (!username || !flags.passwordStdin) {
-    throw new WaybillError("invalid_argument", "Cannot log in: --username and --password-stdin are both needed", {
-      advice: `printenv TOKEN | ${loginWords(registry)}`,
-    });
-  }
-  const password = await passwordFrom(host.stdin);
+  const environment = nodeCredentialEnvironment(host.env);
+  const { username, password } = await accountOf(registry, flags, host, environment);
   const show = await openShow("plain", onStderr(host));
   const options = await commandOptions(flags, host, show.report);
   await using context = await openContext(options);
@@ -71,9 +68,36 @@ async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Pro
     settleScheme: context.endpoints.settleScheme,
     baseUrl: (name) => context.endpoints.baseUrl(name),
     send: context.bareSend,
-    environment: nodeCredentialEnvironment(host.env),
+    environment,
   });
   host.stderr.write(host.log.say(`Logged in to ${display(registry)}; the credential is in ${display(storedIn)}\n`));
+}
+
+interface Account {
+  readonly username: string;
+  readonly password: Secret;
+}
+
+/** From the flags, or from whoever sits at the terminal. */
+async function accountOf(
+  registry: string,
+  { username, passwordStdin }: LoginFlags,
+  host: Host,
+  environment: CredentialEnvironment,
+): Promise<Account> {
+  if (username && passwordStdin) return { username, password: await passwordFrom(host.stdin) };
+  if (!passwordStdin && canAsk(host)) return asked(username, await storedUser(registry, environment), host);
+  throw new WaybillError("invalid_argument", "Cannot log in: --username and --password-stdin are both needed", {
+    advice: `printenv TOKEN | ${loginWords(registry)}`,
+  });
+}
+
+async function asked(given: string | undefined, stored: string | undefined, host: Host): Promise<Account> {
+  await using questions = openQuestions(host);
+  const offered = stored === undefined ? "" : ` (${display(stored)})`;
+  const username = given || (await questions.ask(`Username${offered}: `)).trim() || stored;
+  if (!username) throw new WaybillError("invalid_argument", "Cannot log in: no user name was given");
+  return { username, password: new Secret(await questions.askHidden("Password: ")) };
 }
 
 async function passwordFrom(input: Host["stdin"]): Promise<Secret> {

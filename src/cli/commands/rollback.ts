@@ -6,7 +6,7 @@ import type { TagResult, TargetResult } from "../../transfer/result.ts";
 import { publicationId } from "../../transfer/publication.ts";
 import { tagName } from "../../transfer/recording.ts";
 import { planRollback, rollback, type RollbackTag, type RollbackTarget } from "../../verbs/rollback.ts";
-import { askYes } from "../ask.ts";
+import { askYes, canAsk } from "../ask.ts";
 import { openCommandContext } from "../context.ts";
 import type { Host } from "../host.ts";
 import {
@@ -101,7 +101,7 @@ function isMove({ move }: RollbackTag): boolean {
 
 async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
   if (yes) return;
-  if (host.stderr.isTTY !== true || host.stdin.isTTY !== true) {
+  if (!canAsk(host)) {
     throw new WaybillError("invalid_argument", "Cannot ask whether to roll back: there is no terminal", {
       advice: "add --yes",
     });
