@@ -30,6 +30,7 @@ export function isRepeatable(request: HttpRequest, result: AttemptResult): boole
 const fewAttempts: Readonly<Record<string, number>> = {
   ENOTFOUND: 3,
   ECONNREFUSED: 5,
+  PERHAPS_TLS: 5,
   HEADERS_TOO_LONG: 3,
   MALFORMED_ANSWER: 3,
 };

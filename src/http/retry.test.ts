@@ -120,6 +120,7 @@ describe("retry", () => {
   test.each([
     ["ENOTFOUND", 3],
     ["ECONNREFUSED", 5],
+    ["PERHAPS_TLS", 5],
     ["ECONNRESET", 12],
     ["HEADERS_TOO_LONG", 3],
     ["MALFORMED_ANSWER", 3],

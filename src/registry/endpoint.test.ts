@@ -3,6 +3,7 @@ import { fakeClock } from "../../test/support/fake-clock.ts";
 import { respond } from "../../test/support/responses.ts";
 import { WaybillError, type Sent } from "../errors.ts";
 import { readBody } from "../http/body.ts";
+import { retry } from "../http/retry.ts";
 import { intercept, Secret, type HttpRequest, type HttpResponse, type Send } from "../http/send.ts";
 import { authorize } from "./auth/authorize.ts";
 import { endpoints, type EndpointOptions } from "./endpoint.ts";
@@ -219,6 +220,19 @@ describe("settleScheme", () => {
 
     for (const answers of [{}, { http: alert }])
       await expect(port(answers, options).send(get())).rejects.toMatchObject({ context: { advice, sent: "all" } });
+  });
+
+  test("lets a named plain host that may speak TLS be asked as often as one that refuses connections", async () => {
+    const { wire, log } = port({});
+    const clock = fakeClock();
+    const again = retry({ clock, random: () => 0, report: () => undefined });
+    const send = intercept(wire, again, endpoints({ plainHttp: ["localhost:5000"] }).settleScheme);
+
+    const failed = send(get()).catch((error: unknown) => error);
+    await clock.advanceSlowly(60_000, 1000);
+
+    expect(await failed).toMatchObject({ context: { advice: expect.stringContaining("--plain-http") } });
+    expect(log).toHaveLength(5);
   });
 
   test("adds nothing to the error of a named plain host that has answered, or was not reached", async () => {

@@ -63,7 +63,7 @@ export function endpoints(options: EndpointOptions = {}): Endpoints {
 
 /**
  * Towards hosts of `--plain-http`: one that has answered nothing yet and closes the connection, or answers in another
- * protocol, may speak TLS. Adds that to the error.
+ * protocol, may speak TLS. Adds that to the error, which is not repeated for long: it would not mend itself.
  */
 function doubted(next: Send): Send {
   const answered = new Set<Origin>();
@@ -77,7 +77,10 @@ function doubted(next: Send): Send {
       const isHeard = hasCode(error, "connection_failed", "not_a_registry") && error.context.sent !== "nothing";
       if (!isHeard || answered.has(origin)) throw error;
       const advice = `If "${hostOf(origin)}" speaks TLS, leave --plain-http out`;
-      throw new WaybillError(error.code, error.message, { ...error.context, advice }, { cause: error.cause });
+      const cause = Object.assign(new Error("it has answered nothing", { cause: error.cause }), {
+        code: "PERHAPS_TLS",
+      });
+      throw new WaybillError(error.code, error.message, { ...error.context, advice }, { cause });
     }
   };
 }
