@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { WaybillError } from "../errors.ts";
 import type { Secret } from "../http/send.ts";
 import type { FileReader } from "./user-files.ts";
@@ -10,13 +10,15 @@ export interface ClientPair {
 }
 
 /**
- * The text of a PEM file that somebody has named for `what`. Certificates are read: OpenSSL leaves out in silence what it cannot read.
+ * The text of a PEM file that somebody has named for `what`. It is read: OpenSSL leaves certificates out in silence that it cannot
+ * read, and tells of a key without its file.
  *
  * @throws WaybillError `invalid_config` where it does not hold that, or is not there; `io_failed`.
  */
 export async function pemFile(files: FileReader, path: string, what: "CERTIFICATE" | "PRIVATE KEY"): Promise<string> {
   const text = await framedFile(files, path, what);
   if (what === "CERTIFICATE") requireCertificates(text, `"${path}"`);
+  else requireKey(text, `"${path}"`);
   return text;
 }
 
@@ -42,6 +44,20 @@ export function requireCertificates(text: string, where: string): void {
   if (broken < 0) return;
   const which = found.length > 1 ? `its certificate ${broken + 1}` : "its certificate";
   throw new WaybillError("invalid_config", `Cannot use ${where}: ${which} cannot be read`);
+}
+
+/** @throws WaybillError `invalid_config` naming `where`, if the private key of a PEM text cannot be read, or only with a passphrase. */
+function requireKey(text: string, where: string): void {
+  if (/^(?:-----BEGIN|Proc-Type:).*ENCRYPTED/m.test(text)) {
+    const advice = "Name a key that needs no passphrase; openssl pkey -in FILE -out NEWFILE writes one";
+    throw new WaybillError("invalid_config", `Cannot use ${where}: its private key is encrypted`, { advice });
+  }
+  try {
+    createPrivateKey(text);
+  } catch {
+    // OpenSSL's words say nothing to whoever has mixed up two files.
+    throw new WaybillError("invalid_config", `Cannot use ${where}: its private key cannot be read`);
+  }
 }
 
 function isReadable(certificate: string): boolean {

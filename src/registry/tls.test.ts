@@ -10,6 +10,7 @@ import { tlsSettings, type TlsOptions } from "./tls.ts";
 
 const pem = (name: string, what = "CERTIFICATE") => `-----BEGIN ${what}-----\n${name}\n-----END ${what}-----`;
 const fixture = readFileSync(new URL("../../test/fixtures/tls/authorities.pem", import.meta.url), "utf8");
+const key = readFileSync(new URL("../../test/fixtures/tls/key.pem", import.meta.url), "utf8");
 
 /** A certificate that can be read. */
 function real(name: "mine" | "mine2" | "extra" | "own" | "podman" | "client"): string {
@@ -64,7 +65,7 @@ describe("tlsSettings", () => {
     const files = {
       [`${dir}/ca.crt`]: real("own"),
       [`${dir}/client.cert`]: real("client"),
-      [`${dir}/client.key`]: pem("key", "PRIVATE KEY"),
+      [`${dir}/client.key`]: key,
       "/etc/containers/certs.d/reg.example/x.crt": real("podman"),
     };
     const { settings, read } = settingsOver(files);
@@ -73,7 +74,7 @@ describe("tlsSettings", () => {
 
     expect(again).toBe(first);
     expect(first.ca.at(-1)).toBe(real("own"));
-    expect(first).toMatchObject({ cert: real("client"), key: pem("key", "PRIVATE KEY") });
+    expect(first).toMatchObject({ cert: real("client"), key });
     expect((await settings("reg.example:443")).ca.at(-1)).toBe(real("podman"));
     expect((await settings("reg.example.evil.test:5000")).cert).toBeUndefined();
     expect(read).toHaveLength(4);
@@ -172,6 +173,36 @@ describe("tlsSettings", () => {
     });
   });
 
+  test.each([
+    [pem("AAAA", "EC PRIVATE KEY"), "cannot be read"],
+    [key.replace("-----END PRIVATE KEY-----", ""), "cannot be read"],
+    [pem("AAAA", "ENCRYPTED PRIVATE KEY"), "is encrypted"],
+    [pem("Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,85AF\n\nAAAA", "RSA PRIVATE KEY"), "is encrypted"],
+  ])("says which file's private key is wrong, and how (%#)", async (text, what) => {
+    const pair = { certFile: "/c.pem", keyFile: "/k.pem" };
+    const dir = "/etc/docker/certs.d/a.test";
+    const flags = settingsOver({ "/c.pem": real("client"), "/k.pem": text }, pair);
+    const folder = settingsOver({ [`${dir}/x.cert`]: real("client"), [`${dir}/x.key`]: text });
+
+    const failed = (file: string) => ({
+      code: "invalid_config",
+      message: `Cannot use "${file}": its private key ${what}`,
+    });
+    await expect(flags.settings("a.test:443")).rejects.toMatchObject(failed("/k.pem"));
+    await expect(folder.settings("a.test:443")).rejects.toMatchObject(failed(`${dir}/x.key`));
+  });
+
+  test.each([
+    ["parameters", `${pem("BggqhkjOPQMBBw==", "EC PARAMETERS")}\n${key}`],
+    ["a certificate", `${real("client")}\n${key}`],
+  ])("takes a key behind %s", async (_, text) => {
+    const { settings } = settingsOver(
+      { "/c.pem": real("client"), "/k.pem": text },
+      { certFile: "/c.pem", keyFile: "/k.pem" },
+    );
+    expect((await settings("a.test:443")).key).toBe(text);
+  });
+
   test("refuses a certificate without its key", async () => {
     expect(() => settingsOver({}, { certFile: "/c.pem" })).toThrow(
       expect.objectContaining({ code: "invalid_argument" }),
@@ -182,11 +213,11 @@ describe("tlsSettings", () => {
 
   test("takes the flags' client certificate for every host", async () => {
     const { settings } = settingsOver(
-      { "/c.pem": real("client"), "/k.pem": pem("k", "EC PRIVATE KEY") },
+      { "/c.pem": real("client"), "/k.pem": key },
       { certFile: "/c.pem", keyFile: "/k.pem" },
     );
 
-    expect(await settings("a.test:443")).toMatchObject({ cert: real("client"), key: pem("k", "EC PRIVATE KEY") });
+    expect(await settings("a.test:443")).toMatchObject({ cert: real("client"), key });
   });
 
   test("refuses an insecure host that is not host[:port]", () => {
