@@ -119,7 +119,7 @@ async function configuredContext(files: FileReader & Places, warn: Warn): Promis
     return (await readJson(files, dockerConfigFile(files), dockerSchema))?.currentContext;
   } catch (error) {
     if (!hasCode(error, "invalid_config")) throw error;
-    warn(`${error.message}; going on without, unless a registry asks for a login`);
+    warn(`${error.message}; going on without`);
     return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { readBody } from "../../http/body.ts";
 import { WaybillError } from "../../errors.ts";
 import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
-import type { Credential } from "../credentials/credential.ts";
+import { UnreadableCredentials, type Credential } from "../credentials/credential.ts";
 import { authorize, type AuthorizeOptions } from "./authorize.ts";
 import { covers } from "../../spec/scope.ts";
 
@@ -124,6 +124,32 @@ describe("authorize", () => {
 
     expect(seen.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(log.filter((line) => line.includes("token"))).toHaveLength(1);
+  });
+
+  test("goes on as nobody when a malformed file hides who we are, with one warning", async () => {
+    const malformed = new UnreadableCredentials("invalid_config", "Cannot read credentials in /c.json: x");
+    const { send, log, events } = world({ credentials: () => Promise.reject(malformed) });
+
+    expect((await send(pull())).status).toBe(200);
+    expect((await send(pull("c/d"))).status).toBe(200);
+
+    expect(log[1]).toBe("GET token repository:a/b:pull");
+    const message = "Cannot read credentials in /c.json: x; going on without, as long as no registry wants a login";
+    expect(events.filter(({ type }) => type === "warning")).toMatchObject([{ message, isUrgent: true }]);
+  });
+
+  test.each<[string, WorldOptions]>([
+    ["the token service refuses nobody", { onToken: (request) => respond(request, 401) }],
+    ["its token is not enough", { onRegistry: (request, value) => (value ? respond(request, 401) : undefined) }],
+    [
+      "the registry wants a password",
+      { onRegistry: (request) => respond(request, 401, { headers: { "www-authenticate": "Basic" } }) },
+    ],
+  ])("says which file is malformed when it hides who we are and %s", async (_, refusing) => {
+    const malformed = new UnreadableCredentials("invalid_config", "Cannot read credentials in /c.json: x");
+    const { send } = world({ credentials: () => Promise.reject(malformed), ...refusing });
+
+    await expect(send(pull())).rejects.toBe(malformed);
   });
 
   test("asks anonymously by GET when there is no credential, whatever host the realm is on (S02)", async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from "../../async/clock.ts";
 import { createMemo, type Memo } from "../../async/memo.ts";
+import { hasCode } from "../../errors.ts";
 import { drain } from "../../http/body.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "../../http/send.ts";
 import { originOf } from "../../http/url.ts";
@@ -44,7 +45,8 @@ interface Session {
  * that the registry redirected to. Credentials are looked up when a registry first asks for one.
  *
  * The chain throws, besides what `next` throws, WaybillError `auth_denied`, `auth_required` (by the token service), `realm_untrusted`,
- * `credential_helper_failed`, `invalid_config`; nothing of the request itself has left then.
+ * `credential_helper_failed`, `invalid_config`; nothing of the request itself has left then. Where a malformed file hides who we
+ * are, we are nobody, with a warning; its `invalid_config` is thrown where nobody is refused.
  */
 export function authorize(options: AuthorizeOptions): Interceptor {
   return (next) => {
@@ -70,7 +72,7 @@ function isAsRegistry(request: HttpRequest): request is RegistryRequest {
 async function sendAuthorized(session: Session, request: RegistryRequest): Promise<HttpResponse> {
   const remembered = session.challenges.get(originOf(request.url));
   let demand = remembered && (await demandFor(session, request, remembered));
-  let grant = demand && (await session.grants.grant(demand));
+  let grant = demand && (await granted(session, demand));
   let response = await session.next(carrying(request, grant));
   for (let round = 0; round < maxRounds && isRefusal(request, response); round++) {
     const fresh = round > 0;
@@ -81,7 +83,12 @@ async function sendAuthorized(session: Session, request: RegistryRequest): Promi
     response = await session.next(carrying(request, grant));
   }
   if (demand && grant) {
+    const { unreadable } = demand.principal;
     if (!isRefusal(request, response)) session.grants.accepted(demand, grant);
+    else if (unreadable) {
+      await response[Symbol.asyncDispose]();
+      throw unreadable;
+    }
     // A token that is refused may lack a scope only, and the caller may have another way: a mount becomes an upload.
     else if (response.status === 401 && !grant.token) session.tellRefused(request.registry, demand.principal);
   }
@@ -126,12 +133,28 @@ async function answerTo(
     if (!challenge) return undefined;
     session.challenges.set(originOf(request.url), forAnyRequest(challenge));
     const demand = await demandFor(session, request, challenge);
-    const grant = await session.grants.grant(demand, refused);
+    const grant = await granted(session, demand, refused);
     return grant && { demand, grant };
   } catch (error) {
     await response[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/**
+ * What is shown to the registry; nothing where nobody is known to it.
+ *
+ * @throws UnreadableCredentials where nobody is not let in, and a malformed file may say who we are.
+ */
+async function granted(session: Session, demand: Demand, refused?: Refusal["refused"]): Promise<Grant | undefined> {
+  const { unreadable } = demand.principal;
+  try {
+    const grant = await session.grants.grant(demand, refused);
+    if (grant || !unreadable) return grant;
+  } catch (error) {
+    if (!unreadable || !hasCode(error, "auth_required", "auth_denied")) throw error;
+  }
+  throw unreadable;
 }
 
 /** A challenge without what it said about one request. */

@@ -3,7 +3,12 @@ import { createMemo, type Memo } from "../../async/memo.ts";
 import type { HttpRequest } from "../../http/send.ts";
 import type { Report } from "../../telemetry/events.ts";
 import type { Location } from "../../spec/reference.ts";
-import { samePrincipal, type Credential, type CredentialSource } from "../credentials/credential.ts";
+import {
+  samePrincipal,
+  UnreadableCredentials,
+  type Credential,
+  type CredentialSource,
+} from "../credentials/credential.ts";
 import { mergeScopes, repositoryOf, repositoryScope } from "../../spec/scope.ts";
 
 /** In whose name a request is made. */
@@ -11,6 +16,8 @@ export interface Principal {
   /** Tells accounts apart; holds nothing of the secret. */
   readonly id: number;
   readonly credential: Credential | undefined;
+  /** Why nobody knows whether there is one: what to say where a registry does not let us in without. */
+  readonly unreadable?: UnreadableCredentials;
   /** The request's scopes first, then those of the whole run that the same account serves. */
   readonly scopes: readonly string[];
 }
@@ -54,10 +61,16 @@ export type RegistryRequest = HttpRequest & { readonly registry: string };
 /** Keeps a token request's address line within what servers take. */
 const maxScopesLength = 4000;
 
-/** Finds the account for each request: by the first repository in its scopes, with all that the run asks for there. */
+type Found = Pick<Principal, "credential" | "unreadable">;
+
+/**
+ * Finds the account for each request: by the first repository in its scopes, with all that the run asks for there. A malformed
+ * file is a warning, and nobody's account.
+ */
 export function principals(options: PrincipalsOptions): (request: RegistryRequest) => Promise<Principal> {
   const known: (Credential | undefined)[] = [];
-  const lookups: Memo<Credential | undefined> = createMemo();
+  const lookups: Memo<Found> = createMemo();
+  const warned = new Set<unknown>();
 
   function idOf(credential: Credential | undefined): number {
     const at = known.findIndex((other) => samePrincipal(other, credential));
@@ -67,36 +80,49 @@ export function principals(options: PrincipalsOptions): (request: RegistryReques
   async function lookUp(registry: string, repository: string | undefined, all: readonly string[]) {
     const here = all.filter((scope) => repositoryOf(scope) === repository);
     const key = [registry, repository, ...here].join(" ");
-    return lookups.get(key, () => tell(options, registry, options.credentials(registry, repository, here)));
+    return lookups.get(key, () =>
+      found(options, registry, { lookup: options.credentials(registry, repository, here), warned }),
+    );
   }
 
   return async ({ registry, scopes = [] }) => {
     const own = mergeScopes(scopes);
     const all = mergeScopes([...own, ...(options.scopesFor?.(registry) ?? [])]);
     const first = own.map(repositoryOf).find((repository) => repository !== undefined);
-    const credential = await lookUp(registry, first, all);
+    const { credential, unreadable } = await lookUp(registry, first, all);
     const served = await Promise.all(
       all.map(async (scope, at) => {
         if (at < own.length) return true;
-        return samePrincipal(credential, await lookUp(registry, repositoryOf(scope), all));
+        return samePrincipal(credential, (await lookUp(registry, repositoryOf(scope), all)).credential);
       }),
     );
     const shared = all.filter((_, at) => served[at]);
-    return { id: idOf(credential), credential, scopes: upTo(maxScopesLength, shared, own.length) };
+    const within = upTo(maxScopesLength, shared, own.length);
+    return { id: idOf(credential), credential, scopes: within, ...(unreadable && { unreadable }) };
   };
 }
 
-async function tell(
-  { clock, report }: PrincipalsOptions,
-  registry: string,
-  lookup: Promise<Credential | undefined>,
-): Promise<Credential | undefined> {
-  const found = await lookup;
-  const message = found
-    ? `credential for ${registry} from ${found.source}`
-    : `no credential for ${registry}: anonymous`;
-  report({ type: "debug", message, at: clock.now() });
-  return found;
+interface Lookup {
+  readonly lookup: Promise<Credential | undefined>;
+  readonly warned: Set<unknown>;
+}
+
+async function found(options: PrincipalsOptions, registry: string, { lookup, warned }: Lookup): Promise<Found> {
+  const { clock, report } = options;
+  try {
+    const credential = await lookup;
+    const message = credential
+      ? `credential for ${registry} from ${credential.source}`
+      : `no credential for ${registry}: anonymous`;
+    report({ type: "debug", message, at: clock.now() });
+    return { credential };
+  } catch (error) {
+    if (!(error instanceof UnreadableCredentials)) throw error;
+    const message = `${error.message}; going on without, as long as no registry wants a login`;
+    if (!warned.has(message)) report({ type: "warning", message, isUrgent: true, at: clock.now() });
+    warned.add(message);
+    return { credential: undefined, unreadable: error };
+  }
 }
 
 function upTo(maxLength: number, scopes: readonly string[], atLeast: number): readonly string[] {

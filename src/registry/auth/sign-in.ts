@@ -61,6 +61,7 @@ export async function signIn(registry: string, scopes: readonly string[], option
   }
   const request: RegistryRequest = { ...ping, url: asked.url, scopes };
   const principal = await principals(options)(request);
+  if (principal.unreadable) throw principal.unreadable;
   const grant = await grants({ send: options.send, clock, report, trustRealms }).grant({
     request,
     principal,

@@ -9,11 +9,14 @@ export type Credential =
   /** Sent to the registry as it is. */
   | { readonly kind: "registry-token"; readonly token: Secret; readonly source: string };
 
+/** What a malformed file may hold a credential in, nobody knows which: going on without is no mistake where a registry lets anybody in. */
+export class UnreadableCredentials extends WaybillError {}
+
 /**
  * Finds the credential for a registry (`host[:port]`), where it matters for one repository and for what `scopes` permit
  * there. Nothing found means anonymous.
  *
- * @throws WaybillError `credential_helper_failed`, `invalid_config`, `io_failed`
+ * @throws WaybillError `credential_helper_failed`, `invalid_config`, `io_failed`; `UnreadableCredentials` for a malformed file.
  */
 export type CredentialSource = (
   registry: string,

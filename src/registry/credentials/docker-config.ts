@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import { hasCode, WaybillError } from "../../errors.ts";
+import { hasCode, type WaybillError } from "../../errors.ts";
 import { Secret } from "../../http/send.ts";
 import { parseJson } from "../../spec/json.ts";
 import { isHost, normalizeHost } from "../../spec/reference.ts";
-import { tokenSecret, type Credential } from "./credential.ts";
+import { tokenSecret, UnreadableCredentials, type Credential } from "./credential.ts";
 
 /** What a config file in docker's format says about credentials. */
 export interface DockerConfig {
@@ -147,5 +147,5 @@ function decodeAuth(auth: string, entry: AuthEntry, file: string): readonly [str
 
 function invalid(source: string, why: string): WaybillError {
   const advice = `Mend ${source}, or take it away`;
-  return new WaybillError("invalid_config", `Cannot read credentials in ${source}: ${why}`, { advice });
+  return new UnreadableCredentials("invalid_config", `Cannot read credentials in ${source}: ${why}`, { advice });
 }
