@@ -33,8 +33,8 @@ test("writeDurably leaves a file alone that bears the temporary name already", a
 });
 
 test.each([
-  ["ENOSPC", "disk_full", "no space left (ENOSPC)"],
-  ["EDQUOT", "disk_full", "no space left (EDQUOT)"],
+  ["ENOSPC", "disk_full", "the disk is full (ENOSPC)"],
+  ["EDQUOT", "disk_full", "the disk quota is used up (EDQUOT)"],
   ["EROFS", "io_failed", "the file system is read-only (EROFS)"],
   ["EIO", "io_failed", "EIO"],
 ])("ioCall makes %s of a system call %s", async (errno, code, seen) => {

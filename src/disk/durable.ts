@@ -28,15 +28,20 @@ export async function ioCall<T>(what: string, work: () => Promise<T>): Promise<T
 function ioError(error: unknown, what: string): unknown {
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error && "syscall" in error)) return error;
-  const isFull = isDiskFull(error);
-  const words = isFull ? "no space left" : refusals[code];
+  const words = refusals[code];
   const seen = words === undefined ? code : `${words} (${code})`;
-  return new WaybillError(isFull ? "disk_full" : "io_failed", `Cannot ${what}: ${seen}`, {}, { cause: error });
+  return new WaybillError(
+    isDiskFull(error) ? "disk_full" : "io_failed",
+    `Cannot ${what}: ${seen}`,
+    {},
+    { cause: error },
+  );
 }
 
 /** Why the system refused, in words, by its code. */
 export const refusals: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
+  EDQUOT: "the disk quota is used up",
   EISDIR: "it is a folder",
   ENOSPC: "the disk is full",
   ENOTDIR: "a part of its path is no folder",
