@@ -6,7 +6,7 @@ import { goJson, parseJson } from "../spec/json.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Blobs } from "./blobs.ts";
 import { openPlain, readWhole, replaceFile, type Files } from "./files.ts";
-import { once, type IndexFile } from "./index-file.ts";
+import { streamOf, type IndexFile } from "./index-file.ts";
 
 /** The parts of an opened layout. */
 export interface Layout {
@@ -45,5 +45,5 @@ export async function prepare({ root, files, mark }: Layout, folder: string): Pr
   await ioCall(`make "${folder}"`, () => makeFolders(folder, 0o755, files));
   if (await hasMarker(root, files)) return;
   const marker = Buffer.from(goJson({ imageLayoutVersion: version }));
-  await replaceFile(files, join(root, "oci-layout"), once(marker), { mark });
+  await replaceFile(files, join(root, "oci-layout"), streamOf(marker), { mark });
 }

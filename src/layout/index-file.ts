@@ -42,13 +42,13 @@ export function indexFileIn(root: string, files: Files, owner: LayoutOwner): Ind
       const bytes = formatListing(changed);
       if (bytes.byteLength > maxBytes)
         throw new WaybillError("too_large", `Cannot write "${path}": it would be larger than ${maxBytes} bytes`);
-      await replaceFile(files, path, once(bytes), { mark: `${owner.pid}`, beforeCommit: () => held.requireHeld() });
+      await replaceFile(files, path, streamOf(bytes), { mark: `${owner.pid}`, beforeCommit: () => held.requireHeld() });
       await syncFolder(root, files);
     },
   };
 }
 
 /** `bytes` as a stream. */
-export async function* once(bytes: Uint8Array): Bytes {
+export async function* streamOf(bytes: Uint8Array): Bytes {
   yield bytes;
 }

@@ -10,7 +10,7 @@ import type { Manifest } from "../spec/manifest.ts";
 import { folderOf } from "./blobs.ts";
 import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, withoutTag, type Listing } from "./entries.ts";
 import { replaceFile } from "./files.ts";
-import { once } from "./index-file.ts";
+import { streamOf } from "./index-file.ts";
 import { prepare, type Layout } from "./folder.ts";
 import { probeFolder } from "./probe.ts";
 import { reachableFrom } from "./referrers.ts";
@@ -51,7 +51,7 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       const { descriptor, bytes } = manifest;
       requireMatch(descriptor, bytes);
       await requireChildren(layout, manifest);
-      if (!(await holds(layout, manifest))) await write(descriptor.digest, once(bytes), {});
+      if (!(await holds(layout, manifest))) await write(descriptor.digest, streamOf(bytes), {});
       await list(layout, manifest, options);
       for (const tag of options.tags ?? []) options.onTagged?.(tag);
     },
