@@ -7,6 +7,7 @@ import type { Store } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import { silent, type Report } from "../telemetry/events.ts";
 import { closureOf } from "./closure.ts";
 import { lookAt, type PublishTarget } from "./look.ts";
 import type { PublishPolicy } from "./policy.ts";
@@ -24,6 +25,7 @@ interface Setting {
   readonly clock?: "stands still" | "moves on";
   readonly signal?: AbortSignal;
   readonly recording?: Recording;
+  readonly report?: Report;
 }
 
 async function publishTo(root: Manifest, targets: readonly PublishTarget[], setting: Setting) {
@@ -45,9 +47,9 @@ async function publishTo(root: Manifest, targets: readonly PublishTarget[], sett
     },
   };
   const clock = setting.clock === "moves on" ? quick : still;
-  const { signal, recording } = setting;
+  const { signal, recording, report = silent } = setting;
   const more = { ...(signal && { signal }), ...(recording && { recording }) };
-  const options = { open, clock, report: () => undefined, policy, ...more };
+  const options = { open, clock, report, policy, ...more };
   const from = [setting.source.location];
   const looked = await lookAt(targets, options);
   const closure = await closureOf(
@@ -160,6 +162,21 @@ describe("publish", () => {
       expect(results[0]?.error).toMatchObject({ code: "cancelled", cause: controller.signal.reason as unknown });
     },
   );
+
+  test("loses nothing to a listener that throws at every event", async () => {
+    const source = createMemoryStore("source");
+    const stores = ["left", "right"].map((name) => createMemoryStore(name));
+    const { index } = await twoPlatforms(source);
+    const report = () => {
+      throw new Error("a listener with a bug");
+    };
+
+    const targets = stores.map(({ location }) => ({ at: location, tags: ["1"] }));
+    const { results } = await publishTo(index, targets, { source, stores, report });
+
+    expect(results.map(({ error }) => error)).toEqual([undefined, undefined]);
+    expect(stores.map(({ shelf }) => shelf.tags.get("1"))).toEqual(stores.map(() => index.descriptor.digest));
+  });
 
   test("writes nothing when the tags are right already and nothing new refers to the image", async () => {
     const source = createMemoryStore("source");

@@ -3,7 +3,7 @@ import type { OwnLoad } from "../async/own-load.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import { sameLocation, type Location } from "../spec/reference.ts";
-import type { Report } from "../telemetry/events.ts";
+import { guarded, type Report } from "../telemetry/events.ts";
 import type { Closure } from "./closure.ts";
 import { isLate, type Late } from "./late.ts";
 import { isFound, type Looked } from "./look.ts";
@@ -18,6 +18,7 @@ export interface PublishOptions {
   readonly policy?: PublishPolicy;
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
+  /** What it throws is dropped. */
   readonly report: Report;
   readonly signal?: AbortSignal;
   /** Most blobs on their way to one target at a time; default 64. */
@@ -44,7 +45,7 @@ export async function publish(
 ): Promise<readonly TargetResult[]> {
   const { policy = { onError: "abort" }, recording = unheard, signal } = options;
   const verify = policy.verify ?? (looked.length > 1 ? "manifests" : "ack");
-  const group: GroupOptions = { ...options, recording, policy: { ...policy, verify } };
+  const group: GroupOptions = { ...options, report: guarded(options.report), recording, policy: { ...policy, verify } };
   const onTime = looked.flatMap((entry) => (isLate(entry) ? [] : [entry]));
   const follow = async ({ later }: Late) => {
     const answer = await later;

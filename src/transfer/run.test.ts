@@ -155,6 +155,23 @@ describe("run", () => {
     ]);
   });
 
+  test("leaves no step behind when it is to throw what onSettled has thrown", async () => {
+    const ended: string[] = [];
+    const perform = async ({ id }: Step) => {
+      if (id === "slow") await new Promise((resolve) => setImmediate(resolve));
+      ended.push(id);
+      return "sent" as const;
+    };
+    const onSettled = ({ id }: Step) => {
+      throw new Error(`a bug at ${id}`);
+    };
+
+    const running = run({ steps: [stage("quick", left), stage("slow", right)] }, { perform, onSettled });
+
+    await expect(running).rejects.toThrow("a bug at quick");
+    expect(ended).toEqual(["quick", "slow"]);
+  });
+
   test("refuses a plan in which a step waits for one that is not listed before it", async () => {
     await expect(
       run({ steps: [stage("a", left, ["b"]), stage("b", left)] }, { perform: async () => "sent" }),

@@ -30,7 +30,7 @@ export interface RunOptions {
   readonly perform: Perform;
   /** Aborting it ends the run; its reason becomes the failure of each target that is not finished. */
   readonly signal?: AbortSignal;
-  /** Called once for each step, when nothing of it runs any more. Must not throw. */
+  /** Called once for each step, when nothing of it runs any more. Must not throw; what it throws comes out of `run` in the end. */
   readonly onSettled?: (step: Step, outcome: StepOutcome) => void;
   /**
    * What the failure of a step means for the other targets. `leave` (default): nothing. `stop`: they begin no further step.
@@ -52,6 +52,8 @@ export async function run(plan: Plan, options: RunOptions): Promise<ReadonlyMap<
   using scopes = new TargetScopes(options);
   const running = new Map<string, Promise<StepOutcome>>();
   for (const step of plan.steps) running.set(step.id, runStep(step, before(step, running), { scopes, options }));
+  // None is left behind by an `onSettled` that throws.
+  await Promise.allSettled(running.values());
   const outcomes = new Map<string, StepOutcome>();
   for (const [id, outcome] of running) outcomes.set(id, await outcome);
   return outcomes;
