@@ -69,7 +69,7 @@ export interface StoresOptions {
   readonly attempts?: number;
   /** Whether each HTTP attempt is reported, as an `http` event; costs a little for each. Default true. */
   readonly reportAttempts?: boolean;
-  /** Headers that an attempt carries to a registry itself, by its id; only where attempts are reported. */
+  /** Headers that an attempt carries to a registry itself, by its id; only where attempts are reported. Where it throws there are none. */
   readonly attemptHeaders?: (attempt: string) => Readonly<Record<string, string>>;
   /** The longest `Retry-After` that is followed; default 120,000. */
   readonly maxRetryAfterMs?: number;

@@ -194,6 +194,20 @@ describe("traceAttempts", () => {
     expect(seen).toEqual(["of a1", undefined]);
   });
 
+  test("sends an attempt without more headers where asking for them fails, and counts that", async () => {
+    const events: WaybillEvent[] = [];
+    const headersFor = () => {
+      throw new Error("a provider that was shut down");
+    };
+    const report = (event: WaybillEvent) => void events.push(event);
+    const send = traceAttempts({ clock: fakeClock(1000), report, headersFor })(async () => answer());
+
+    await readBody(await send({ method: "GET", url }), 100);
+
+    const drop = { type: "telemetry-drop", what: "headers of an attempt", count: 1, at: 1000 };
+    expect(events).toMatchObject([drop, { type: "http", status: 200, inFlight: 1 }]);
+  });
+
   test("counts marks that come after the end, or without end", async () => {
     let late: HttpRequest["marks"];
     const { send, events } = traced(async (request) => {

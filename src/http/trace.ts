@@ -26,7 +26,7 @@ export function traceRequests(): Interceptor {
 
 /**
  * Reports one `http` event for each attempt, when its response's body has ended or it has failed. URLs lose their query. What
- * `report` throws is dropped.
+ * `report` and `headersFor` throw is dropped.
  */
 export function traceAttempts({ clock, report, headersFor }: TraceOptions): Interceptor {
   const quietly: Report = (event) => {
@@ -37,8 +37,17 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
     }
   };
   const now = finestOf(clock);
-  const onDrop = (why: string) => quietly({ type: "telemetry-drop", what: `${why} mark`, count: 1, at: now() });
-  const wire: Observed = { report: quietly, headersFor, noting: { now, onDrop }, loads: new Map(), count: 0 };
+  const drop = (what: string) => quietly({ type: "telemetry-drop", what, count: 1, at: now() });
+  const onDrop = (why: string) => drop(`${why} mark`);
+  const more: Observed["headersFor"] = (attempt) => {
+    try {
+      return headersFor?.(attempt);
+    } catch {
+      drop("headers of an attempt");
+      return undefined;
+    }
+  };
+  const wire: Observed = { report: quietly, headersFor: more, noting: { now, onDrop }, loads: new Map(), count: 0 };
   return (next) => async (request) => {
     const attempt = new Attempt(request, wire);
     try {
@@ -52,7 +61,8 @@ export function traceAttempts({ clock, report, headersFor }: TraceOptions): Inte
 }
 
 /** What all attempts share. */
-interface Observed extends Pick<TraceOptions, "report" | "headersFor"> {
+interface Observed extends Pick<TraceOptions, "report"> {
+  readonly headersFor: (attempt: string) => Readonly<Record<string, string>> | undefined;
   readonly noting: MarksOptions;
   readonly loads: Map<Origin, Load>;
   count: number;
@@ -102,7 +112,7 @@ class Attempt {
     this.#resend = history?.sent ?? 0;
     if (history) follow(history, this.#id);
     this.#startedAt = noting.now();
-    const more = request.ledBy === undefined ? wire.headersFor?.(this.#id) : undefined;
+    const more = request.ledBy === undefined ? wire.headersFor(this.#id) : undefined;
     const headers = more && { headers: { ...request.headers, ...more } };
     const onProgress = request.body === undefined ? undefined : { onProgress: this.#onProgress(request) };
     // What is added goes first; see decision 14.
