@@ -29,3 +29,24 @@ test("guarded says how often its listener has failed, as soon as it listens agai
   const drop = { type: "telemetry-drop", what: "event that a listener failed at", count: 3, at: 4 };
   expect(heard).toEqual([event(4), drop, event(5)]);
 });
+
+test("guarded says so too where its listener gives a promise and fails later", async () => {
+  const heard: WaybillEvent[] = [];
+  let isBroken = true;
+  const hear = async (event: WaybillEvent) => {
+    await Promise.resolve();
+    if (isBroken) throw new Error("a bug");
+    heard.push(event);
+  };
+  const report = guarded((event): unknown => hear(event));
+  const event = (at: number): WaybillEvent => ({ type: "debug", message: "x", at });
+  for (const at of [1, 2]) report(event(at));
+  await new Promise((resolve) => setImmediate(resolve));
+  isBroken = false;
+
+  report(event(3));
+  await new Promise((resolve) => setImmediate(resolve));
+
+  const drop = { type: "telemetry-drop", what: "event that a listener failed at", count: 2, at: 3 };
+  expect(heard).toEqual([event(3), drop]);
+});

@@ -141,27 +141,32 @@ export type EventOf<Type extends WaybillEvent["type"]> = WaybillEvent & { readon
 /** News of one blob on its way to one target. */
 export type ContentEvent = EventOf<"content-started" | "content-progress" | "content-again" | "content-done">;
 
-/** Takes news. Must not throw and must not wait; whoever calls it does not look at the result. */
+/** Takes news. Must not throw and must not wait; whoever calls it does not wait for what it gives. */
 export type Report = (event: WaybillEvent) => void;
 
 /** Hears everything, says nothing. */
 export const silent: Report = () => undefined;
 
 /**
- * `report`, unable to fail what it hears of: what it throws is dropped, and how often it has is news as soon as it listens
- * again. Where a composition begins, once.
+ * `report`, unable to fail what it hears of: what it throws is dropped, also where it gives a promise of that, and how often it
+ * has is news as soon as it listens again. Where a composition begins, once.
  */
 export function guarded(report: Report): Report {
   let lost = 0;
+  // Whoever listens has a bug; the run has none.
+  const lose = () => void lost++;
+  const tell = (event: WaybillEvent) => {
+    const heard: unknown = report(event);
+    if (heard instanceof Promise) heard.catch(lose);
+  };
   return (event) => {
     try {
-      report(event);
+      tell(event);
       if (lost > 0)
-        report({ type: "telemetry-drop", what: "event that a listener failed at", count: lost, at: timeOf(event) });
+        tell({ type: "telemetry-drop", what: "event that a listener failed at", count: lost, at: timeOf(event) });
       lost = 0;
     } catch {
-      // Whoever listens has a bug; the run has none.
-      lost++;
+      lose();
     }
   };
 }
