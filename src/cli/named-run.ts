@@ -1,7 +1,7 @@
+import { thisProcess } from "../disk/process-name.ts";
 import { WaybillError } from "../errors.ts";
 import type { RecordedRun } from "../transfer/recorded-run.ts";
 import { listRuns } from "../transfer/runs.ts";
-import { thisProcess } from "./state-folder.ts";
 import { typedArguments } from "./typed-name.ts";
 
 /** What a run is looked for for, in the words of what is said where it cannot be told which. */

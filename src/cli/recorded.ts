@@ -1,5 +1,6 @@
 import { lookAt } from "../disk/durable.ts";
 import { isLocked } from "../disk/lock.ts";
+import { thisProcess } from "../disk/process-name.ts";
 import { WaybillError } from "../errors.ts";
 import { shortDigest } from "../spec/digest.ts";
 import type { Publication } from "../transfer/publication.ts";
@@ -9,7 +10,6 @@ import { runFolder } from "../transfer/runs.ts";
 import { runsNamed, theOnly, typedHistory, unknownRun, type Choice } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
-import { thisProcess } from "./state-folder.ts";
 import { typedArguments } from "./typed-name.ts";
 
 /** A publish of the past, from a journal or from a report file. */

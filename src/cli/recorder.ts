@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { thisProcess } from "../disk/process-name.ts";
 import type { WaybillError } from "../errors.ts";
 import { journalRecorder } from "../transfer/journal.ts";
 import type { Publication } from "../transfer/publication.ts";
@@ -16,7 +17,7 @@ import type { Report } from "../telemetry/events.ts";
 import type { Host } from "./host.ts";
 import { addStateOption, addSwitch, addValue } from "./options.ts";
 import { openReportFile, type ReportFile } from "./report-file.ts";
-import { stateFolder, thisProcess } from "./state-folder.ts";
+import { stateFolder } from "./state-folder.ts";
 import { typedArguments } from "./typed-name.ts";
 
 /** What `addRecordOptions` leaves in a command's options. */

@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { codeOf } from "./durable.ts";
+import type { FolderOwner } from "./lock.ts";
+
+/** This process, as other processes know it by its locks. */
+export function thisProcess(): FolderOwner {
+  const user = process.getuid?.();
+  return { name: processName(process.pid), isRunning: isProcessRunning, ...(user !== undefined && { user }) };
+}
 
 /** Names a process: by its number, and by when it began where the system tells, for numbers are used again. */
 export function processName(pid: number): string {

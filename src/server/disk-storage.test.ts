@@ -210,6 +210,12 @@ describe("openDiskStorage", () => {
     await first[Symbol.asyncDispose]();
   });
 
+  test("a folder is open once, whoever does not say for whom it is opened", async () => {
+    await using first = await opened();
+    await expect(openDiskStorage(folder)).rejects.toMatchObject({ code: "busy" });
+    expect(first.storage.catalogue.repositories()).toEqual([]);
+  });
+
   test("a storage that cannot write says so by 500, and keeps nothing that it did not acknowledge", async () => {
     await using world = await opened();
     const { client } = world;

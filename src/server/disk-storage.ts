@@ -17,11 +17,12 @@ import {
 import { DiskDraft, restoreDrafts } from "./disk-draft.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
 import { Journal } from "../disk/journal.ts";
+import { thisProcess } from "../disk/process-name.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
 import { Tally } from "./tally.ts";
 
 export interface DiskStorageOptions {
-  /** With it the folder is locked against other processes while it is open. */
+  /** Whom the folder is locked for while it is open; default this process. */
   readonly owner?: FolderOwner;
 }
 
@@ -29,14 +30,15 @@ export interface DiskStorageOptions {
  * Opens the storage in `folder`, made where it is missing. What was acknowledged is there again after a crash; what was not leaves no
  * trace but drafts, which are handed out by `takeDrafts`. One process at a time, and once in that.
  *
- * The folder: `content/<algorithm>/<xx>/<hex>` holds blobs and manifests, `catalogue.log` who links them, `drafts/` open uploads.
+ * The folder: `content/<algorithm>/<xx>/<hex>` holds blobs and manifests, `catalogue.log` who links them, `drafts/` open uploads, `lock` who
+ * has it open.
  *
  * @throws WaybillError `io_failed` `disk_full`; `busy` where another process has it open, or this one already.
  */
 export async function openDiskStorage(folder: string, options: DiskStorageOptions = {}): Promise<Storage> {
   return ioCall(`open storage "${folder}"`, async () => {
     for (const name of ["content/sha256", "content/sha512", "drafts"]) await makeFolder(join(folder, name));
-    const unlock = options.owner ? await lockFolder(folder, options.owner) : async () => undefined;
+    const unlock = await lockFolder(folder, options.owner ?? thisProcess());
     if (!unlock) throw inUse(folder);
     try {
       const { catalogue, journal } = await openCatalogue(join(folder, "catalogue.log"));

@@ -7,6 +7,7 @@ export type { Fault } from "./fault.ts";
 export { faulty, type FaultRoute, type FaultRule } from "./faults.ts";
 export { serve, type RunningServer, type ServeOptions } from "./node.ts";
 export { openDiskStorage, type DiskStorageOptions } from "./disk-storage.ts";
+export type { FolderOwner } from "../disk/lock.ts";
 export { basicAuth, type BasicAuthOptions } from "./basic-auth.ts";
 export { bearerAuth, type BearerAuthOptions } from "./bearer-auth.ts";
 export { parseHtpasswd, type Passwords } from "./passwords.ts";

@@ -1,8 +1,6 @@
 import { readFile } from "node:fs/promises";
-import process from "node:process";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Command } from "commander";
-import { isProcessRunning, processName } from "../../disk/process-name.ts";
 import { WaybillError } from "../../errors.ts";
 import {
   basicAuth,
@@ -107,8 +105,7 @@ function addressOf(text: string): Pick<ServeOptions, "host" | "port"> {
 
 async function storageOf(flags: ServeFlags): Promise<Storage> {
   if (flags.data === undefined) return createMemoryStorage();
-  const owner = { name: processName(process.pid), isRunning: isProcessRunning };
-  if (!flags.memory) return openDiskStorage(flags.data, { owner });
+  if (!flags.memory) return openDiskStorage(flags.data);
   throw new WaybillError("invalid_argument", "Cannot serve: --data and --memory exclude each other");
 }
 
