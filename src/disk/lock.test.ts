@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -48,4 +48,15 @@ test("lockFolder gives a folder once to one owner, and again when that has unloc
   await first!();
 
   expect(await lockFolder(folder, owner("A"))).toBeDefined();
+});
+
+test("lockFolder gives a folder once, also where it is reached by a link", async () => {
+  const link = join(folder, "link");
+  await symlink(folder, link);
+  const unlock = await lockFolder(folder, owner("A"));
+
+  expect(await lockFolder(link, owner("A"))).toBeUndefined();
+
+  await unlock!();
+  expect(await lockFolder(link, owner("A"))).toBeDefined();
 });

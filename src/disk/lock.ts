@@ -1,4 +1,5 @@
-import { join, resolve } from "node:path";
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
 import { look, tryLockFile, type LockFile, type SeenLock } from "./lock-file.ts";
 
 /** The process that has a folder open. */
@@ -21,7 +22,7 @@ const held = new Set<string>();
  */
 export async function lockFolder(folder: string, owner: FolderOwner): Promise<(() => Promise<void>) | undefined> {
   const path = join(folder, "lock");
-  const place = `${resolve(path)} ${owner.name}`;
+  const place = `${await realpath(folder)} ${owner.name}`;
   if (held.has(place)) return undefined;
   held.add(place);
   try {
