@@ -205,6 +205,16 @@ export async function deleteManifest(access: Access, name: string, { signal }: C
   await drain(response);
 }
 
+/**
+ * Deletes a tag, and never a manifest with all its tags.
+ *
+ * @throws WaybillError `invalid_reference` for a digest; what `deleteManifest` throws.
+ */
+export async function deleteTag(access: Access, tag: string, options?: CallOptions): Promise<void> {
+  if (isDigest(tag)) throw new WaybillError("invalid_reference", `Cannot delete tag "${tag}": it is a digest`);
+  return deleteManifest(access, tag, options);
+}
+
 /** 400 says that tags cannot be deleted, whatever the code beside it: 2.8 has `DIGEST_INVALID` there. */
 function tagsStay(error: WaybillError): WaybillError {
   const advice = "This registry deletes no tags, only manifests by digest, with all their tags";

@@ -106,6 +106,13 @@ describe("deleting", () => {
     expect(await repository.exists(image.layer.descriptor)).toBe(false);
   });
 
+  test("deleteTag refuses a digest, which stands for a manifest with all its tags", async () => {
+    const to = client();
+    const { descriptor } = await pushImage(to.repository, imageOf("x"), { tags: ["v1"] });
+    await expect(to.repository.deleteTag(descriptor.digest)).rejects.toMatchObject({ code: "invalid_reference" });
+    expect(to.asked.filter(({ method }) => method === "DELETE")).toEqual([]);
+  });
+
   // Spec: distribution-spec v1.1.1, "Deleting tags": 400 or 405. docker-registry 2.8 answers as here.
   test.each([
     [400, { errors: [{ code: "DIGEST_INVALID", message: "provided digest did not match uploaded content" }] }],

@@ -2,7 +2,7 @@ import { asReferrer } from "../content/needs.ts";
 import type { CallOptions, Store, TargetFacts } from "../content/store.ts";
 import { drain } from "../http/body.ts";
 import type { Location } from "../spec/reference.ts";
-import type { Digest } from "../spec/digest.ts";
+import { isDigest, type Digest } from "../spec/digest.ts";
 import { isManifestType, essence } from "../spec/media-type.ts";
 import {
   accessTo,
@@ -17,7 +17,15 @@ import {
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
 import { requireChunkSize } from "./chunk-size.ts";
 import { putManifest } from "./manifest-push.ts";
-import { deleteManifest, getManifest, hasManifest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
+import {
+  deleteManifest,
+  deleteTag,
+  getManifest,
+  hasManifest,
+  refuseHtml,
+  resolveManifest,
+  taggedManifest,
+} from "./manifests.ts";
 import { probePush } from "./probe.ts";
 import { problemOf } from "./problem.ts";
 import { profileOf } from "./profiles.ts";
@@ -116,7 +124,7 @@ function openRepository(access: Access): Repository {
       if (isManifestType(essence(target.mediaType))) return hasManifest(own, target.digest, options);
       return (await hasBlob(own, target, options)) === true;
     },
-    tagged: (tag, options) => taggedManifest(inTask(access, options), tag, options),
+    tagged: async (tag, options) => (isDigest(tag) ? undefined : taggedManifest(inTask(access, options), tag, options)),
     pushBlob: (blob, body, options) => uploads.push(blob, body, options),
     async pushManifest(manifest, options) {
       const { subjectKnown } = await putManifest(inTask(access, options), manifest, options);
@@ -125,7 +133,7 @@ function openRepository(access: Access): Repository {
     },
     tags: (options) => listTags(inTask(access, options), options),
     deleteManifest: (digest, options) => deleteManifest(inTask(access, options), digest, options),
-    deleteTag: (tag, options) => deleteManifest(inTask(access, options), tag, options),
+    deleteTag: (tag, options) => deleteTag(inTask(access, options), tag, options),
     deleteBlob: (digest, options) => deleteBlob(inTask(access, options), digest, options),
     uploadStatus: (upload, options) => heldBy(inTask(access, options), upload, options),
     cancelUpload: (upload) => cancelSession({ access, place: upload }),

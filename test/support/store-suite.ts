@@ -58,6 +58,15 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: "takes no digest for a tag",
+    async run(store) {
+      const { descriptor } = await pushImage(store, imageOf("one"), { tags: ["a"] });
+      await store.deleteTag?.(descriptor.digest).catch(() => undefined);
+      assert.equal(await store.tagged(descriptor.digest), undefined);
+      assert.equal((await store.tagged("a"))?.digest, descriptor.digest);
+    },
+  },
+  {
     name: "can be probed where it lets itself, and holds nothing afterwards",
     async run(store) {
       assert.ok(["allowed", "unknown", undefined].includes(await store.probe?.()));
