@@ -71,12 +71,18 @@ async function contentOf(blob: Descriptor, { file, linked }: Found, options: Fet
     await file[Symbol.asyncDispose]();
     throw error;
   }
-  const body = file.read(offset, signal);
+  const body = readAndClosed(file, { offset, ...(signal && { signal }) });
   return {
     descriptor: blob,
     body: offset === 0 ? verified(blob, body) : exactly(blob.size - offset, body),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
+}
+
+/** The bytes of `file` from an offset. It is closed with the reading, which may be all that its reader ends. */
+async function* readAndClosed(file: RegularFile, { offset = 0, signal }: FetchOptions): Bytes {
+  await using open = file;
+  yield* open.read(offset, signal);
 }
 
 async function readThrough(body: Bytes): Promise<void> {

@@ -111,6 +111,29 @@ test("layout keeps blobs of both algorithms in folders of their own", async () =
   expect(await readBlob(store, blob)).toEqual(bytes);
 });
 
+test("layout has a blob's file closed when its content was read to its end, left, or disposed of", async () => {
+  const { store, path } = await newLayout();
+  const bytes = Buffer.from("closed again");
+  await store.pushBlob(blobOf(bytes), bodyOf(bytes));
+  const opened: promises.FileHandle[] = [];
+  const open: Files["open"] = async (...call) => {
+    const file = await promises.open(...call);
+    opened.push(file);
+    return file;
+  };
+  const watched = await openLayout(path, { owner, files: { ...promises, open } });
+  const whole = await watched.fetch(blobOf(bytes));
+  const left = await watched.fetch(blobOf(bytes), { offset: 3 });
+  const unread = await watched.fetch(blobOf(bytes));
+
+  for await (const _ of whole.body) continue;
+  for await (const _ of left.body) break;
+  await unread[Symbol.asyncDispose]();
+
+  expect(opened.filter(({ fd }) => fd !== -1)).toEqual([]);
+  for (const content of [whole, left]) await content[Symbol.asyncDispose]();
+});
+
 test("layout replaces the entry of a tag and keeps foreign members and entries", async () => {
   const { store, path } = await newLayout();
   const first = await pushImage(store, imageOf("first"), { tags: ["latest", "v1"] });
