@@ -27,11 +27,12 @@ export interface BlobBodyOptions {
 
 /**
  * The bytes of `blob` from `offset` on. A break is mended by a request for the rest, with growing waits, as long as every
- * fifth try brings a byte. The last chunk is handed out after the whole was verified.
+ * fifth try brings a byte. The last chunk is handed out after the whole was verified. Disposing of it closes the answer that is
+ * being read; nothing is mended after that.
  *
  * @throws WaybillError `digest_mismatch`, `size_mismatch`; the last error where the connection cannot be mended.
  */
-export function blobBody(blob: Descriptor, options: BlobBodyOptions): Bytes {
+export function blobBody(blob: Descriptor, options: BlobBodyOptions): Bytes & AsyncDisposable {
   return new BlobBody(blob, options);
 }
 
@@ -43,7 +44,7 @@ interface Progress {
 }
 
 /** Written out rather than as generators, whose every step costs several promises. */
-class BlobBody implements AsyncIterableIterator<Uint8Array, undefined> {
+class BlobBody implements AsyncIterableIterator<Uint8Array, undefined>, AsyncDisposable {
   readonly #blob: Descriptor;
   readonly #options: BlobBodyOptions;
   readonly #progress: Progress;
@@ -53,6 +54,7 @@ class BlobBody implements AsyncIterableIterator<Uint8Array, undefined> {
   #last: Uint8Array | undefined;
   #failures = 0;
   #isOver = false;
+  #isDisposed = false;
 
   constructor(blob: Descriptor, options: BlobBodyOptions) {
     this.#blob = blob;
@@ -81,6 +83,12 @@ class BlobBody implements AsyncIterableIterator<Uint8Array, undefined> {
     return { done: true, value: undefined };
   }
 
+  /** Does not wait for a chunk that somebody still waits for: that one fails. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    await this.#response?.[Symbol.asyncDispose]();
+  }
+
   /** The next chunk of the blob; `undefined` at its end. Gets over what breaks. */
   async #take(): Promise<Uint8Array | undefined> {
     for (;;) {
@@ -99,6 +107,7 @@ class BlobBody implements AsyncIterableIterator<Uint8Array, undefined> {
     const { openAt, access } = this.#options;
     this.#response ??= await openAt(this.#progress.at);
     const response = this.#response;
+    if (this.#isDisposed) throw disposedOf(this.#blob, access);
     return rest(this.#blob, { response, progress: this.#progress, access })[Symbol.asyncIterator]();
   }
 
@@ -125,7 +134,7 @@ class BlobBody implements AsyncIterableIterator<Uint8Array, undefined> {
     await this.#close();
     const isComplete = this.#progress.at === this.#blob.size && this.#blob.size > 0;
     if (isRetryable(error) && isComplete) return false;
-    if (!isRetryable(error) || ++this.#failures >= maxFailures) {
+    if (!isRetryable(error) || this.#isDisposed || ++this.#failures >= maxFailures) {
       this.#isOver = true;
       throw error;
     }
@@ -219,6 +228,11 @@ function wrongSize(blob: Descriptor, got: string, access: Access): WaybillError 
 function endedEarly(blob: Descriptor, at: number, access: Access): WaybillError {
   const message = `Cannot read blob ${blob.digest} from "${nameOfRepository(access)}": the body ended after ${at} of ${blob.size} bytes`;
   return new WaybillError("connection_failed", message, about(blob, access));
+}
+
+function disposedOf(blob: Descriptor, access: Access): WaybillError {
+  const message = `Cannot read blob ${blob.digest} from "${nameOfRepository(access)}": its content was disposed of`;
+  return new WaybillError("cancelled", message, about(blob, access));
 }
 
 function about(blob: Descriptor, access: Access) {

@@ -82,6 +82,35 @@ describe("fetch", () => {
     await expect(read(to)).rejects.toMatchObject({ code: "size_mismatch" });
   });
 
+  test("fetch leaves no answer open when it is disposed of after a break", async () => {
+    const to = client({
+      send: async (request) => {
+        if (request.headers?.["range"] === undefined)
+          return { ...respond(request, 200), body: broken(bytes.subarray(0, 500)) };
+        return { ...respond(request, 206), body: pieces(bytes.subarray(500)) };
+      },
+    });
+    const content = await to.repository.fetch(blob);
+    const chunks = content.body[Symbol.asyncIterator]();
+    for (let chunk = 0; chunk < 2; chunk++) await to.settle(chunks.next());
+    expect(to.unread).toEqual([expect.stringContaining("2: GET")]);
+
+    await content[Symbol.asyncDispose]();
+
+    expect(to.unread).toEqual([]);
+  });
+
+  test("fetch asks for nothing more when it is disposed of before a break", async () => {
+    const to = await holding({ faults: [{ ...get, fault: { kind: "cut", afterBytes: 0 } }] });
+    const content = await to.repository.fetch(blob);
+    const reading = content.body[Symbol.asyncIterator]().next();
+
+    await content[Symbol.asyncDispose]();
+
+    await expect(to.settle(reading)).rejects.toThrow();
+    expect(to.requests).toHaveLength(1);
+  });
+
   test("fetch begins in the middle", async () => {
     const to = await holding();
     expect(await read(to, 990)).toEqual(bytes.subarray(990));

@@ -56,7 +56,7 @@ export async function fetchBlob(access: Access, blob: Descriptor, options: Fetch
   const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, ...(signal && { signal }) });
   const first = await openAt(offset);
   const body = blobBody(blob, { access, openAt, first, offset, ...(signal && { signal }) });
-  return { descriptor: blob, body, [Symbol.asyncDispose]: () => first[Symbol.asyncDispose]() };
+  return { descriptor: blob, body, [Symbol.asyncDispose]: () => body[Symbol.asyncDispose]() };
 }
 
 interface BlobRequest {
