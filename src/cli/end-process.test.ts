@@ -17,6 +17,7 @@ test("countedLookup asks from the question to the answer, whatever that is", asy
 
 test.each([
   [130, { isAsking: true, isPlugin: false }, "SIGINT"],
+  [129, { isAsking: false, isPlugin: true }, "SIGHUP"],
   [143, { isAsking: true, isPlugin: false }, "SIGTERM"],
   [130, { isAsking: false, isPlugin: false }, undefined],
   [130, { isAsking: true, isPlugin: true }, undefined],

@@ -31,19 +31,21 @@ export interface Ending {
 }
 
 const signals: Readonly<Record<number, NodeJS.Signals>> = {
+  [exitCodes.hungUp]: "SIGHUP",
   [exitCodes.interrupted]: "SIGINT",
   [exitCodes.terminated]: "SIGTERM",
 };
 
 /** The signal to go by in place of an exit with `code`; see `endProcess`. */
 export function farewellSignal(code: number, { isAsking, isPlugin }: Ending): NodeJS.Signals | undefined {
-  return isAsking && !isPlugin ? signals[code] : undefined;
+  return (isAsking && !isPlugin) || code === exitCodes.hungUp ? signals[code] : undefined;
 }
 
 /**
  * Ends this process with `code`. The system looks names up in threads that nothing can stop, and a process that exits waits for
  * them: for 10 s and more where no name server answers. A signal's own end does not wait: whoever was interrupted while a name
- * is looked up goes by the signal, which shells report as the same code.
+ * is looked up goes by the signal, which shells report as the same code. So does whoever has lost the terminal: Node's own exit
+ * wants to set that right, and aborts where it cannot.
  */
 export function endProcess(code: number, ending: Ending): void {
   const signal = farewellSignal(code, ending);

@@ -12,6 +12,7 @@ export const exitCodes = {
   precondition: 7,
   unavailable: 8,
   bug: 70,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;

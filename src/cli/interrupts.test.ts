@@ -47,6 +47,17 @@ describe("createInterrupts", () => {
     expect(exits).toEqual([130]);
   });
 
+  test("interrupt hears of one closed terminal more than once", () => {
+    const exits: number[] = [];
+    const interrupts = createInterrupts({ clock: handClock(), exit: (code) => exits.push(code) });
+
+    interrupts.interrupt("SIGHUP");
+    interrupts.interrupt("SIGHUP");
+
+    expect(interrupts.exitCode()).toBe(129);
+    expect(exits).toEqual([]);
+  });
+
   test("interrupt takes docker's socket for the Ctrl-C it accompanies", () => {
     const exits: number[] = [];
     const interrupts = createInterrupts({ clock: handClock(), exit: (code) => exits.push(code) });

@@ -2,7 +2,14 @@ import type { Clock } from "../async/clock.ts";
 import { WaybillError } from "../errors.ts";
 import { exitCodes } from "./exit-code.ts";
 
-export type Interruption = "SIGINT" | "SIGTERM" | "docker";
+const codes = {
+  SIGHUP: exitCodes.hungUp,
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+  docker: exitCodes.interrupted,
+} as const;
+
+export type Interruption = keyof typeof codes;
 
 /** Turns what asks us to stop into one abort and, if we do not get done in time, into the end. */
 export interface Interrupts {
@@ -30,11 +37,12 @@ export function createInterrupts(options: InterruptOptions): Interrupts {
     exitCode: () => code,
     interrupt(by) {
       if (code !== undefined) {
-        // docker closes its socket beside the signal that its terminal sent us: that is the same Ctrl-C.
-        if (by !== "docker") exit(code);
+        // docker closes its socket beside the signal that its terminal sent us: that is the same Ctrl-C. Of one terminal that is
+        // closed we hear by the system and by the shell.
+        if (by !== "docker" && by !== "SIGHUP") exit(code);
         return;
       }
-      const ours = by === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
+      const ours = codes[by];
       code = ours;
       clock.after(graceMs, () => exit(ours));
       controller.abort(

@@ -54,6 +54,7 @@ function listen(interrupts: Interrupts, log: Log, published: () => Published | u
   const fail = (error: unknown) => tellAndEnd(error, log);
   process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
   process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
+  process.on("SIGHUP", () => interrupts.interrupt("SIGHUP"));
   const dockerSocket = process.env["DOCKER_CLI_PLUGIN_SOCKET"];
   if (dockerSocket) watchDocker(dockerSocket, () => interrupts.interrupt("docker"));
   process.on("uncaughtException", fail);
@@ -61,9 +62,9 @@ function listen(interrupts: Interrupts, log: Log, published: () => Published | u
   // What waits for standard input would wait on, up to the end of the grace.
   process.stdin.on("error", () => undefined);
   interrupts.signal.addEventListener("abort", () => process.stdin.destroy(interrupts.signal.reason));
-  // Whoever reads us may leave at any time: `waybill inspect … | head -1`.
+  // Whoever reads us may leave at any time: `waybill inspect … | head -1`. A terminal that was closed answers EIO.
   const isClosed = ({ code }: NodeJS.ErrnoException) =>
-    code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "EOF";
+    code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "EOF" || (code === "EIO" && process.stdout.isTTY);
   process.stdout.on("error", (error) => {
     if (isClosed(error)) return;
     const failure = outputFailed(error, published());

@@ -22,6 +22,10 @@ export const meanings: Readonly<Record<number, readonly [meaning: string, instea
     "Run the same command again; waybill doctor HOST looks closer",
   ],
   70: ["a bug in Waybill", "Report it with its last lines, the command, and what waybill --version says"],
+  129: [
+    "it was ended by SIGHUP: its terminal or connection was closed",
+    "Run the same command again, in tmux or with setsid: what is there is not sent again",
+  ],
   130: ["it was interrupted", "Run the same command again: what is there is not sent again"],
   143: [
     "it was ended by SIGTERM, mostly by a pipeline's time limit",
