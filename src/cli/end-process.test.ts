@@ -16,12 +16,12 @@ test("countedLookup asks from the question to the answer, whatever that is", asy
 });
 
 test.each([
-  [130, { isAsking: true, isPlugin: false }, "SIGINT"],
-  [129, { isAsking: false, isPlugin: true }, "SIGHUP"],
-  [143, { isAsking: true, isPlugin: false }, "SIGTERM"],
-  [130, { isAsking: false, isPlugin: false }, undefined],
-  [130, { isAsking: true, isPlugin: true }, undefined],
-  [8, { isAsking: true, isPlugin: false }, undefined],
+  [130, { mayWait: true, isPlugin: false }, "SIGINT"],
+  [129, { mayWait: false, isPlugin: true }, "SIGHUP"],
+  [143, { mayWait: true, isPlugin: false }, "SIGTERM"],
+  [130, { mayWait: false, isPlugin: false }, undefined],
+  [130, { mayWait: true, isPlugin: true }, undefined],
+  [8, { mayWait: true, isPlugin: false }, undefined],
 ])("an end with %i goes, with %j, by %s", (code, ending, signal) => {
   expect(farewellSignal(code, ending)).toBe(signal);
 });

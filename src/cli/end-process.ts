@@ -24,8 +24,8 @@ export function countedLookup(lookup: Lookup): CountedLookup {
 }
 
 export interface Ending {
-  /** Names are being looked up at the moment. */
-  readonly isAsking: boolean;
+  /** A thread of the system may be at work that nothing can stop: names are being looked up, or something has not ended in time. */
+  readonly mayWait: boolean;
   /** docker tells its caller what a plugin exits with, and cannot tell of one that a signal has ended. */
   readonly isPlugin: boolean;
 }
@@ -37,14 +37,14 @@ const signals: Readonly<Record<number, NodeJS.Signals>> = {
 };
 
 /** The signal to go by in place of an exit with `code`; see `endProcess`. */
-export function farewellSignal(code: number, { isAsking, isPlugin }: Ending): NodeJS.Signals | undefined {
-  return (isAsking && !isPlugin) || code === exitCodes.hungUp ? signals[code] : undefined;
+export function farewellSignal(code: number, { mayWait, isPlugin }: Ending): NodeJS.Signals | undefined {
+  return (mayWait && !isPlugin) || code === exitCodes.hungUp ? signals[code] : undefined;
 }
 
 /**
- * Ends this process with `code`. The system looks names up in threads that nothing can stop, and a process that exits waits for
- * them: for 10 s and more where no name server answers. A signal's own end does not wait: whoever was interrupted while a name
- * is looked up goes by the signal, which shells report as the same code. So does whoever has lost the terminal: Node's own exit
+ * Ends this process with `code`. The system looks names up and reads files in threads that nothing can stop, and a process that
+ * exits waits for them: for 10 s and more where no name server answers, without end where nobody writes to a named pipe. A signal's
+ * own end does not wait: whoever was interrupted then goes by the signal, which shells report as the same code. So does whoever has lost the terminal: Node's own exit
  * wants to set that right, and aborts where it cannot.
  */
 export function endProcess(code: number, ending: Ending): void {

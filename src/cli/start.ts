@@ -26,8 +26,8 @@ export async function start(invocation: Invocation, version: string, keepCompile
   const clock = systemClock();
   const { lookup, isAsking } = countedLookup(systemLookup);
   const { isPlugin } = invocation;
-  const exit = (code: number) => endProcess(code, { isAsking: isAsking(), isPlugin });
-  const interrupts = createInterrupts({ clock, exit });
+  const exit = (code: number) => endProcess(code, { mayWait: isAsking(), isPlugin });
+  const interrupts = createInterrupts({ clock, exit: (code) => endProcess(code, { mayWait: true, isPlugin }) });
   let published: Published | undefined;
   const onPublished = (done: Published) => void (published = done);
   const host = { ...processHost({ version, isPlugin, signal: interrupts.signal }), lookup, onPublished };

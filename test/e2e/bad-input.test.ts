@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, type ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -252,6 +253,26 @@ test.each([
   });
 
   expectFailure(seen, code, new RegExp(`^ERROR: .*${signal}`, "m"));
+});
+
+test.each([
+  ["explain", []],
+  ["create", ["-t", "127.0.0.1:1/app:1", "-f"]],
+])("%s that waits for a named pipe is ended by a second signal", async (command, args) => {
+  const pipe = join(folder, `${command}.pipe`);
+  execFileSync("mkfifo", [pipe]);
+  // Opened once the other side reads.
+  const opened = open(pipe, "w");
+  const interruptTwice = async (child: ChildProcess) => {
+    await opened;
+    child.kill("SIGINT");
+    child.kill("SIGTERM");
+  };
+
+  const seen = await program.run([command, ...args, pipe], { onStart: (child) => void interruptTwice(child) });
+
+  expect(seen).toEqual({ code: null, stdout: "", stderr: "" });
+  await (await opened).close();
 });
 
 test("inspect is quiet when whoever reads it has gone", async () => {
