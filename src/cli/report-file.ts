@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Clock } from "../async/clock.ts";
 import { isDiskFull, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
@@ -8,7 +7,8 @@ import type { Publication } from "../transfer/publication.ts";
 import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
-import { parseReport, type KeptReport } from "../transfer/report-reader.ts";
+import { maxReportBytes, parseReport, type KeptReport } from "../transfer/report-reader.ts";
+import { readWhole } from "./read-whole.ts";
 import { reasonOf } from "./reason.ts";
 import { requireWritable, temporaryFor } from "./replaceable.ts";
 
@@ -42,7 +42,7 @@ export interface ReportFileOptions {
 export async function openReportFile(path: string, options: ReportFileOptions): Promise<ReportFile> {
   const { clock, startedAt = clock.now() } = options;
   await requireWritable("report", path).catch((error: unknown) => {
-    throw failed("write", path, error);
+    throw failed(path, error);
   });
   const { write, unwritten } = latestWins(path, options);
   let told: PublishReport | undefined;
@@ -87,13 +87,8 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
 
 /** Reads a report that was written so. @throws WaybillError `io_failed`, `invalid_argument` */
 export async function readReportFile(path: string): Promise<KeptReport> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw failed("read", path, error);
-  }
-  return parseReport(bytes, `report "${path}"`);
+  const what = `report "${path}"`;
+  return parseReport(await readWhole(path, what, { maxBytes: maxReportBytes, missing: "file or folder" }), what);
 }
 
 /** Writes one after another; of those that wait for the same turn only the latest is written. Never rejects. */
@@ -110,7 +105,7 @@ function latestWins(
       await writeDurably(path, temporaryFor(path), Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0o644);
       unwritten = undefined;
     } catch (error) {
-      unwritten = failed("write", path, error);
+      unwritten = failed(path, error);
       if (!hasWarned) warn(`The report is not up to date: ${unwritten.message}`);
       hasWarned = true;
     }
@@ -132,9 +127,9 @@ function latestWins(
   };
 }
 
-function failed(what: "read" | "write", path: string, error: unknown): WaybillError {
+function failed(path: string, error: unknown): WaybillError {
   if (error instanceof WaybillError) return error;
   const seen = reasonOf(error, { missing: "file or folder" });
   const code = isDiskFull(error) ? "disk_full" : "io_failed";
-  return new WaybillError(code, `Cannot ${what} report "${path}": ${seen}`, {}, { cause: error });
+  return new WaybillError(code, `Cannot write report "${path}": ${seen}`, {}, { cause: error });
 }

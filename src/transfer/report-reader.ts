@@ -7,7 +7,8 @@ import { tagName, type Earlier } from "./recording.ts";
 import { tagReportSchema } from "./report.ts";
 import { tagStates, type TagState } from "./result.ts";
 
-const maxBytes = 64 * 1024 * 1024;
+/** As much as a report may have. */
+export const maxReportBytes = 64 * 1024 * 1024;
 
 /** What a report holds for whoever goes on with its run, or undoes it. */
 export interface KeptReport {
@@ -58,7 +59,7 @@ function mayHoldOurs(state: TagState): boolean {
 
 function parsedJson(bytes: Uint8Array, what: string): unknown {
   try {
-    return parseJson(bytes, { maxBytes, what });
+    return parseJson(bytes, { maxBytes: maxReportBytes, what });
   } catch (error) {
     throw unreadable(what, messageOf(error));
   }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Command } from "commander";
 import { WaybillError } from "../../errors.ts";
@@ -19,7 +18,7 @@ import { exitCodeOf } from "../exit-code.ts";
 import type { Host } from "../host.ts";
 import { warn } from "../log/log.ts";
 import { addChoice, addCommonOptions, addExamples, addList, addSwitch, addValue, newCommand } from "../options.ts";
-import { reasonOf } from "../reason.ts";
+import { readWhole } from "../read-whole.ts";
 import { usage } from "../usage.ts";
 
 interface ServeFlags {
@@ -144,10 +143,6 @@ function requireUsable(parts: SecureContextOptions, otherwise: string): void {
   }
 }
 
-async function readNamed(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new WaybillError("io_failed", `Cannot read "${path}": ${reasonOf(error)}`, {}, { cause: error });
-  }
+function readNamed(path: string): Promise<Buffer> {
+  return readWhole(path, `"${path}"`);
 }
