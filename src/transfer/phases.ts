@@ -127,8 +127,8 @@ class Target {
     if (verify > 0) return { phase: "verify" };
     const waitingFor = Math.max(0, ...this.#barriers.map((barrier) => barrier.othersFor(this.name)));
     if (waitingFor > 0) return { phase: "barrier", waitingFor };
-    // A last look before anything is written: the moment is not worth a name of its own.
-    if (compare > 0 && this.#told) return this.#told;
+    // A last look before anything is written: the moment is not worth a name of its own. Whoever looks waits for nobody.
+    if (compare > 0 && this.#told) return { phase: this.#told.phase };
     if (tag > 0) return { phase: "tag" };
     return confirm > 0 ? { phase: "confirm" } : undefined;
   }
