@@ -116,6 +116,13 @@ export function inContext(error: unknown, context: ErrorContext, prefix = ""): u
   return new WaybillError(error.code, prefix + error.message, { ...context, ...error.context }, { cause: error });
 }
 
+/** The innermost sentence, as it was before `inContext`: not which step failed but what was seen, such as a registry's answer. */
+export function innermostMessage(error: unknown): string {
+  let inner = error;
+  while (inner instanceof WaybillError && inner.cause instanceof WaybillError) inner = inner.cause;
+  return messageOf(inner);
+}
+
 /** What there is to say of anything that was thrown, without its class. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -33,8 +33,17 @@ export type WaybillEvent =
       readonly at: number;
     }
   | { readonly type: "work-log"; readonly id: string; readonly message: string; readonly at: number }
-  /** The code of `error` is `cancelled` where nothing is wrong with this work, but with another or with the whole run. */
-  | { readonly type: "work-done"; readonly id: string; readonly at: number; readonly error?: TaskFailure }
+  /**
+   * The code of `error` is `cancelled` where nothing is wrong with this work, but with another or with the whole run. `reason`: what
+   * was seen, without the step that failed.
+   */
+  | {
+      readonly type: "work-done";
+      readonly id: string;
+      readonly at: number;
+      readonly error?: TaskFailure;
+      readonly reason?: string;
+    }
   /** A piece of content begins to go to a target. `sizeBytes` is the whole. */
   | {
       readonly type: "content-started";

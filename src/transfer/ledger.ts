@@ -1,7 +1,7 @@
 import type { Clock } from "../async/clock.ts";
 import { lagPatience } from "../async/lag-patience.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { hasCode, innermostMessage, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -137,9 +137,11 @@ export class Ledger {
     // A run that is cancelled before its first step leaves no failed step behind. What was done by then is done.
     if (signal?.aborted && this.#isHeldBack) this.#error ??= signal.reason;
     const held = this.#isHeldBack ? { code: "cancelled", message: "Cancelled: another target failed" } : undefined;
-    const error = this.#error === undefined ? held : failureOf(this.#error);
-    const news = { id: formatLocation(this.at), at: this.#endedAt, ...(error !== undefined && { error }) };
-    report({ type: "work-done", ...news });
+    const why =
+      this.#error === undefined
+        ? held && { error: held }
+        : { error: failureOf(this.#error), reason: innermostMessage(this.#error) };
+    report({ type: "work-done", id: formatLocation(this.at), at: this.#endedAt, ...why });
   }
 
   /** Puts the tags back that this run has moved and that are still ours. New ones stay unless they may be deleted. */

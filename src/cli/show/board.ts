@@ -15,6 +15,8 @@ export interface Row {
   readonly startedAt: number;
   endedAt?: number;
   error?: TaskFailure;
+  /** What `error` says, as short as there is. */
+  reason?: string;
   phase?: Phase;
   /** The last news of the phase was of another phase, not of how many are waited for. Staging, where all begin, is none. */
   hasNewPhase: boolean;
@@ -223,7 +225,9 @@ function end(row: Row, event: EventOf<"work-done">): void {
   row.endedAt = event.at;
   row.blobs.clear();
   delete row.wait;
-  if (event.error !== undefined) row.error = event.error;
+  if (event.error === undefined) return;
+  row.error = event.error;
+  row.reason = event.reason ?? event.error.message;
 }
 
 /** True for the end of work that nothing is wrong with: another target failed, or the run was told to stop. */

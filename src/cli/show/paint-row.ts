@@ -59,8 +59,8 @@ function headParts(fate: Fate, { name, indent, width }: Label, { styles, now }: 
 }
 
 function rowParts(fate: Fate, row: Row, { styles, now, limits }: RowView): readonly Part[] {
-  if (fate === "failed") return [{ text: row.error?.message ?? "", style: styles.red }];
-  if (fate === "cancelled") return [{ text: row.error?.message ?? "", style: styles.yellow }];
+  if (fate === "failed") return [{ text: row.reason ?? "", style: styles.red }];
+  if (fate === "cancelled") return [{ text: row.reason ?? "", style: styles.yellow }];
   const amounts = amountsOf([row], now);
   const tags: Part = { text: row.tags.join(" "), style: styles.cyan, rank: 6 };
   const since: Part = { text: formatElapsed(now - row.startedAt), style: styles.dim, rank: 7 };
@@ -87,7 +87,7 @@ function registryParts(fate: Fate, rows: readonly Row[], { styles, now, limits }
     return [{ text: `${over.length} of ${rows.length} done` }, ...runningParts(amounts, styles), ...limits];
   if (fate === "failed") {
     const failed = rows.filter((row) => fateOf(row) === "failed");
-    const error = failed[0]?.error?.message ?? "";
+    const error = failed[0]?.reason ?? "";
     return [{ text: `${failed.length} of ${rows.length} failed: ${error}`, style: styles.red }];
   }
   const tags = rows.reduce((count, row) => count + row.tags.length, 0);
@@ -97,7 +97,7 @@ function registryParts(fate: Fate, rows: readonly Row[], { styles, now, limits }
     { text: amounts.sentBytes > 0 ? `${formatBytes(amounts.sentBytes)} sent` : "", rank: 4 },
     ...countParts(amounts, styles),
     fate === "cancelled"
-      ? { text: rows.find(({ error }) => error !== undefined)?.error?.message ?? "", style: styles.yellow, rank: 2 }
+      ? { text: rows.find(({ reason }) => reason !== undefined)?.reason ?? "", style: styles.yellow, rank: 2 }
       : { text: `${tags} ${tags === 1 ? "tag" : "tags"}`, style: styles.cyan, rank: 6 },
     { text: formatDuration(tookMs), style: styles.dim, rank: 1 },
   ];

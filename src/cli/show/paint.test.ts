@@ -111,13 +111,18 @@ describe("paint", () => {
     const failed: WaybillEvent = {
       type: "work-done",
       id: "one.example/app1",
-      error: { code: "auth_denied", message: "Cannot push: 403" },
+      error: {
+        code: "auth_denied",
+        message: `publish sha256:${"0".repeat(64)} to one.example/app1:1: Cannot push: 403`,
+      },
+      reason: "Cannot push: 403",
       at: 3000,
     };
 
     expect(painted([...crowd(1, 0, () => "one.example"), held])[0]).toBe(
       "– one.example/app0  Cancelled: another target failed",
     );
+    expect(painted([...events, failed])[2]).toBe("  ✗ app1       Cannot push: 403");
     expect(painted([...events, held, failed])[0]).toBe("✗ one.example  1 of 2 failed: Cannot push: 403");
   });
 

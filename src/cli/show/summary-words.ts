@@ -1,4 +1,4 @@
-import { hasCode, messageOf, WaybillError } from "../../errors.ts";
+import { hasCode, innermostMessage, WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import { isComplete, tagStates, type TagState, type TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
@@ -46,17 +46,10 @@ export function whyOf(targets: readonly TargetResult[]): readonly string[] {
 }
 
 function reasonFor({ error, tags }: TargetResult): string {
-  if (error !== undefined) return innermost(error);
+  if (error !== undefined) return innermostMessage(error);
   const has = (wanted: TagState) => tags.some(({ state }) => state === wanted);
   const what = has("left-behind") ? "not all put back" : has("rolled-back") ? "rolled back" : "held back";
   return `${what}: another target failed`;
-}
-
-/** The innermost sentence: which step failed is said elsewhere, what the registry said is what counts. */
-function innermost(error: unknown): string {
-  let inner = error;
-  while (inner instanceof WaybillError && inner.cause instanceof WaybillError) inner = inner.cause;
-  return messageOf(inner);
 }
 
 /** What is known of a run beside its result. */
