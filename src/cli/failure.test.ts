@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { WaybillError } from "../errors.ts";
+import { inContext, WaybillError } from "../errors.ts";
 import { errorFacts, failureText } from "./failure.ts";
 import { outcomeJson } from "./show/outcome-json.ts";
 
@@ -14,6 +14,15 @@ describe("failureText", () => {
     const error = new WaybillError("auth_required", "Cannot read", { advice: "log in first" });
 
     expect(failureText(error)).toBe("ERROR: Cannot read\n  hint: log in first\n");
+  });
+
+  test("failureText tells how to open more files, whatever wanted to open one", () => {
+    const cause = Object.assign(new Error("connect EMFILE 127.0.0.1:1"), { code: "EMFILE" });
+    const inner = new WaybillError("connection_failed", "Cannot reach", {}, { cause });
+
+    expect(failureText(inContext(inner, {}, "copy: "))).toBe(
+      "ERROR: copy: Cannot reach\n  hint: raise the limit, as with `ulimit -n 4096`, then run the same command again\n",
+    );
   });
 
   test("failureText shows escapes and newlines of others instead of sending them to the terminal", () => {

@@ -1,3 +1,4 @@
+import { codeOf } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { display } from "../spec/display.ts";
 import { failureOf } from "../telemetry/task.ts";
@@ -55,7 +56,14 @@ function causeText(cause: unknown): string {
 
 /** What to do about it, in one line; `undefined` where nobody knows. */
 export function adviceFor(error: WaybillError): string | undefined {
-  return error.context.advice ?? generalAdvice(error.code);
+  return error.context.advice ?? (lacksFiles(error) ? moreFiles : generalAdvice(error.code));
+}
+
+const moreFiles = "raise the limit, as with `ulimit -n 4096`, then run the same command again";
+
+/** Neither files nor connections can be opened: the process, or the machine, has as many as it may. */
+function lacksFiles(error: WaybillError): boolean {
+  return chainFrom(error).some((cause) => ["EMFILE", "ENFILE"].includes(codeOf(cause) ?? ""));
 }
 
 function expected(error: WaybillError): string[] {

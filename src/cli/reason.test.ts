@@ -10,6 +10,8 @@ describe("reasonOf", () => {
     ["EISDIR", "it is a folder"],
     ["EACCES", "permission denied"],
     ["EROFS", "the file system is read-only"],
+    ["EMFILE", "too many files are open"],
+    ["ENAMETOOLONG", "its name is too long"],
     ["EIO", "EIO"],
   ])("says %s as %j", (code, words) => {
     expect(reasonOf(failed(code))).toBe(words);

@@ -42,7 +42,12 @@ function ioError(error: unknown, what: string): unknown {
 export const refusals: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would be larger than is allowed here",
   EISDIR: "it is a folder",
+  ELOOP: "its symbolic links lead in a circle",
+  EMFILE: "too many files are open",
+  ENAMETOOLONG: "its name is too long",
+  ENFILE: "too many files are open on this machine",
   ENOSPC: "the disk is full",
   ENOTDIR: "a part of its path is no folder",
   EROFS: "the file system is read-only",

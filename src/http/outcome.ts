@@ -160,6 +160,8 @@ const words: Readonly<Record<string, string>> = {
   EPIPE: "the connection was closed while we were sending",
   ETIMEDOUT: "the connection timed out",
   EHOSTUNREACH: "there is no route to this host",
+  EMFILE: "too many files and connections are open here",
+  ENFILE: "too many files and connections are open on this machine",
   ENETUNREACH: "there is no route to its network",
   HEADERS_TOO_LONG: "its response headers are longer than 16 KiB",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it asks for a client certificate",
