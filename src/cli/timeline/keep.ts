@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { TimelineEvent } from "./collect.ts";
@@ -18,8 +18,12 @@ export function filmPath(runFolder: string): string {
 
 /**
  * Writes it into the run's folder. Nobody waits for the disk: it is a picture, not a promise. Whoever runs us waits for the
- * process to end, so it is packed at once and lightly: streams of another thread take longer to set up than this takes.
+ * process to end, so it is packed at once and lightly: streams of another thread take longer to set up than this takes. A process
+ * that is ended meanwhile leaves none, or the one before.
  */
 export async function keepFilm(runFolder: string, film: KeptFilm): Promise<void> {
-  await writeFile(filmPath(runFolder), gzipSync(JSON.stringify(film), { level: 1 }), { mode: 0o600 });
+  const path = filmPath(runFolder);
+  const temporary = `${path}.tmp`;
+  await writeFile(temporary, gzipSync(JSON.stringify(film), { level: 1 }), { mode: 0o600 });
+  await rename(temporary, path);
 }

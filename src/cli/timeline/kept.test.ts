@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -26,6 +26,13 @@ describe("readFilm", () => {
   });
 
   test("readFilm gives nothing where nothing was kept", async () => {
+    expect(await readFilm(folder)).toBeUndefined();
+  });
+
+  test.each([0, 20])("readFilm gives nothing where only %i bytes were kept", async (length) => {
+    await keepFilm(folder, { title: "publish", events: [], dropped: 0 });
+    truncateSync(filmPath(folder), length);
+
     expect(await readFilm(folder)).toBeUndefined();
   });
 

@@ -65,13 +65,14 @@ function orNothing<T extends v.GenericSchema>(schema: T) {
   return v.fallback(v.optional(schema), undefined);
 }
 
-/** Reads it again; `undefined` where the run has kept none. @throws WaybillError `io_failed` where it cannot be read. */
+/** Reads it again; `undefined` where the run has kept none, or not the whole. @throws WaybillError `io_failed` where it is none. */
 export async function readFilm(runFolder: string): Promise<KeptFilm | undefined> {
   const path = filmPath(runFolder);
   const packed = await readFile(path).catch(() => undefined);
   if (!packed) return undefined;
   const bytes = await promisify(gunzip)(packed, { maxOutputLength: maxBytes }).catch(() => undefined);
-  const film = v.safeParse(filmSchema, bytes && parseJson(bytes, { maxBytes, what: `"${path}"` }));
+  if (!bytes) return undefined;
+  const film = v.safeParse(filmSchema, parseJson(bytes, { maxBytes, what: `"${path}"` }));
   if (film.success) return film.output as unknown as KeptFilm;
   throw new WaybillError("io_failed", `Cannot read "${path}": ${issueOf(film.issues)}`);
 }
