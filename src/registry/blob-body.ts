@@ -197,11 +197,15 @@ async function* afterPrefix(blob: Descriptor, body: Bytes, { progress, access }:
   let seen = 0;
   let isSame = false;
   for await (const chunk of body) {
-    const prefix = chunk.subarray(0, Math.max(0, from - seen));
+    if (isSame) {
+      yield chunk;
+      continue;
+    }
+    const prefix = chunk.subarray(0, from - seen);
     again?.update(prefix);
     seen += chunk.byteLength;
-    if (seen < from || prefix.byteLength === chunk.byteLength) continue;
-    isSame ||= again === undefined || again.digest("hex") === before;
+    if (prefix.byteLength === chunk.byteLength) continue;
+    isSame = again?.digest("hex") === before;
     if (!isSame) throw changed(blob, access);
     yield chunk.subarray(prefix.byteLength);
   }
