@@ -165,6 +165,37 @@ describe("resolve", () => {
   });
 });
 
+describe("tagged", () => {
+  const old = Buffer.from(JSON.stringify({ schemaVersion: 1, fsLayers: [], signatures: [] }));
+  /** Schema 1 is named by what it is without its signatures. */
+  const payload = digestOf(Buffer.from("without signatures"));
+  const asHead = { "content-length": `${old.byteLength}`, "docker-content-digest": payload };
+
+  test.each(["application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json", "text/plain"])(
+    "tagged takes the word of one HEAD, whatever the tag names: %s",
+    async (type) => {
+      const to = answering({ "content-type": type, ...asHead }, old);
+      expect(await to.repository.tagged("v1")).toEqual({ mediaType: type, digest: payload, size: old.byteLength });
+      expect(to.requests).toEqual(["HEAD manifests/v1"]);
+      await expect(to.repository.resolve("v1")).rejects.toMatchObject({ code: "digest_mismatch" });
+    },
+  );
+
+  test.each([
+    ["the digest of its bytes where none is announced", {}, digestOf(old)],
+    ["the announced digest, although the bytes have another", { "docker-content-digest": payload }, payload],
+  ])("tagged asks by GET for what HEAD does not describe, and takes %s", async (_, headers, expected) => {
+    const to = answering({ "content-type": "text/plain", ...headers }, old);
+    expect((await to.repository.tagged("v1"))?.digest).toBe(expected);
+    expect(to.requests).toEqual(["HEAD manifests/v1", "GET manifests/v1"]);
+  });
+
+  test("tagged is not fooled by a login page", async () => {
+    const to = answering({ ...html, ...asHead }, "<html>log in</html>");
+    await expect(to.repository.tagged("v1")).rejects.toMatchObject({ code: "not_a_registry" });
+  });
+});
+
 describe("pushManifest", () => {
   async function ready(options: ClientOptions = {}) {
     const to = client(options);

@@ -37,17 +37,25 @@ export async function readManifest(
   { signal }: CallOptions = {},
 ): Promise<{ manifest: Manifest; etag?: string }> {
   const name = typeof target === "string" ? requireName(target) : target.digest;
-  const response = await requestManifest(access, "GET", name, signal);
-  if (response.status !== 200) throw await problemOf(access, response, `Cannot read manifest ${shown(name)} in`);
-  await refuseHtml(access, response);
-  const { headers } = response;
-  const raw = await readBody(response, maxManifestBytes);
+  const { raw, headers } = await rawManifest(access, name, signal);
   const pinned = typeof target === "string" ? undefined : target;
   const { bytes, digest } = settleContent(access, raw, { headers, name, pinned });
   const manifest = parseManifest(bytes, { ...claims(access, headers, pinned), digest });
   requireSameType(access, manifest, pinned);
   const etag = headers.get("etag");
   return { manifest, ...(etag !== undefined && { etag }) };
+}
+
+/** The bytes as they came, whatever they are. */
+async function rawManifest(
+  access: Access,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly raw: Uint8Array; readonly headers: HttpHeaders }> {
+  const response = await requestManifest(access, "GET", name, signal);
+  if (response.status !== 200) throw await problemOf(access, response, `Cannot read manifest ${shown(name)} in`);
+  await refuseHtml(access, response);
+  return { raw: await readBody(response, maxManifestBytes), headers: response.headers };
 }
 
 async function requestManifest(
@@ -137,18 +145,22 @@ export async function refuseHtml(access: Access, response: HttpResponse, doing =
  * @throws WaybillError `not_found`, `auth_denied` and what `getManifest` throws.
  */
 export async function resolveManifest(access: Access, name: string, options: CallOptions = {}): Promise<Descriptor> {
-  const response = await requestManifest(access, "HEAD", requireName(name), options.signal);
-  const { status, headers } = response;
-  if (status === 200) {
-    await drain(response);
-    const descriptor = describedBy(headers, name);
-    if (descriptor) return descriptor;
-  } else if (status !== 405 && status !== 403 && status !== 501) {
-    throw await problemOf(access, response, `Cannot find ${shown(name)} in`);
-  } else await drain(response);
+  const told = await describedByHead(access, name, options);
+  if (told && isManifestType(told.mediaType)) return told;
   const { descriptor } = await getManifest(access, name, options);
   const { mediaType, digest, size } = descriptor;
   return { mediaType, digest, size };
+}
+
+/** What one HEAD tells of `name`; `undefined` where it is not allowed, or does not tell all. */
+async function describedByHead(access: Access, name: string, { signal }: CallOptions): Promise<Descriptor | undefined> {
+  const response = await requestManifest(access, "HEAD", requireName(name), signal);
+  const { status, headers } = response;
+  if (![200, 403, 405, 501].includes(status)) {
+    throw await problemOf(access, response, `Cannot find ${shown(name)} in`);
+  }
+  await drain(response);
+  return status === 200 ? describedBy(headers, name) : undefined;
 }
 
 /** The descriptor in a HEAD's headers, where they are complete and speak of the content itself. */
@@ -156,7 +168,8 @@ function describedBy(headers: HttpHeaders, name: string): Descriptor | undefined
   const digest = announcedDigest(headers);
   const mediaType = essence(headers.get("content-type") ?? "");
   const size = sizeIn(headers);
-  if (!digest || size === undefined || size === 0 || !isManifestType(mediaType) || codingOf(headers)) return undefined;
+  const isPage = mediaType === "" || mediaType === "text/html";
+  if (!digest || size === undefined || size === 0 || isPage || codingOf(headers)) return undefined;
   return isDigest(name) && name !== digest ? undefined : { mediaType, digest, size };
 }
 
@@ -170,6 +183,8 @@ export function sizeIn(headers: HttpHeaders): number | undefined {
  * What a tag names now; `undefined` where it names nothing, and where the registry does not say: some answer 403 for what
  * does not exist, and the write that follows tells the difference.
  *
+ * It need not be a manifest that is understood here, to be replaced by one: its media type is as the registry has it, and so is its digest.
+ *
  * @throws WaybillError `auth_denied` where it does not say and the caller must know.
  */
 export async function taggedManifest(
@@ -177,17 +192,34 @@ export async function taggedManifest(
   tag: string,
   options: KnownOptions = {},
 ): Promise<Descriptor | undefined> {
+  const find = async () => (await describedByHead(access, tag, options)) ?? describedByGet(access, tag, options);
+  return find().catch((error: unknown) => absence(error, options));
+}
+
+/** The descriptor of whatever a GET answers with. The announced digest counts, also where the bytes have another. */
+async function describedByGet(access: Access, name: string, { signal }: CallOptions): Promise<Descriptor> {
+  const { raw, headers } = await rawManifest(access, name, signal);
+  const mediaType = essence(headers.get("content-type") ?? "application/octet-stream");
   try {
-    return await resolveManifest(access, tag, options);
+    const { bytes, digest } = settleContent(access, raw, { headers, name, pinned: undefined });
+    return { mediaType, digest, size: bytes.byteLength };
   } catch (error) {
-    if (hasCode(error, "not_found") || (hasCode(error, "auth_denied") && !options.mustKnow)) return undefined;
-    throw error;
+    const digest = announcedDigest(headers);
+    if (digest === undefined || !hasCode(error, "digest_mismatch")) throw error;
+    return { mediaType, digest, size: raw.byteLength };
   }
+}
+
+/** @throws `error` where it does not mean that there is nothing */
+function absence(error: unknown, { mustKnow }: KnownOptions): undefined {
+  if (hasCode(error, "not_found") || (hasCode(error, "auth_denied") && !mustKnow)) return undefined;
+  throw error;
 }
 
 /** Whether a manifest is there, by its digest. @throws WaybillError `auth_denied` where the caller must know and is not told */
 export async function hasManifest(access: Access, digest: Digest, options: KnownOptions = {}): Promise<boolean> {
-  return (await taggedManifest(access, digest, options))?.digest === digest;
+  const found = await resolveManifest(access, digest, options).catch((error: unknown) => absence(error, options));
+  return found?.digest === digest;
 }
 
 /**
