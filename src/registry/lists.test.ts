@@ -141,6 +141,32 @@ describe("referrers", () => {
     expect(to.asked.at(-1)).toMatchObject(nextElsewhere);
   });
 
+  /** A wire with one entry on each page, where `next` tells the number of the page behind a page. */
+  function paged(next: (page: number) => number): Send {
+    return async (request) => {
+      const page = Number(new URL(request.url).searchParams.get("page") ?? 0);
+      const headers = { "content-type": mediaTypes.ociIndex, link: `<?page=${next(page)}>; rel="next"` };
+      const entry = { ...sbom.descriptor, digest: digestOf(Buffer.from(`${page}`)) };
+      const body = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] };
+      return respond(request, 200, { headers, body });
+    };
+  }
+
+  test("referrers end when a page leads back to itself", async () => {
+    const to = client({ send: paged(() => 1) });
+    expect(await to.repository.referrers(digest)).toHaveLength(2);
+    expect(to.requests).toHaveLength(2);
+  });
+
+  test("referrers are not cut short where there are more pages than are read", async () => {
+    const to = client({ send: paged((page) => page + 1) });
+    await expect(to.repository.referrers(digest)).rejects.toMatchObject({
+      code: "too_large",
+      message: 'Cannot list referrers in "registry.example/app": more than 100 pages',
+    });
+    expect(to.requests).toHaveLength(100);
+  });
+
   test("referrers are kept in the fallback tag and read from there, and the API is asked once", async () => {
     const to = client({ server: { referrers: false } });
     for (const image of [subject, sbom, signature]) await pushImage(to.repository, image);

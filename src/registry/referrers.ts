@@ -1,12 +1,12 @@
 import type { ReferrersOptions } from "../content/store.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, hexOf, type Digest } from "../spec/digest.ts";
 import { maxManifestBytes, parseManifest } from "../spec/manifest.ts";
 import { essence, isIndexType } from "../spec/media-type.ts";
-import { ask, type Access } from "./access.ts";
+import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { getManifest } from "./manifests.ts";
 import { problemOf, readProblem } from "./problem.ts";
 import { nextPage, type PagePlace } from "./tags.ts";
@@ -19,6 +19,7 @@ const maxListBytes = 32 * 1024 * 1024;
  * The manifests that name `subject`: from the referrers API, or from the fallback tag where the registry lacks the API, which
  * is found out once per registry. The whole list is asked for and filtered here, so that one answer serves every type.
  *
+ * @throws WaybillError `too_large` beyond 100 pages or 32 MiB; a list is never cut short.
  * Spec: distribution-spec v1.1.1, "Listing Referrers", "Unavailable Referrers API".
  */
 export async function listReferrers(
@@ -43,7 +44,10 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
   const found: Descriptor[] = [];
   let place: PagePlace | undefined = { path: `referrers/${subject}` };
   let leftBytes = maxListBytes;
-  for (let page = 0; place !== undefined && page < maxPages; page++) {
+  const visited = new Set<string>();
+  for (let page = 0; place !== undefined && !visited.has(place.path); page++) {
+    if (page === maxPages) throw tooLong(access);
+    visited.add(place.path);
     const response = await get(access, place, options);
     if (response.status !== 200) return page === 0 ? await judge(access, response) : await fail(access, response);
     const listed = await pageOf(access, response, Math.min(maxManifestBytes, leftBytes));
@@ -54,6 +58,11 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
   }
   quirks.referrersApi = "present";
   return found;
+}
+
+function tooLong(access: Access): WaybillError {
+  const message = `Cannot list referrers in "${nameOfRepository(access)}": more than ${maxPages} pages`;
+  return new WaybillError("too_large", message, contextOf(access));
 }
 
 function get(access: Access, place: PagePlace, { signal, attempts }: ReferrersOptions): Promise<HttpResponse> {
