@@ -43,9 +43,13 @@ export class Controller extends AbortController {
   }
 }
 
-/** Aborts `controller` with the reason of `signal` when that aborts, or has aborted, until the returned function is called. */
-export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
-  const abort = () => controller.abort(signal?.reason);
+/** Aborts `controller` when `signal` aborts, or has aborted, until the returned function is called. `reason`: why; default the signal's own */
+export function follow(
+  signal: AbortSignal | undefined,
+  controller: AbortController,
+  reason = (): unknown => signal?.reason,
+): () => void {
+  const abort = () => controller.abort(reason());
   if (signal?.aborted) abort();
   return onAbort(signal, abort);
 }

@@ -13,6 +13,7 @@ export type Bytes = AsyncIterable<Uint8Array>;
 export type Replayable = (offset: number, signal?: AbortSignal) => Bytes;
 
 export interface CallOptions {
+  /** Ends the call when it aborts: that throws its reason, or `cancelled`. */
   readonly signal?: AbortSignal;
   /** The task that it is for: what is asked of the store is told as part of it. */
   readonly task?: string;

@@ -1,19 +1,21 @@
 import { expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { pushImage } from "../../test/support/images.ts";
+import { WaybillError } from "../errors.ts";
 import type { Send } from "../http/send.ts";
 import { createMemoryStorage, createRegistry, faulty } from "../server/index.ts";
 import { openContext } from "./context.ts";
 import { create } from "./create.ts";
+import { inspect } from "./inspect.ts";
 
-function contextOver(send: Send) {
+function contextOver(send: Send, { signal } = new AbortController()) {
   const clock = fakeClock();
   const retries: string[] = [];
   const opening = openContext({
     clock,
     random: () => 0.5,
     env: {},
-    signal: new AbortController().signal,
+    signal,
     network: { send, close: async () => undefined },
     report: (event) => void (event.type === "retry" && retries.push(event.method)),
   });
@@ -56,4 +58,29 @@ test("a publish that is under way ends when its context is disposed of, without 
   const { targets } = await publishing;
   expect(targets[0]).toMatchObject({ error: { code: "cancelled" }, tags: [{ state: "not-attempted" }] });
   expect(clock.pending).toBe(0);
+});
+
+test.each([new DOMException("Enough", "AbortError"), "enough"])(
+  "what a signal ends is cancelled, whatever the reason: %s",
+  async (reason) => {
+    const controller = new AbortController();
+    await using context = await contextOver(createRegistry(createMemoryStorage()), controller).opening;
+    controller.abort(reason);
+
+    const calls = await Promise.allSettled([
+      create({ sources: ["r.example/from:1"], tags: ["r.example/to:1"] }, context),
+      inspect({ reference: "r.example/from:1" }, context),
+    ]);
+
+    const cancelled = { status: "rejected", reason: { code: "cancelled", message: expect.stringMatching(/enough$/i) } };
+    expect(calls).toMatchObject([cancelled, cancelled]);
+  },
+);
+
+test("what a signal ends keeps its reason where that says by itself what it is", async () => {
+  const controller = new AbortController();
+  await using context = await contextOver(createRegistry(createMemoryStorage()), controller).opening;
+  controller.abort(new WaybillError("timeout", "Cannot go on: it took too long"));
+
+  await expect(inspect({ reference: "r.example/from:1" }, context)).rejects.toMatchObject({ code: "timeout" });
 });

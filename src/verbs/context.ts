@@ -5,6 +5,7 @@ import { eventLoopLoad, type OwnLoad } from "../async/own-load.ts";
 import type { Store } from "../content/store.ts";
 import type { Location } from "../spec/reference.ts";
 import { openStores, type Stores, type StoresOptions } from "../stores.ts";
+import { asCancelled } from "../transfer/cancelled.ts";
 import type { Recorder } from "../transfer/recording.ts";
 import { guarded, type Report } from "../telemetry/events.ts";
 
@@ -20,7 +21,7 @@ export interface Context {
   readonly report: Report;
   readonly clock: Clock;
   readonly random: Random;
-  /** Aborts the run; it does, too, when the context is disposed of. */
+  /** Aborts the run, with a `WaybillError`; it does, too, when the context is disposed of. */
   readonly signal: AbortSignal;
   /** Takes publishes down so that they can be resumed and undone; default: nobody does. */
   readonly recorder?: Recorder;
@@ -41,7 +42,7 @@ export interface OpenContext
   extends Context, Pick<Stores, "send" | "bareSend" | "endpoints" | "registry" | "inspect">, AsyncDisposable {}
 
 export interface ContextOptions extends StoresOptions {
-  /** Aborts whatever the context is used for. */
+  /** Aborts whatever the context is used for, which throws its reason, or `cancelled` where that is no `WaybillError`. */
   readonly signal: AbortSignal;
   readonly recorder?: Recorder;
 }
@@ -58,7 +59,9 @@ export async function openContext(options: ContextOptions): Promise<OpenContext>
   const { ownLoad = eventLoopLoad(clock) } = options;
   const stores = await openStores({ ...options, report, ownLoad });
   const ended = new Controller();
-  const leave = [options.signal, stores.disposal].map((signal) => follow(signal, ended));
+  const leave = [options.signal, stores.disposal].map((signal) =>
+    follow(signal, ended, () => asCancelled(signal.reason, signal)),
+  );
   return {
     ...stores,
     report,
