@@ -6,7 +6,7 @@ import { isManifestType } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { asReferrer, childrenMissing, neededBy, requireTags } from "./needs.ts";
 import type { Bytes, Content, FetchOptions, Store, Target } from "./store.ts";
-import { exactly, requireMatch, verified, verifiedManifest } from "./verify.ts";
+import { exactly, requireMatch, requireOffset, verified, verifiedManifest } from "./verify.ts";
 
 /** What a store in memory holds. Tests may look at it and damage it; content is verified again whenever it is read. */
 export interface Shelf {
@@ -134,6 +134,7 @@ function has(shelf: Shelf, target: Descriptor): boolean {
 }
 
 function contentOf(descriptor: Descriptor, bytes: Uint8Array, { offset = 0, signal }: FetchOptions): Content {
+  requireOffset(offset, descriptor.size);
   const body = pieces(bytes.subarray(offset), signal);
   return {
     descriptor,

@@ -27,7 +27,7 @@ export interface Content extends AsyncDisposable {
 }
 
 export interface FetchOptions extends CallOptions {
-  /** Where to begin, in bytes; default 0. A body from an offset is verified by size only: the reader holds the hash of what came before. */
+  /** Where to begin, in bytes, 0 to the size; default 0. A body from an offset is verified by size only: the reader holds the hash of what came before. */
   readonly offset?: number;
 }
 
@@ -45,7 +45,7 @@ export interface Source {
   resolve(name: string, options?: CallOptions): Promise<Descriptor>;
   /** A manifest by tag, digest or descriptor, whole and verified, in one trip. @throws `not_found` `digest_mismatch` `invalid_manifest` */
   manifest(target: Descriptor | string, options?: CallOptions): Promise<Manifest>;
-  /** A blob as a stream. @throws `not_found` `digest_mismatch` `size_mismatch` */
+  /** A blob as a stream. @throws `not_found` `digest_mismatch` `size_mismatch`; RangeError for an offset that is none */
   fetch(target: Descriptor, options?: FetchOptions): Promise<Content>;
   /** Descriptors of manifests whose subject is `subject`, with their `artifactType` and `annotations`. Empty where there is none. */
   referrers(subject: Digest, options?: ReferrersOptions): Promise<readonly Descriptor[]>;

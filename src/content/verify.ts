@@ -66,6 +66,12 @@ export function verifiedManifest(
   return parseManifest(bytes, { digest: expected.digest, mediaType: essence(expected.mediaType) });
 }
 
+/** @throws RangeError where content of so many bytes has no place `offset`; its end is one. */
+export function requireOffset(offset: number, sizeBytes: number): void {
+  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= sizeBytes) return;
+  throw new RangeError(`Cannot read from byte ${offset} of ${sizeBytes}`);
+}
+
 /** @throws WaybillError `digest_mismatch` where `got` is not `wanted`. */
 export function requireDigest(wanted: Digest, got: Digest): void {
   if (got === wanted) return;

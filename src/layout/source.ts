@@ -1,5 +1,5 @@
 import type { CallOptions, Source } from "../content/store.ts";
-import { verifiedManifest } from "../content/verify.ts";
+import { requireOffset, verifiedManifest } from "../content/verify.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isDigest, type Digest } from "../spec/digest.ts";
@@ -24,6 +24,7 @@ export function sourceOf(layout: Layout): Pick<Source, "resolve" | "manifest" | 
     },
     async fetch(target, options = {}) {
       options.signal?.throwIfAborted();
+      requireOffset(options.offset ?? 0, target.size);
       return wanted(await layout.blobs.open(target, options), layout, target.digest);
     },
     async referrers(subject, { artifactType, signal } = {}) {

@@ -1,4 +1,5 @@
 import type { CallOptions, Content, FetchOptions, KnownOptions } from "../content/store.ts";
+import { requireOffset } from "../content/verify.ts";
 import { drain } from "../http/body.ts";
 import { contentRangeOf } from "../http/range.ts";
 import type { HttpResponse, RequestHistory } from "../http/send.ts";
@@ -47,11 +48,12 @@ async function settled<T>(response: HttpResponse, value: T): Promise<T> {
  * A blob as a stream, from `offset` on. A connection that breaks is replaced by another that goes on behind the last byte
  * handed out. Resolves once the registry has begun to answer.
  *
- * @throws WaybillError `not_found`, `auth_denied`; the body throws `digest_mismatch`, `size_mismatch`.
+ * @throws WaybillError `not_found`, `auth_denied`; the body throws `digest_mismatch`, `size_mismatch`. RangeError for an offset that is none.
  * Spec: distribution-spec v1.1.1, "Pulling blobs".
  */
 export async function fetchBlob(access: Access, blob: Descriptor, options: FetchOptions = {}): Promise<Content> {
   const { offset = 0, signal } = options;
+  requireOffset(offset, blob.size);
   const history = { sent: 0 };
   const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, ...(signal && { signal }) });
   const first = await openAt(offset);

@@ -58,6 +58,16 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: "refuses an offset that no place of a blob has",
+    async run(store) {
+      const bytes = Buffer.from("short");
+      await store.pushBlob(blobOf(bytes), bodyOf(bytes));
+      assert.equal((await readBlob(store, blobOf(bytes), bytes.byteLength)).byteLength, 0);
+      for (const offset of [-1, 1.5, Number.NaN, bytes.byteLength + 1])
+        await assert.rejects(store.fetch(blobOf(bytes), { offset }), RangeError);
+    },
+  },
+  {
     name: "takes no digest for a tag",
     async run(store) {
       const { descriptor } = await pushImage(store, imageOf("one"), { tags: ["a"] });
