@@ -68,7 +68,7 @@ export interface PushBlobOptions extends CallOptions {
   /**
    * Called with what `resume` takes whenever an upload that is worth resuming has a new place, and with `undefined` once
    * nothing is left to go on with. Whoever listens takes over what is cancelled: it stays open at the store, and expires
-   * there. Without a listener a cancelled upload is given up.
+   * there. Without a listener a cancelled upload is given up. What it throws is dropped.
    */
   readonly onSession?: (session: string | undefined) => void;
 }

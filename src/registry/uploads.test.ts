@@ -760,6 +760,15 @@ describe("pushBlob sessions", () => {
     expect(digestOf(await readBlob(to.repository, blobOf(large)))).toBe(digestOf(large));
   });
 
+  test("pushBlob is not stopped by a listener that throws at a session", async () => {
+    const to = client();
+    const onSession = () => {
+      throw new Error("a listener with a bug");
+    };
+    expect(await push(to, large, { onSession })).toBe("sent");
+    expect(kinds(to.requests)).not.toContain("DELETE upload");
+  });
+
   test("pushBlob tells of no session when a blob is small or present", async () => {
     const to = client();
     const told: unknown[] = [];

@@ -133,12 +133,16 @@ function named(error: unknown, { access, blob }: Job): unknown {
   return new WaybillError(error.code, message, { ...error.context, ...contextOf(access) });
 }
 
-/** Tells where the upload lives, to whoever would go on with it after us. */
+/** Tells where the upload lives, to whoever would go on with it after us. What they throw is dropped. */
 function tellSession(run: Run): void {
   const { options, blob, place } = run;
   if (blob.size < worthResumingBytes || run.told === place?.url) return;
   run.told = place?.url;
-  options.onSession?.(run.told);
+  try {
+    options.onSession?.(run.told);
+  } catch {
+    // Whoever listens has a bug; the upload has none.
+  }
 }
 
 /** A cancelled upload that somebody means to resume stays open. */
