@@ -41,7 +41,7 @@ const doors: Readonly<Record<string, { open: () => Promise<object>; names: reado
   },
   "registry/index.ts": {
     open: () => import("../src/registry/index.ts"),
-    names: ["authorize", "endpoints", "mirrored", "openRegistry", "samePrincipal"],
+    names: ["Secret", "authorize", "endpoints", "mirrored", "openRegistry", "samePrincipal"],
   },
   "transfer/index.ts": {
     open: () => import("../src/transfer/index.ts"),
