@@ -34,11 +34,18 @@ export type {
   TargetFacts,
 } from "./content/store.ts";
 export { createMemoryStore, type MemoryStore, type Shelf } from "./content/memory.ts";
-export { openContext, type Access, type Context, type ContextOptions } from "./verbs/context.ts";
+export { openContext, type Access, type Context, type ContextOptions, type OpenContext } from "./verbs/context.ts";
+export type { StoresOptions } from "./stores.ts";
 export type { RegistryLimit } from "./registry/limits.ts";
 export { create, type CreateRequest, type CreateResult } from "./verbs/create.ts";
 export { resume } from "./verbs/resume.ts";
-export { planRollback, rollback, type RollbackTag, type RollbackTarget } from "./verbs/rollback.ts";
+export {
+  planRollback,
+  rollback,
+  type RollbackOptions,
+  type RollbackTag,
+  type RollbackTarget,
+} from "./verbs/rollback.ts";
 export { journalRecorder, type JournalOptions } from "./transfer/journal.ts";
 export { listRuns, readRun } from "./transfer/runs.ts";
 export type { RecordedRun } from "./transfer/recorded-run.ts";
@@ -52,7 +59,7 @@ export {
   type TargetReport,
 } from "./transfer/report.ts";
 export { parseReport, type KeptReport } from "./transfer/report-reader.ts";
-export { inspect, type InspectRequest } from "./verbs/inspect.ts";
+export { inspect, type InspectContext, type InspectRequest } from "./verbs/inspect.ts";
 export type { SourceFile } from "./image/gather.ts";
 export type { TagResult, TagState, TargetResult } from "./transfer/result.ts";
 export type { PreflightResult } from "./transfer/look.ts";

@@ -1,4 +1,5 @@
 export { createRegistry, type RegistryOptions } from "./registry.ts";
+export type { HttpRequest, HttpResponse, Send } from "../http/send.ts";
 export type { Access, RegistryAuth, Verdict } from "./access.ts";
 export { Catalogue, type Change, type StoredManifest } from "./catalogue.ts";
 export { createMemoryStorage } from "./memory-storage.ts";
