@@ -113,7 +113,7 @@ test("keep-going writes down what a late target's tags named before it moves the
     begin: async (publication) => {
       heard.push(...publication.targets.map(({ target, before }) => `${target} ${JSON.stringify(before)}`));
       return {
-        ...unrecorded(publication, nothingEarlier),
+        ...unrecorded({ publication, earlier: nothingEarlier }),
         looked: (place, before) => void heard.push(`looked ${formatLocation(place)} ${JSON.stringify(before)}`),
         tagging: async (place) => void heard.push(`tagging ${formatLocation(place)}`),
       };

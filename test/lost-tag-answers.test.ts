@@ -104,7 +104,8 @@ describe("a tag whose answer was lost at a registry that shows late what its tag
 test("a tag whose write a registry failed to do, as it says itself, is looked at once", async () => {
   const fault: FaultRule["fault"] = { kind: "status", status: 500 };
   const { result, at, exitCode } = await under([{ method: "PUT", path: tagPath, times: Infinity, fault }], one);
-  expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "failed", before: at.old, now: at.old }]);
+  const untouched = { before: at.old, now: at.old, isUnwritten: true };
+  expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "failed", ...untouched }]);
   expect(exitCode).toBe(8);
 });
 
@@ -200,7 +201,8 @@ describe("a registry that is gone for good from a tag's write on", () => {
 
   test("has moved nothing where it never heard of it", async () => {
     const { result, at, exitCode } = await under(gone({ kind: "refuse" }), one);
-    expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "failed", before: at.old }]);
+    const untouched = { before: at.old, now: at.old, isUnwritten: true };
+    expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "failed", ...untouched }]);
     expect(untruths(result, at)).toEqual([]);
     expect(exitCode).toBe(8);
   });

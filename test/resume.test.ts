@@ -261,10 +261,15 @@ test("rollback does not touch a tag that names something else by now, nor one th
   const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
   expect(plan.flatMap(({ tags }) => tags)).toEqual([]);
 
-  const all = new Set(
-    targets.flatMap(({ host, repository }) => ["1", "latest"].map((tag) => `${host}/${repository}:${tag}`)),
+  const all = new Map(
+    targets.flatMap(({ host, repository }) =>
+      ["1", "latest"].map((tag) => {
+        const name = `${host}/${repository}:${tag}`;
+        return [name, { ...run!.earlier.tags.get(name), write: "begun" }] as const;
+      }),
+    ),
   );
-  const looked = await simulation.settle(planRollback(run!.publication, { written: all }, context));
+  const looked = await simulation.settle(planRollback(run!.publication, { tags: all }, context));
   expect(looked.flatMap(({ tags }) => tags.map(({ move }) => move))).toEqual([
     "untouched",
     "untouched",

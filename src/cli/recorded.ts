@@ -3,10 +3,11 @@ import { isLocked } from "../disk/lock.ts";
 import { thisProcess } from "../disk/process-name.ts";
 import { WaybillError } from "../errors.ts";
 import { shortDigest } from "../spec/digest.ts";
-import type { Publication } from "../transfer/publication.ts";
+import { publicationId, type Publication } from "../transfer/publication.ts";
 import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
-import type { Earlier } from "../transfer/recording.ts";
-import { runFolder } from "../transfer/runs.ts";
+import { bothEarlier, remembered, type Earlier } from "../transfer/recording.ts";
+import type { KeptReport } from "../transfer/report-reader.ts";
+import { readRun, runFolder } from "../transfer/runs.ts";
 import { runsNamed, theOnly, typedHistory, unknownRun, type Choice } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
 import { tableText } from "./show/table.ts";
@@ -43,12 +44,22 @@ export async function recordedAs(name: string | undefined, folder: string, wante
     if (!only) throw noneCounts(runs, wanted);
     return only;
   }
-  // Whoever names a report has nothing to do with what is remembered here.
   const mayBeId = /^[0-9a-f]{4,16}$/.test(name);
   const run = mayBeId ? theOnly(await runsNamed(folder, name), wanted) : undefined;
   if (run) return run;
   if (await isNothing(name)) throw unknownRun(wanted, `"${name}" is neither a run that a journal tells of nor a file`);
-  return { ...(await readReportFile(name)), report: name };
+  return { ...(await withJournal(await readReportFile(name), folder)), report: name };
+}
+
+/**
+ * What the report tells, and what the journal of this machine knows beyond it: a run that went on here without the report. One
+ * that was over before the report's began was another publish of the same.
+ */
+async function withJournal({ publication, earlier, startedAt }: KeptReport, folder: string): Promise<Recorded> {
+  const run = await readRun(folder, publicationId(publication), thisProcess().user);
+  const isAnother = run === undefined || (isOver(run) && run.changedAt <= startedAt);
+  const known = isAnother ? earlier : bothEarlier(earlier, run.earlier);
+  return { ...remembered(publication, known), startedAt };
 }
 
 /** Of several runs those that no process works on; all where there is none: whoever begins one is told that it is at work. */

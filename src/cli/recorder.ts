@@ -5,7 +5,9 @@ import { journalRecorder } from "../transfer/journal.ts";
 import type { Publication } from "../transfer/publication.ts";
 import {
   allWitnesses,
+  lookedAgain,
   nothingEarlier,
+  remembered,
   unrecorded,
   type Earlier,
   type Recorder,
@@ -63,7 +65,7 @@ export interface RecorderOptions {
   readonly news: Report;
   /** Counts what is sent again, for the report. */
   readonly repeats?: Repeats;
-  /** What a report from elsewhere told of the same publication. */
+  /** What is known of the run of the past that is gone on with. */
   readonly earlier?: Earlier;
   /** When its first run began. */
   readonly startedAt?: number;
@@ -71,7 +73,7 @@ export interface RecorderOptions {
 
 /** @throws WaybillError `io_failed` where the report cannot be written. */
 export async function openRecorder(flags: RecordFlags, host: Host, options: RecorderOptions): Promise<CommandRecorder> {
-  const { news, startedAt, repeats, earlier = nothingEarlier } = options;
+  const { news, startedAt, repeats, earlier } = options;
   const { clock } = host;
   // Whoever wants no news counts on the report all the same: it is what a roll-back works from.
   const warn = (message: string) => news({ type: "warning", message, isUrgent: true, at: clock.now() });
@@ -89,11 +91,17 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
   const journal =
     flags.journal === false
       ? undefined
-      : journalRecorder({ folder: stateFolder(flags.state, host), owner, clock, report: news, earlier });
+      : journalRecorder({
+          folder: stateFolder(flags.state, host),
+          owner,
+          clock,
+          report: news,
+          ...(earlier && { earlier }),
+        });
   let begun: Recording | undefined;
   let folder: string | undefined;
-  const wrap = (publication: Publication, inner: Recording | undefined) => {
-    begun = inner ?? unrecorded(publication, earlier);
+  const wrap = (publication: Publication, inner: Recording | undefined, goOn = lookedAgain) => {
+    begun = inner ?? unrecorded(goOn(publication, earlier ?? nothingEarlier));
     folder = inner?.id && runFolder(stateFolder(flags.state, host), inner.id);
     return withReport(begun, file);
   };
@@ -102,7 +110,7 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
       begin: async (publication) => wrap(publication, await journal?.begin(publication)),
       async reopen(publication) {
         const held = await journal?.reopen(publication);
-        const begin = async () => wrap(publication, await held?.begin());
+        const begin = async () => wrap(publication, await held?.begin(), remembered);
         return { begin, [Symbol.asyncDispose]: async () => held?.[Symbol.asyncDispose]() };
       },
       goOn: async (publication) => {
@@ -116,14 +124,15 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
     },
     runFolder: () => folder,
     unwritten: () => file?.unwritten(),
-    fail: async (error) => file?.fail(error),
+    // What the report of an earlier run tells of its tags is worth more than why this one did not begin.
+    fail: async (error) => (earlier ? undefined : file?.fail(error)),
   };
 }
 
 function withReport(inner: Recording, file: ReportFile | undefined): Recording {
   if (!file) return inner;
   const { id, publication, earlier } = inner;
-  const told = allWitnesses([inner, file.witness(publication)]);
+  const told = allWitnesses([inner, file.witness({ publication, earlier })]);
   const close = () => inner[Symbol.asyncDispose]();
   return { ...told, publication, earlier, ...(id !== undefined && { id }), [Symbol.asyncDispose]: close };
 }

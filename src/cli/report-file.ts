@@ -3,8 +3,7 @@ import { isDiskFull, writeDurably } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { TelemetryHealth } from "../telemetry/health.ts";
-import type { Publication } from "../transfer/publication.ts";
-import { tagName, withBefore, type Witness } from "../transfer/recording.ts";
+import { tagName, withBefore, type Continued, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
 import { maxReportBytes, parseReport, type KeptReport } from "../transfer/report-reader.ts";
@@ -14,8 +13,8 @@ import { requireWritable, temporaryFor } from "./replaceable.ts";
 
 /** The report of one run, written whole or not at all each time that something is certain. */
 export interface ReportFile {
-  /** Hears of a publication: from its first tag on the file tells how far it is. */
-  witness(publication: Publication): Witness;
+  /** Hears of a publication: from its first tag on the file tells how far it is, after all that earlier runs have done. */
+  witness(continued: Continued): Witness;
   /** Writes the account of a run that never came to a plan. Never rejects. */
   fail(error: unknown): Promise<void>;
   /** Adds to the final account, where there is one, how telemetry fared. Never rejects. */
@@ -51,12 +50,14 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
     return write(report);
   };
   return {
-    witness(begunWith) {
-      let publication = begunWith;
-      const begun = new Set<string>();
-      const tagged = new Set<string>();
+    witness(continued) {
+      let { publication } = continued;
+      const written = [...continued.earlier.tags].filter(([, { write }]) => write !== undefined);
+      const begun = new Set(written.map(([name]) => name));
+      const tagged = new Set(written.flatMap(([name, { write }]) => (write === "acknowledged" ? [name] : [])));
       const has = (names: ReadonlySet<string>) => (target: string, tag: string) => names.has(tagName(target, tag));
-      const tell = () => write(interimReport(publication, startedAt, { begun: has(begun), tagged: has(tagged) }));
+      const interim = () => interimReport(publication, startedAt, { begun: has(begun), tagged: has(tagged) });
+      const tell = () => write(interim());
       return {
         looked(at, before) {
           publication = withBefore(publication, formatLocation(at), before);
@@ -70,7 +71,9 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
           void tell();
         },
         end(ending) {
-          return writeLast(reportOf(ending, { startedAt, endedAt: clock.now() }, publication, options.repeats));
+          const report = reportOf(ending, { startedAt, endedAt: clock.now() }, publication, options.repeats);
+          // Where the run did not come to its targets, what is known of them is what was known before.
+          return writeLast(ending.results.length > 0 ? report : { ...report, targets: interim().targets });
         },
       };
     },

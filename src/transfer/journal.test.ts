@@ -11,6 +11,10 @@ import { digestOf, type Digest } from "../spec/digest.ts";
 import { parseReference } from "../spec/reference.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
 import { journalRecorder } from "./journal.ts";
+import type { Earlier, Ending } from "./recording.ts";
+import { noNames, type NamesOfTags } from "./named.ts";
+import type { TagResult } from "./result.ts";
+import type { TagPast } from "./tag-past.ts";
 import { publicationOf, type Publication, type SeenTarget } from "./publication.ts";
 import { listRuns, readRun } from "./runs.ts";
 
@@ -18,14 +22,8 @@ let folder = "";
 let events: WaybillEvent[] = [];
 const clock = fakeClock();
 const place = parseReference("b.example/app").location;
-const endedTarget = {
-  target: "b.example/app",
-  tags: [],
-  sentBytes: 0,
-  mountedBytes: 0,
-  skippedBytes: 0,
-  durationMs: 1,
-};
+const bytes = { sentBytes: 0, mountedBytes: 0, skippedBytes: 0, durationMs: 1 };
+const endedTarget = { target: "b.example/app", tags: [], ...bytes };
 const old = digestOf(bytesOf("old"));
 const blob = digestOf(bytesOf("blob"));
 
@@ -35,25 +33,36 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const recorder = (name = "1", running: readonly string[] = [], user = process.getuid?.()) =>
+const recorder = (name = "1", running: readonly string[] = [], user = process.getuid?.(), earlier?: Earlier) =>
   journalRecorder({
+    ...(earlier && { earlier }),
     folder,
     owner: { name, isRunning: (other) => running.includes(other), ...(user !== undefined && { user }) },
     clock,
     report: (event) => void events.push(event),
   });
 
+function writtenIn({ earlier }: { readonly earlier: Earlier }): readonly string[] {
+  return [...earlier.tags].filter(([, { write }]) => write !== undefined).map(([name]) => name);
+}
+
 async function publication(
   before: Readonly<Record<string, Digest | "absent">> = { "1": old },
   seed = "layer",
+  tags = Object.keys(before),
 ): Promise<Publication> {
   const store = createMemoryStore("source");
   const image = await pushImage(store, { layers: [bytesOf(seed)] });
-  const looked: SeenTarget = { target: { at: place, tags: Object.keys(before) }, before };
+  const looked: SeenTarget = { target: { at: place, tags }, before };
   return publicationOf({ manifest: image, origins: new Map() }, [looked], {
     referrers: "none",
     policy: { onError: "abort" },
   });
+}
+
+/** The targets, with what their tags name now. */
+function named({ targets }: Publication, before: NamesOfTags): Pick<Publication, "targets"> {
+  return { targets: targets.map((target) => ({ ...target, before })) };
 }
 
 describe("journalRecorder", () => {
@@ -69,7 +78,7 @@ describe("journalRecorder", () => {
     await using second = await recorder("2").begin(now);
 
     expect(second.publication.targets[0]?.before).toEqual({ "1": old });
-    expect([...second.earlier.written]).toEqual(["b.example/app:1"]);
+    expect(writtenIn(second)).toEqual(["b.example/app:1"]);
     expect([...second.earlier.sessions]).toEqual([[`${blob} b.example/app`, "https://b.example/upload/1"]]);
   });
 
@@ -109,6 +118,92 @@ describe("journalRecorder", () => {
     expect(second.publication.targets[0]?.before).toEqual({ "1": old });
   });
 
+  const past = ({ earlier }: { readonly earlier: Earlier }) => earlier.tags.get("b.example/app:1");
+  const told = (tag: TagResult): Ending => ({
+    state: "failed",
+    results: [{ ...bytes, at: place, heldBack: false, tags: [tag] }],
+  });
+
+  test.each<[TagResult, TagPast["write"]]>([
+    [{ tag: "1", state: "moved" }, "acknowledged"],
+    [{ tag: "1", state: "left-behind" }, "acknowledged"],
+    [{ tag: "1", state: "failed", mayDiffer: true }, "begun"],
+    [{ tag: "1", state: "failed", isUnwritten: true }, undefined],
+    [{ tag: "1", state: "not-attempted" }, undefined],
+    [{ tag: "1", state: "rolled-back" }, undefined],
+  ])("journalRecorder knows of a tag that was about to be written and was told as %j: %s", async (tag, write) => {
+    {
+      await using first = await recorder().begin(await publication());
+      await first.tagging(place, ["1"]);
+      await first.end(told(tag));
+    }
+    await using second = await recorder().begin(await publication({}, "layer", ["1"]));
+    expect(past(second)?.write).toBe(write);
+  });
+
+  test("journalRecorder keeps what an earlier run has written where a later one was refused, and nobody says what the tag names", async () => {
+    const silent = () => publication({}, "layer", ["1"]);
+    {
+      await using first = await recorder().begin(await publication());
+      await first.tagging(place, ["1"]);
+      first.tagged(place, "1");
+      await first.end({ state: "failed", results: [] });
+    }
+    {
+      await using second = await recorder().begin(await silent());
+      await second.tagging(place, ["1"]);
+      await second.end(told({ tag: "1", state: "failed", isUnwritten: true }));
+    }
+    await using third = await recorder().begin(await silent());
+    expect(past(third)).toEqual({ before: old, write: "acknowledged" });
+  });
+
+  test("journalRecorder writes down what is known from elsewhere, beside what it knows itself", async () => {
+    const asked = await publication({ "1": old, "2": old });
+    {
+      await using first = await recorder().begin(asked);
+      await first.tagging(place, ["1"]);
+    }
+    const elsewhere: Earlier = {
+      tags: new Map([["b.example/app:2", { before: "absent", write: "acknowledged" }]]),
+      sessions: new Map(),
+    };
+    {
+      await using _ = await recorder("2", [], process.getuid?.(), elsewhere).begin({ ...asked, ...named(asked, {}) });
+    }
+    await using third = await recorder("3").begin({ ...asked, ...named(asked, {}) });
+    expect([...third.earlier.tags.values()]).toEqual([
+      { before: old, write: "begun" },
+      { before: "absent", write: "acknowledged" },
+    ]);
+  });
+
+  test("journalRecorder claims nothing of a tag that it wrote without knowing what it named", async () => {
+    const asked = await publication({}, "layer", ["1"]);
+    for (const now of [noNames, { "1": asked.root.digest }]) {
+      await using run = await recorder().begin({ ...asked, ...named(asked, now) });
+      expect(run.publication.targets[0]?.before).toEqual({});
+      await run.tagging(place, ["1"]);
+      run.tagged(place, "1");
+    }
+    expect(past((await listRuns(folder))[0]!)).toEqual({ write: "acknowledged" });
+  });
+
+  test("journalRecorder reads what versions before it have written: a beginning that does not say what is written", async () => {
+    const asked = await publication();
+    let id = "";
+    {
+      await using first = await recorder().begin(asked);
+      await first.tagging(place, ["1"]);
+      id = first.id!;
+      await using journal = await Journal.open(join(folder, "runs", id, "journal"), () => undefined);
+      await journal.append({ type: "begin", at: clock.now(), publication: asked });
+      const tags = [{ tag: "1", state: "failed", before: old }];
+      await journal.append({ type: "end", at: clock.now(), state: "failed", targets: [{ ...endedTarget, tags }] });
+    }
+    expect(past((await readRun(folder, id))!)).toEqual({ before: old, write: "begun" });
+  });
+
   test("journalRecorder forgets an upload that is over", async () => {
     {
       await using first = await recorder().begin(await publication());
@@ -128,7 +223,7 @@ describe("journalRecorder", () => {
     }
     expect(await recorder().goOn(await publication())).toBeUndefined();
     await using second = await recorder().begin(await publication());
-    expect(second.earlier.written.size).toBe(0);
+    expect(writtenIn(second)).toEqual([]);
   });
 
   test.each(["failed", "interrupted"] as const)("journalRecorder goes on with a run that %s", async (state) => {
@@ -138,7 +233,7 @@ describe("journalRecorder", () => {
       await first.end({ state, results: [] });
     }
     await using second = await recorder().goOn(await publication());
-    expect([...(second?.earlier.written ?? [])]).toEqual(["b.example/app:1"]);
+    expect(second && writtenIn(second)).toEqual(["b.example/app:1"]);
   });
 
   test("journalRecorder refuses a publication that another process is at, and takes over from one that is gone", async () => {
@@ -182,7 +277,7 @@ describe("journalRecorder", () => {
     const whole = await readFile(path);
     await writeFile(path, whole.subarray(0, -3));
     await using second = await recorder().begin(asked);
-    expect([...second.earlier.written]).toEqual(["b.example/app:1"]);
+    expect(writtenIn(second)).toEqual(["b.example/app:1"]);
   });
 
   test("journalRecorder warns once and records nothing where the folder cannot be used", async () => {
@@ -215,7 +310,7 @@ describe("journalRecorder", () => {
       expect(await stranger.goOn(asked)).toBeUndefined();
       await using second = await stranger.begin(asked);
 
-      expect([second.id, second.earlier.written.size]).toEqual([undefined, 0]);
+      expect([second.id, writtenIn(second)]).toEqual([undefined, []]);
       expect(events).toMatchObject([
         { type: "warning", message: expect.stringContaining(`"${folder}": it belongs to another user`) },
       ]);
@@ -237,7 +332,7 @@ describe("journalRecorder", () => {
 
       await using second = await recorder("2").begin(asked);
 
-      expect([second.id, second.earlier.written.size]).toEqual([undefined, 0]);
+      expect([second.id, writtenIn(second)]).toEqual([undefined, []]);
       expect(events).toMatchObject([{ message: expect.stringContaining("other users may write to it") }]);
       expect(await readRun(folder, id, process.getuid!())).toBeUndefined();
     },
@@ -251,7 +346,7 @@ describe("journalRecorder", () => {
     const own = join(folder, "runs", (await readdir(join(folder, "runs")))[0]!);
     await appendFile(join(own, "journal"), 'deadbeef {"type":"tagging","target":"b.example/app","tags":["1"]}\n');
     await using second = await recorder().begin(asked);
-    expect(second.earlier.written.size).toBe(0);
+    expect(writtenIn(second)).toEqual([]);
   });
 });
 

@@ -7,11 +7,14 @@ import { hasCode, messageOf, WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { publicationId, type Publication } from "./publication.ts";
-import { isOver, replayRun, type JournalEntry, type RecordedRun } from "./recorded-run.ts";
+import { isOver, replayRun, writtenIn, type JournalEntry, type RecordedRun } from "./recorded-run.ts";
 import {
-  continued,
+  bothEarlier,
+  lookedAgain,
   nothingEarlier,
+  remembered,
   unrecorded,
+  type Continued,
   type Earlier,
   type Held,
   type Recorder,
@@ -27,7 +30,7 @@ export interface JournalOptions {
   readonly owner: FolderOwner;
   readonly clock: Clock;
   readonly report: Report;
-  /** What is known from elsewhere, such as a report file, where the journal knows nothing. */
+  /** What is known from elsewhere, such as a report file, beside the journal. Given where a run of the past is gone on with, also one that has come to its end. */
   readonly earlier?: Earlier;
 }
 
@@ -41,7 +44,8 @@ export function journalRecorder(options: JournalOptions): Recorder {
     reopen: (publication) => hold(publication, options),
     async goOn(publication) {
       const run = await readRun(options.folder, publicationId(publication), options.owner.user);
-      return run && !isOver(run) ? openRecording(publication, options) : undefined;
+      const isGoneOnWith = run && (!isOver(run) || options.earlier !== undefined);
+      return isGoneOnWith ? openRecording(publication, options) : undefined;
     },
   };
 }
@@ -99,31 +103,34 @@ async function beginRecording(
   options: JournalOptions & { readonly unlock: Unlock | undefined },
   opening: Opening,
 ): Promise<Recording> {
-  const { folder, unlock, earlier: elsewhere = nothingEarlier } = options;
-  if (!unlock) return unrecorded(publication, elsewhere);
+  const { folder, unlock, earlier: elsewhere } = options;
+  const goOn = opening.undoes ? remembered : lookedAgain;
+  const unkept = () => unrecorded(goOn(publication, elsewhere ?? nothingEarlier));
+  if (!unlock) return unkept();
   try {
     const path = join(runFolder(folder, publicationId(publication)), "journal");
-    const { journal, run } = await openJournal(path, opening);
-    const earlier = run?.earlier ?? elsewhere;
-    const recording = new JournalRecording(continued(publication, earlier), earlier, { ...options, journal, unlock });
+    const isKept = opening.undoes || elsewhere !== undefined;
+    const { journal, run } = await openJournal(path, { isKept });
+    const earlier = bothEarlier(elsewhere ?? nothingEarlier, run?.earlier ?? nothingEarlier);
+    const recording = new JournalRecording(goOn(publication, earlier), { ...options, journal, unlock });
     await recording.begin(opening);
     return recording;
   } catch (error) {
     await unlock().catch(() => undefined);
     warn(error, options);
-    return unrecorded(publication, elsewhere);
+    return unkept();
   }
 }
 
 /** Opens the journal. One whose publication has come to its end is begun anew, unless that is kept. */
 async function openJournal(
   path: string,
-  { undoes }: Opening,
+  { isKept }: { readonly isKept: boolean },
 ): Promise<{ journal: Journal; run: RecordedRun | undefined }> {
   const replay = replayRun();
   const journal = await Journal.open(path, (entry) => replay.add(entry));
   const run = replay.run();
-  if (!run || undoes || !isOver(run)) return { journal, run };
+  if (!run || isKept || !isOver(run)) return { journal, run };
   await journal[Symbol.asyncDispose]();
   await Journal.rewrite(path, []);
   return { journal: await Journal.open(path, () => undefined), run: undefined };
@@ -155,7 +162,7 @@ class JournalRecording implements Recording {
   readonly #parts: Parts;
   #isBroken = false;
 
-  constructor(publication: Publication, earlier: Earlier, parts: Parts) {
+  constructor({ publication, earlier }: Continued, parts: Parts) {
     this.id = publicationId(publication);
     this.publication = publication;
     this.earlier = earlier;
@@ -165,7 +172,9 @@ class JournalRecording implements Recording {
   /** @throws WaybillError `disk_full`, `io_failed` */
   async begin({ undoes }: Opening): Promise<void> {
     const { journal, clock } = this.#parts;
-    const begun = { type: "begin", at: clock.now(), publication: this.publication } as const;
+    const { publication, earlier } = this;
+    const written = writtenIn(publication, earlier);
+    const begun = { type: "begin", at: clock.now(), publication, written } as const;
     await journal.append({ ...begun, ...(undoes && { undoes }) } satisfies JournalEntry);
   }
 

@@ -41,6 +41,8 @@ export class Ledger {
    * written all the same.
    */
   readonly #unsure = new Map<string, unknown>();
+  /** Tags that an earlier run was about to write, and of which nobody says what they name. */
+  readonly #doubtful = new Set<string>();
   /** Of those of one step the first: that is what failed, as far as anybody knows. */
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
@@ -66,17 +68,24 @@ export class Ledger {
   /** The target tells now what some of its tags name that are not written yet. */
   learn(before: NamesOfTags): void {
     this.#before = withNames(this.#before, before);
+    for (const tag of Object.keys(before)) this.#doubtful.delete(tag);
   }
 
   /**
    * `steps`: what the plan holds for it. `isHeldBack`: nothing, because another target cannot be published to. `written`: tags
-   * that an earlier run of the same publish has written.
+   * that an earlier run of the same publish has written; `doubtful`: those that it was about to write, where nobody says what they
+   * name.
    */
   begin(
     steps: readonly TargetStep[],
-    { isHeldBack, written }: { readonly isHeldBack: boolean; readonly written: readonly string[] },
+    {
+      isHeldBack,
+      written,
+      doubtful,
+    }: { readonly isHeldBack: boolean } & Record<"written" | "doubtful", readonly string[]>,
   ): void {
     this.#isHeldBack = isHeldBack;
+    for (const tag of doubtful) this.#doubtful.add(tag);
     const { report, clock } = this.#options;
     const name = formatLocation(this.at);
     this.#open = steps.length;
@@ -176,12 +185,14 @@ export class Ledger {
       skippedBytes: this.#bytes.existed,
       durationMs: (this.#endedAt ?? startedAt) - startedAt,
       heldBack:
-        this.#error === undefined &&
-        this.#isHeldBack &&
-        (tags.length === 0 || tags.some(({ state }) => state === "not-attempted")),
+        this.#error === undefined && this.#isHeldBack && (tags.length === 0 || tags.some((told) => this.#isOpen(told))),
       ...(this.#error !== undefined && { error: asCancelled(this.#error, this.#options.signal) }),
       ...(isFound(this.#looked) && { preflight: preflightResult(this.#looked) }),
     };
+  }
+
+  #isOpen({ tag, state }: TagResult): boolean {
+    return state === "not-attempted" || (state === "failed" && this.#doubtful.has(tag));
   }
 
   async #tagResult(tag: string): Promise<TagResult> {
@@ -198,15 +209,24 @@ export class Ledger {
   }
 
   /** What is known of a tag whose write has failed, where that may have done something. */
-  async #doubtOf(tag: string): Promise<Pick<TagResult, "now" | "mayDiffer" | "why">> {
+  async #doubtOf(tag: string): Promise<Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why">> {
+    const undone = this.#undone.get(tag);
+    if (undone) return "now" in undone ? { now: undone.now } : {};
     const error = this.#unsure.get(tag);
-    if (!mayHaveArrived(error)) return {};
+    if (!mayHaveArrived(error)) return this.#doubtOfEarlier(tag);
     const now = await this.#nameAfterFailure(tag);
     if (now === undefined)
       return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
     if (now !== this.#before[tag]) return { now, mayDiffer: true, why: `it names ${namedText(now)} now` };
-    if (!isAnswerLost(error)) return { now };
+    if (!isAnswerLost(error)) return { now, isUnwritten: true };
     return { now, mayDiffer: true, why: "its answer was lost, and the registry may show late that it was written" };
+  }
+
+  /** What is known of a tag that this run has not changed. */
+  #doubtOfEarlier(tag: string): Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why"> {
+    const now = this.#before[tag];
+    if (!this.#doubtful.has(tag)) return { isUnwritten: true, ...(now !== undefined && { now }) };
+    return { mayDiffer: true, why: "an earlier run was about to write it, and nobody can tell what it names now" };
   }
 
   async #stateOf(tag: string): Promise<TagState> {
@@ -214,7 +234,7 @@ export class Ledger {
     const undone = this.#undone.get(tag);
     if (undone) return undone.state;
     if (await this.#isWritten(tag)) return writtenState(this.#before[tag]);
-    return this.#failed.has(tag) ? "failed" : "not-attempted";
+    return this.#failed.has(tag) || this.#doubtful.has(tag) ? "failed" : "not-attempted";
   }
 
   /** A write whose answer was lost may have happened, whatever became of its repetition. */

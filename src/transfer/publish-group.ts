@@ -4,7 +4,7 @@ import { formatLocation, sameLocation, type Location } from "../spec/reference.t
 import type { Closure } from "./closure.ts";
 import { Ledger } from "./ledger.ts";
 import { withinLimits } from "./limits.ts";
-import { asExpected, isFound, unclobbered, type Looked } from "./look.ts";
+import { asExpected, isFound, unclobbered, type Looked, type PublishTarget } from "./look.ts";
 import { noNames, type NamesOfTags } from "./named.ts";
 import { performOn, type PerformOptions } from "./perform.ts";
 import { planPublish } from "./plan.ts";
@@ -18,6 +18,7 @@ import { inSeries } from "./serial.ts";
 import { sharedReads, type SharedReads } from "./shared-reads.ts";
 import { stepNews, type StepNews } from "./step-news.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
+import { pastSeen } from "./tag-past.ts";
 import { watch } from "./watchdog.ts";
 
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
@@ -68,7 +69,7 @@ function begin(closure: Closure, looked: readonly Looked[], options: GroupOption
   const ledgers = judged.map((entry) => {
     const ledger = new Ledger(sinceFirstRun(entry, root, options), root, options);
     const steps = own.get(formatLocation(entry.target.at)) ?? [];
-    ledger.begin(steps, { isHeldBack, written: writtenEarlier(entry, root, options) });
+    ledger.begin(steps, { isHeldBack, ...writtenEarlier(entry, root, options) });
     return ledger;
   });
   const byName = new Map(ledgers.map((ledger) => [formatLocation(ledger.at), ledger]));
@@ -109,7 +110,7 @@ function performing(
     lookedAt: Math.min(...looked.map(({ startedAt }) => startedAt)),
     onLearned(at, before) {
       const ledger = ledgerAt(at);
-      ledger?.learn(firstBefore(at, before, { root: closure.root, options }));
+      ledger?.learn(firstBefore({ at, tags: Object.keys(before) }, before, { root: closure.root, options }));
       if (ledger) recording.looked?.(at, ledger.before);
     },
     onTagged(at, tag) {
@@ -125,22 +126,33 @@ function performing(
 
 /** The entry with what its tags named before the first run of this publish. */
 function sinceFirstRun(entry: Looked, root: Digest, options: GroupOptions): Looked {
-  return { ...entry, before: firstBefore(entry.target.at, entry.before ?? noNames, { root, options }) };
+  return { ...entry, before: firstBefore(entry.target, entry.before ?? noNames, { root, options }) };
 }
 
 function firstBefore(
-  at: Location,
+  target: PublishTarget,
   now: NamesOfTags,
   { root, options }: { readonly root: Digest; readonly options: GroupOptions },
 ): NamesOfTags {
-  return sinceFirst(at, now, { root, earlier: options.recording.earlier });
+  return sinceFirst(target, now, { root, earlier: options.recording.earlier });
 }
 
-/** The tags that name the root because an earlier run has written them, as far as anybody knows: not every target can be looked at again. */
-function writtenEarlier({ target, before }: Looked, root: Digest, { recording }: GroupOptions): readonly string[] {
+/**
+ * The tags that earlier runs have written, and those that they were about to write, as far as that is still so: not every
+ * target can be looked at again, and not every one says what its tags name.
+ */
+function writtenEarlier(
+  { target, before = noNames }: Looked,
+  root: Digest,
+  { recording }: GroupOptions,
+): Record<"written" | "doubtful", readonly string[]> {
   const { at, tags } = target;
-  const written = tags.filter((tag) => recording.earlier.written.has(tagName(at, tag)));
-  return before ? written.filter((tag) => before[tag] === root) : written;
+  const writeOf = (tag: string) => pastSeen(recording.earlier.tags.get(tagName(at, tag)), before[tag], root).write;
+  const isOpen = (tag: string) => before[tag] === undefined || before[tag] === root;
+  return {
+    written: tags.filter((tag) => isOpen(tag) && writeOf(tag) === "acknowledged"),
+    doubtful: tags.filter((tag) => isOpen(tag) && writeOf(tag) === "begun"),
+  };
 }
 
 /** Puts back what was moved, where a tag could not be written and the policy says so. */

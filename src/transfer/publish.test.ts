@@ -146,7 +146,10 @@ describe("publish", () => {
       const states: string[] = [];
       const told = { referrers: "none", policy: { onError: "abort" } } as const;
       const recording: Recording = {
-        ...unrecorded(publicationOf({ manifest: index, origins: new Map() }, [], told), nothingEarlier),
+        ...unrecorded({
+          publication: publicationOf({ manifest: index, origins: new Map() }, [], told),
+          earlier: nothingEarlier,
+        }),
         end: async ({ state }) => void states.push(state),
       };
 

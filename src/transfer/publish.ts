@@ -76,8 +76,8 @@ async function together<T>(work: readonly (() => Promise<T>)[]): Promise<readonl
 /** A publish that was begun without knowing what the tags named is told now, before any of them moves. */
 function tellBefore(entry: Looked, { root }: Closure, recording: Hearing): void {
   if (!isFound(entry)) return;
-  const { at } = entry.target;
-  recording.looked?.(at, sinceFirst(at, entry.before, { root, earlier: recording.earlier }));
+  const { target, before } = entry;
+  recording.looked?.(target.at, sinceFirst(target, before, { root, earlier: recording.earlier }));
 }
 
 function stateOf(results: readonly TargetResult[], signal: AbortSignal | undefined): Ending["state"] {

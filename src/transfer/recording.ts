@@ -1,9 +1,11 @@
 import type { Digest } from "../spec/digest.ts";
 import { recordFrom } from "../spec/json.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
+import type { PublishTarget } from "./look.ts";
 import type { Named, NamesOfTags } from "./named.ts";
 import type { TargetResult } from "./result.ts";
 import type { Publication } from "./publication.ts";
+import { pastOfBoth, pastSeen, tagPast, type TagPast } from "./tag-past.ts";
 
 /**
  * Hears what a publish does, in time for whoever has to go on with it after a crash. No method rejects or throws: what
@@ -31,12 +33,16 @@ export interface Ending {
 
 /** What the runs before this one have left of the same publication. */
 export interface Earlier {
-  /** What tags named before the first of those runs; by `tagName`. */
-  readonly before: ReadonlyMap<string, Named>;
-  /** Tags that one of them wrote, or was about to write; by `tagName`. */
-  readonly written: ReadonlySet<string>;
+  /** What they know of tags, and have done to them; by `tagName`. */
+  readonly tags: ReadonlyMap<string, TagPast>;
   /** Uploads that are still open; by `blobName`. */
   readonly sessions: ReadonlyMap<string, string>;
+}
+
+/** A publication whose targets' `before` is from before all its runs, with what those have left. */
+export interface Continued {
+  readonly publication: Publication;
+  readonly earlier: Earlier;
 }
 
 /** A witness that knows what came before. */
@@ -71,7 +77,7 @@ export interface Recorder {
   goOn(publication: Publication): Promise<Recording | undefined>;
 }
 
-export const nothingEarlier: Earlier = { before: new Map(), written: new Set(), sessions: new Map() };
+export const nothingEarlier: Earlier = { tags: new Map(), sessions: new Map() };
 
 /** Takes nothing down, and knows of nothing earlier. */
 export const unheard: Hearing = {
@@ -82,8 +88,8 @@ export const unheard: Hearing = {
 };
 
 /** Whether there was a run before this one. */
-export function isContinued({ earlier: { before, written, sessions } }: Pick<Recording, "earlier">): boolean {
-  return before.size + written.size + sessions.size > 0;
+export function isContinued({ earlier: { tags, sessions } }: Pick<Recording, "earlier">): boolean {
+  return tags.size + sessions.size > 0;
 }
 
 /** `docker.io/acme/app:1.4.2`. */
@@ -96,44 +102,76 @@ export function blobName(at: Location | string, blob: Digest): string {
   return `${blob} ${typeof at === "string" ? at : formatLocation(at)}`;
 }
 
-/**
- * The publication with what each tag named before the first of all its runs: a tag that names the root now because an
- * earlier run has moved it is not told as unchanged.
- */
-export function continued(publication: Publication, earlier: Earlier): Publication {
-  const { root, targets } = publication;
+/** What is known of the tags of a publication whose writes have come so far, by `tagName`. */
+export function earlierOf(
+  { root, targets }: Publication,
+  writes: ReadonlyMap<string, TagPast["write"]>,
+  sessions: Earlier["sessions"] = new Map(),
+): Earlier {
+  const pasts = targets.flatMap(({ target, tags, before }) =>
+    tags.map((tag) => {
+      const name = tagName(target, tag);
+      return [name, tagPast(before[tag], writes.get(name), root.digest)] as const;
+    }),
+  );
+  return { tags: new Map(pasts), sessions };
+}
+
+/** What two accounts of a publication know together, such as its journal and its report. Nothing that either knows as written is lost; of two that contradict, `one` is believed. */
+export function bothEarlier(one: Earlier, other: Earlier): Earlier {
+  const names = new Set([...one.tags.keys(), ...other.tags.keys()]);
   return {
-    ...publication,
-    targets: targets.map((told) => ({
-      ...told,
-      before: sinceFirst(told.target, told.before, { root: root.digest, earlier }),
-    })),
+    tags: new Map([...names].map((name) => [name, pastOfBoth(one.tags.get(name), other.tags.get(name))])),
+    sessions: new Map([...other.sessions, ...one.sessions]),
   };
+}
+
+/**
+ * Goes on with a publication whose targets have just been looked at: with what each tag named before the first of all its
+ * runs, so that a tag that names the root now because an earlier run has moved it is not told as unchanged.
+ */
+export function lookedAgain(publication: Publication, earlier: Earlier): Continued {
+  const root = publication.root.digest;
+  return remembering(publication, earlier, (past, now) => pastSeen(past, now, root));
+}
+
+/** The publication as `earlier` knows it: what its tags name now, nobody has asked. */
+export function remembered(publication: Publication, earlier: Earlier): Continued {
+  const root = publication.root.digest;
+  return remembering(publication, earlier, (past, told) =>
+    past?.write === undefined ? tagPast(told, undefined, root) : past,
+  );
+}
+
+function remembering(
+  publication: Publication,
+  earlier: Earlier,
+  pastOf: (past: TagPast | undefined, told: Named | undefined) => TagPast,
+): Continued {
+  const tags = new Map(earlier.tags);
+  const targets = publication.targets.map((told) => {
+    const pasts = told.tags.map((tag) => {
+      const name = tagName(told.target, tag);
+      const past = pastOf(earlier.tags.get(name), told.before[tag]);
+      if (earlier.tags.has(name)) tags.set(name, past);
+      return [tag, past] as const;
+    });
+    return { ...told, before: namesBefore(pasts) };
+  });
+  return { publication: { ...publication, targets }, earlier: { ...earlier, tags } };
 }
 
 /** What tags named before the first of all runs, from what they name now. What an earlier run wrote is known also where nobody says what it names now. */
 export function sinceFirst(
-  target: Location | string,
+  { at, tags }: PublishTarget,
   now: NamesOfTags,
   { root, earlier }: { readonly root: Digest; readonly earlier: Earlier },
 ): NamesOfTags {
-  const written = [...earlier.before].filter(([name]) => earlier.written.has(name));
-  const known = written.flatMap(([name, digest]) => {
-    const tag = tagAt(target, name);
-    return tag === undefined || Object.hasOwn(now, tag) ? [] : [[tag, digest] as const];
-  });
-  const seen = Object.entries(now).map(([tag, digest]) => {
-    const name = tagName(target, tag);
-    const isOurs = digest === root && earlier.written.has(name);
-    return [tag, isOurs ? (earlier.before.get(name) ?? digest) : digest] as const;
-  });
-  return recordFrom([...known, ...seen]);
+  return namesBefore(tags.map((tag) => [tag, pastSeen(earlier.tags.get(tagName(at, tag)), now[tag], root)]));
 }
 
-/** The tag that `tagName` has named; `undefined` for one of another target. */
-function tagAt(target: Location | string, name: string): string | undefined {
-  const beginning = tagName(target, "");
-  return name.startsWith(beginning) ? name.slice(beginning.length) : undefined;
+function namesBefore(pasts: readonly (readonly [tag: string, past: TagPast])[]): NamesOfTags {
+  return recordFrom(pasts.flatMap(([tag, { before }]) => (before === undefined ? [] : [[tag, before] as const])));
 }
 
 /** The publication with what the tags of one target named before. */
@@ -157,11 +195,10 @@ export function allWitnesses(witnesses: readonly Witness[]): Witness {
 }
 
 /** A recording that knows what was and takes nothing down. */
-export function unrecorded(publication: Publication, earlier: Earlier): Recording {
+export function unrecorded(continued: Continued): Recording {
   return {
     ...unheard,
-    publication: continued(publication, earlier),
-    earlier,
+    ...continued,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -3,9 +3,8 @@ import { messageOf, WaybillError } from "../errors.ts";
 import { issueOf } from "../spec/descriptor.ts";
 import { parseJson } from "../spec/json.ts";
 import { publicationSchema, type Publication } from "./publication.ts";
-import { tagName, type Earlier } from "./recording.ts";
-import { tagReportSchema } from "./report.ts";
-import { tagStates, type TagState } from "./result.ts";
+import { earlierOf, tagName, type Earlier } from "./recording.ts";
+import { tagReportSchema, writeTold } from "./report.ts";
 
 /** As much as a report may have. */
 export const maxReportBytes = 64 * 1024 * 1024;
@@ -18,7 +17,7 @@ export interface KeptReport {
   readonly startedAt: number;
 }
 
-const tagSchema = v.pick(tagReportSchema, ["tag", "state", "isBeingWritten"]);
+const tagSchema = v.pick(tagReportSchema, ["tag", "state", "isBeingWritten", "isUnwritten"]);
 const reportSchema = v.object({
   schemaVersion: v.literal(1),
   startedAt: v.pipe(v.string(), v.isoTimestamp()),
@@ -37,24 +36,10 @@ export function parseReport(bytes: Uint8Array, what: string): KeptReport {
   if (!parsed.success) throw unreadable(what, issueOf(parsed.issues));
   const { plan: publication, targets, startedAt } = parsed.output;
   if (!publication) throw unreadable(what, "its run never came to a plan, so that there is nothing to go on with");
-  const before = publication.targets.flatMap(({ target, before }) =>
-    Object.entries(before).map(([tag, digest]) => [tagName(target, tag), digest] as const),
+  const writes = new Map(
+    targets.flatMap(({ target, tags }) => tags.map((tag) => [tagName(target, tag.tag), writeTold(tag)] as const)),
   );
-  const ours = targets.flatMap(({ target, tags }) =>
-    tags
-      .filter(({ state, isBeingWritten }) => isBeingWritten || mayHoldOurs(state))
-      .map(({ tag }) => tagName(target, tag)),
-  );
-  return {
-    publication,
-    earlier: { before: new Map(before), written: new Set(ours), sessions: new Map() },
-    startedAt: Date.parse(startedAt),
-  };
-}
-
-/** A tag in this state was written by the run, or may have been, and was not put back. */
-function mayHoldOurs(state: TagState): boolean {
-  return tagStates[state].wasTried && tagStates[state].names !== "old";
+  return { publication, earlier: earlierOf(publication, writes), startedAt: Date.parse(startedAt) };
 }
 
 function parsedJson(bytes: Uint8Array, what: string): unknown {

@@ -127,10 +127,9 @@ describe("parseReport", () => {
     const kept = parseReport(Buffer.from(JSON.stringify(report)), "report");
     expect(kept.publication).toEqual(told);
     expect(kept.startedAt).toBe(times.startedAt);
-    expect([...kept.earlier.written]).toEqual(["b.example/app:1", "b.example/app:latest"]);
-    expect([...kept.earlier.before]).toEqual([
-      ["b.example/app:1", old],
-      ["b.example/app:latest", "absent"],
+    expect([...kept.earlier.tags]).toEqual([
+      ["b.example/app:1", { before: old, write: "acknowledged" }],
+      ["b.example/app:latest", { before: "absent", write: "begun" }],
     ]);
   });
 
@@ -138,8 +137,11 @@ describe("parseReport", () => {
     const told = await publication({ constructor: old, prototype: old, ["__proto__"]: old });
     const report = interimReport(told, times.startedAt, { begun: () => true, tagged: () => true });
     const kept = parseReport(Buffer.from(JSON.stringify(report)), "report");
-    expect([...kept.earlier.before]).toEqual(
-      ["constructor", "prototype", "__proto__"].map((tag) => [`b.example/app:${tag}`, old]),
+    expect([...kept.earlier.tags]).toEqual(
+      ["constructor", "prototype", "__proto__"].map((tag) => [
+        `b.example/app:${tag}`,
+        { before: old, write: "acknowledged" },
+      ]),
     );
   });
 
@@ -151,7 +153,8 @@ describe("parseReport", () => {
       ]),
     ];
     const report = reportOf({ state: "failed", results }, times, await publication());
-    expect(parseReport(Buffer.from(JSON.stringify(report)), "report").earlier.written.size).toBe(0);
+    const { earlier } = parseReport(Buffer.from(JSON.stringify(report)), "report");
+    expect([...earlier.tags.values()].map(({ write }) => write)).toEqual([undefined, undefined]);
   });
 
   test("parseReport does not guess whether a tag in a state that it does not know was written", async () => {

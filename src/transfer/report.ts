@@ -11,6 +11,7 @@ import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
 import { failureOf } from "../telemetry/task.ts";
 import type { Repeats } from "./repeats.ts";
 import { tagStates, writtenState, type TagState, type TargetResult } from "./result.ts";
+import type { TagPast } from "./tag-past.ts";
 
 /**
  * The account of a publish, as `--report` writes it and `schema/report-1.json` describes it. It holds the plan, so that
@@ -70,6 +71,8 @@ export interface TagReport {
   readonly attempts?: number;
   /** The write of this tag had begun when this was written. */
   readonly isBeingWritten?: true;
+  /** For `failed`: its write has changed nothing, for certain. Absent: it may have, or nobody has told. */
+  readonly isUnwritten?: true;
 }
 
 /** An error as data. Strings may come from registries. */
@@ -116,6 +119,7 @@ export const tagReportSchema = v.object({
   why: v.optional(v.string()),
   attempts: v.optional(v.number()),
   isBeingWritten: v.optional(v.literal(true)),
+  isUnwritten: v.optional(v.literal(true)),
 });
 
 /** A target of a report that was written down. */
@@ -185,6 +189,18 @@ export function interimReport(
   };
 }
 
+/** How far a tag that was told so has come to be written, and is so still; absent also where nothing of a write is left. */
+export function writeTold({
+  state,
+  isBeingWritten,
+  isUnwritten,
+}: Pick<TagReport, "state" | "isBeingWritten" | "isUnwritten">): TagPast["write"] {
+  const { wasTried, names } = tagStates[state];
+  if (isBeingWritten) return "begun";
+  if (!wasTried || names === "old" || isUnwritten) return undefined;
+  return names === "root" ? "acknowledged" : "begun";
+}
+
 function headOf(publication: Publication | undefined, state: PublishReport["state"], startedAt: number) {
   const head = { schemaVersion: 1, state, startedAt: timeText(startedAt) } as const;
   if (!publication) return head;
@@ -200,12 +216,13 @@ export function targetReports(
 ): readonly TargetReport[] {
   return results.map((result) => ({
     target: formatLocation(result.at),
-    tags: result.tags.map(({ tag, state, before, now, why }) => ({
+    tags: result.tags.map(({ tag, state, before, now, why, isUnwritten }) => ({
       tag,
       state,
       ...beforeOf(before),
       ...afterOf(state, { before, root, now }),
       ...(why !== undefined && { why }),
+      ...(isUnwritten && { isUnwritten }),
       ...(repeats && tagStates[state].wasTried && { attempts: 1 + repeats.ofTag(result.at, tag) }),
     })),
     sentBytes: result.sentBytes,

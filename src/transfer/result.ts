@@ -47,6 +47,8 @@ export interface TagResult {
   readonly now?: Named;
   /** For `failed`: it names something else than before, or its write may have been done, and nobody can tell or it does not show. */
   readonly mayDiffer?: true;
+  /** For `failed`: its write has changed nothing, for certain, nor has that of an earlier run. */
+  readonly isUnwritten?: true;
   /** What else there is to say, such as why a new tag was left behind by a roll-back. May hold a registry's words. */
   readonly why?: string;
 }

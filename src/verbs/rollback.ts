@@ -1,6 +1,6 @@
 import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
-import { noNames, type Named } from "../transfer/named.ts";
+import type { Named } from "../transfer/named.ts";
 import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
@@ -39,24 +39,25 @@ export interface RollbackOptions {
 /** What undoing would do. Asks every registry what the tags name now; changes nothing. */
 export async function planRollback(
   publication: Publication,
-  { written }: Pick<Earlier, "written">,
+  { tags: pasts }: Pick<Earlier, "tags">,
   context: Context,
   { deleteCreated = false }: RollbackOptions = {},
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
   using _ = context.announce({ pull: [], push: targets.map(({ at }) => at) });
   const looked = await lookAsTasks(targets, context);
-  return looked.map((entry, index) => {
+  return looked.map((entry) => {
     const { at, tags } = entry.target;
     const root = publication.root.digest;
-    const before = publication.targets[index]?.before ?? noNames;
-    const ours = tags.filter((tag) => written.has(tagName(at, tag)) && before[tag] !== root);
-    if (entry.state === "refused") return { at, tags: ours.map((tag) => unseen(tag, before[tag])), error: entry.error };
+    const past = (tag: string) => pasts.get(tagName(at, tag));
+    const ours = tags.filter((tag) => past(tag)?.write !== undefined);
+    if (entry.state === "refused")
+      return { at, tags: ours.map((tag) => unseen(tag, past(tag)?.before)), error: entry.error };
     const canDelete = entry.facts.deletesTagsAlone;
     const deletes = deleteCreated && canDelete === true;
     return {
       at,
-      tags: ours.map((tag) => moveOf(tag, { before: before[tag], now: entry.before[tag], root, deletes })),
+      tags: ours.map((tag) => moveOf(tag, { before: past(tag)?.before, now: entry.before[tag], root, deletes })),
       ...(canDelete && { canDelete }),
     };
   });

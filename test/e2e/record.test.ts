@@ -314,11 +314,9 @@ describe("waybill rollback", () => {
     const done = await waybill("rollback", "--yes", join(folder, "report.json"));
 
     expect(done.code).toBe(0);
-    expect(done.stderr).toMatch(new RegExp(`${first} +put back[^]*${second} +is as it was`));
-    expect(report().targets.map(({ tags: [tag] }) => [tag?.state, tag?.before === null])).toEqual([
-      ["rolled-back", false],
-      ["rolled-back", true],
-    ]);
+    expect(done.stderr).toMatch(new RegExp(`${first} +put back`));
+    expect(done.stderr).not.toContain(second);
+    expect(report().targets.map(({ tags }) => tags.map(({ state }) => state))).toEqual([["rolled-back"], []]);
   });
 
   /** Both targets name one image; the report and the journal are of the publish of another. */

@@ -25,7 +25,7 @@ export function journalFilm(run: RecordedRun, resume: string): KeptFilm {
       : "it ended without having kept any, or a later run of the same publish has taken its place";
   const lines = targets.map(({ target, tags }) => {
     const states = tags.map(
-      (tag) => `${tag} ${earlier.written.has(tagName(target, tag)) ? "written, or begun" : "not written"}`,
+      (tag) => `${tag} ${earlier.tags.get(tagName(target, tag))?.write ? "written, or begun" : "not written"}`,
     );
     return `${target}: ${states.join(", ")}`;
   });

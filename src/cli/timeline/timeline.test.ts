@@ -170,7 +170,7 @@ describe("a page that lacks something says so", () => {
   test("where nothing but a journal is left of it, with what that knows", async () => {
     const target = (name: string) => ({ target: name, tags: ["1"], before: {} });
     const publication = { root: { digest }, targets: [target("a.example/app"), target("b.example/app")] };
-    const earlier = { written: new Set(["a.example/app:1"]) };
+    const earlier = { tags: new Map([["a.example/app:1", { write: "begun" }]]) };
     const killed = { id: "00ff", publication, startedAt: origin, state: "unfinished", earlier };
     const page = await pageFor(journalFilm(killed as unknown as RecordedRun, "docker waybill resume 00ff"));
     expect(page).toContain("its process was killed, or is still running");
