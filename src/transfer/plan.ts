@@ -63,23 +63,29 @@ function stageTarget(closure: Closure, target: PlannedTarget, options: PlanOptio
   const upToDate = isTakenAsComplete(target, closure, options);
   const all = upToDate ? withoutRootClosure([...closure.nodes.values()], closure) : [...closure.nodes.values()];
   const nodes = all.filter((node) => !isReadFrom(node, target.at));
-  const checked = options.verify === "full" ? [] : nodes.filter((node) => isWorthACheck(node, closure, upToDate));
+  const isSaidToBeThere = isUpToDate(target, closure.root);
+  const checked =
+    options.verify === "full"
+      ? nodes.filter(() => isSaidToBeThere)
+      : nodes.filter((node) => isWorthACheck(node, closure, upToDate));
   const checks = new Map(checked.map((node) => [node.content.digest, checkStep(node, target.at)]));
   const isStaged = (node: Node) => node.content.digest !== closure.root || mustGoByDigest(closure, target, options);
   const untagged = target.tags.length === 0 ? closure.root : undefined;
   const stages = stageSteps(nodes.filter(isStaged), nodes, checks, target.at).map((step) =>
     step.content.digest === untagged ? { ...step, isRoot: true as const } : step,
   );
-  const isSaidToBeThere = isUpToDate(target, closure.root);
   const asked = isSaidToBeThere ? stages.map((step) => ({ ...step, mayBeThere: true as const })) : stages;
-  return [...checks.values(), ...asked, ...verifySteps(all.filter(isStaged), target.at, options)];
+  return [...checks.values(), ...asked, ...verifySteps(all.filter(isStaged), checks, target.at, options)];
 }
 
-function verifySteps(nodes: readonly Node[], at: Location, { verify }: PlanOptions): VerifyStep[] {
+/** What a check has found by itself is not asked for again. */
+function verifySteps(nodes: readonly Node[], checks: Checks, at: Location, { verify }: PlanOptions): VerifyStep[] {
   const verified = nodes.filter((node) => verify === "full" || (verify === "manifests" && node.role === "manifest"));
   return verified.map(({ content, from }) => {
     const after = from.some((place) => sameLocation(place, at)) ? [] : [stepId("stage", content.digest, at)];
-    return { kind: "verify", id: stepId("verify", content.digest, at), at, after, content };
+    const check = verify === "full" ? checks.get(content.digest)?.id : undefined;
+    const id = stepId("verify", content.digest, at);
+    return { kind: "verify", id, at, after, content, ...(check !== undefined && { unless: [check] }) };
   });
 }
 
@@ -115,21 +121,18 @@ function subjectOf(node: Node | undefined): Digest | undefined {
   return node?.role === "manifest" ? node.manifest.document.subject?.digest : undefined;
 }
 
+type Checks = ReadonlyMap<Digest, CheckStep>;
+
 function checkStep(node: Node, at: Location): CheckStep {
   return { kind: "check", id: stepId("check", node.content.digest, at), at, after: [], content: node.content };
 }
 
-function stageSteps(
-  staged: readonly Node[],
-  nodes: readonly Node[],
-  checks: ReadonlyMap<Digest, CheckStep>,
-  at: Location,
-): StageStep[] {
+function stageSteps(staged: readonly Node[], nodes: readonly Node[], checks: Checks, at: Location): StageStep[] {
   const ids = new Map(staged.map((node) => [node.content.digest, stepId("stage", node.content.digest, at)]));
   const parents = parentsOf(nodes);
   return subjectsFirst(staged).map((node) => {
     const digest = node.content.digest;
-    const wanted = node.role === "manifest" ? [digest] : (parents.get(digest) ?? []);
+    const wanted = node.role === "manifest" || checks.has(digest) ? [digest] : (parents.get(digest) ?? []);
     const unless = wanted.flatMap((parent) => checks.get(parent)?.id ?? []);
     const before =
       node.role === "manifest" ? [...node.children, ...(subjectOf(node) ? [subjectOf(node) as Digest] : [])] : [];

@@ -69,7 +69,7 @@ function requireOrder({ steps }: Plan): void {
   for (const step of steps) {
     for (const id of step.after) requireListed(step, id);
     if (step.kind !== "barrier" && step.behind !== undefined) requireListed(step, step.behind);
-    if (step.kind === "stage" && step.unless) for (const id of step.unless) requireListed(step, id);
+    for (const id of checksOf(step)) requireListed(step, id);
     listed.add(step.id);
   }
 }
@@ -91,8 +91,12 @@ function before(step: Step, running: ReadonlyMap<string, Promise<StepOutcome>>):
   return {
     needed: step.after.map(outcomeOf),
     behind: behind === undefined ? undefined : outcomeOf(behind),
-    checks: step.kind === "stage" ? (step.unless ?? []).map(outcomeOf) : [],
+    checks: checksOf(step).map(outcomeOf),
   };
+}
+
+function checksOf(step: Step): readonly string[] {
+  return step.kind === "stage" || step.kind === "verify" ? (step.unless ?? []) : [];
 }
 
 interface RunContext {

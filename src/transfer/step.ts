@@ -14,7 +14,7 @@ interface Common {
   readonly behind?: string;
 }
 
-/** Asks whether a manifest is at the target already, with all that belongs to it. */
+/** Asks whether a manifest is at the target already, with all that belongs to it; or, where that is not believed, content by itself. */
 export interface CheckStep extends Common {
   readonly kind: "check";
   readonly content: Descriptor;
@@ -29,7 +29,7 @@ export interface StageStep extends Common {
   readonly from: readonly Location[];
   /** Other targets on the same registry that get the same blob first: it is mounted from there, or read there. */
   readonly siblings?: readonly Location[];
-  /** Checks that together make the step unnecessary, when each of them finds its manifest. */
+  /** Checks that together make the step unnecessary, when each of them finds what it asks for. */
   readonly unless?: readonly string[];
   /** The target says that it has it: it is asked for before it is sent. */
   readonly mayBeThere?: true;
@@ -41,6 +41,8 @@ export interface StageStep extends Common {
 export interface VerifyStep extends Common {
   readonly kind: "verify";
   readonly content: Descriptor;
+  /** As for what is staged. */
+  readonly unless?: readonly string[];
 }
 
 /** Nothing that waits for it begins before all that it waits for is done, at whatever target. Costs no request. */

@@ -57,7 +57,9 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
 interface Todo {
   /** Nothing anywhere: no target can be written to, or one cannot and the policy gives up all. */
   readonly isRefused: boolean;
-  /** Nothing about tags, at any target. */
+  /** No tag, at any target: the rest is what is behind them. */
+  readonly movesNothing: boolean;
+  /** Nothing about tags, at any target: they are right, and nobody wants to know what is behind them. */
   readonly needsNothing: boolean;
   /** Where every tag is right and no referrer is asked for, or where no target can be written to, the children need not be read. */
   readonly readsChildren: boolean;
@@ -67,23 +69,24 @@ function todoOf({ root, looked, referrers, policy }: RootToPublish): Todo {
   const isWrong = ({ state }: Looked | Late) => state === "refused";
   const isRefused = looked.every(isWrong) || (policy.onError === "abort" && looked.some(isWrong));
   const { digest } = root.manifest.descriptor;
-  const needsNothing = looked.every((entry) => needsNothingAt(entry, digest, policy));
-  return { isRefused, needsNothing, readsChildren: !isRefused && (referrers.lookUp || !needsNothing) };
+  const movesNothing = looked.every((entry) => movesNothingAt(entry, digest));
+  const needsNothing = movesNothing && (policy.verify !== "full" || looked.every(isWrong));
+  return { isRefused, movesNothing, needsNothing, readsChildren: !isRefused && (referrers.lookUp || !needsNothing) };
 }
 
-/** Nothing is to be done about its tags: they are right, and nobody wants to know what is behind them; or nothing can be done. */
-function needsNothingAt(entry: Looked | Late, root: Digest, { verify }: PublishPolicy): boolean {
+/** Its tags are right, or nothing can be done about them. */
+function movesNothingAt(entry: Looked | Late, root: Digest): boolean {
   if (entry.state === "late") return false;
-  return entry.state === "refused" || (verify !== "full" && namesAlready(entry, root));
+  return entry.state === "refused" || namesAlready(entry, root);
 }
 
 function recordingOf(
   { root, looked, referrers, policy }: RootToPublish,
-  { isRefused, needsNothing }: Todo,
+  { isRefused, movesNothing }: Todo,
   { recorder }: Context,
 ): Promise<Recording | undefined> {
   if (!recorder) return Promise.resolve(undefined);
-  const how = isRefused || needsNothing ? "goOn" : "begin";
+  const how = isRefused || movesNothing ? "goOn" : "begin";
   return recorder[how](publicationOf(root, looked, { referrers: referrers.text, policy }));
 }
 

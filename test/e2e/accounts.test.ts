@@ -169,6 +169,19 @@ test("resume of a run that is done still knows all that it has moved", async () 
   expect(await named(at("b"), at("c"))).toEqual(["amd64", "amd64"]);
 });
 
+test("--verify full of what is complete needs no permission to write, and lets the run be taken back", async () => {
+  await put("amd64", at("b"));
+  const create = (...more: readonly string[]) => on("A")("create", ...more, ...tagged(at("b")), `${source}:arm64`);
+  expect((await create()).code).toBe(0);
+  refuse("b", { method: ["POST", "PATCH", "PUT", "DELETE"] });
+  expect((await create("--verify", "full")).code).toBe(0);
+  hurdles = {};
+
+  expect((await on("A")("rollback", "--yes")).code).toBe(0);
+
+  expect(await named(at("b"))).toEqual(["amd64"]);
+});
+
 describe("a tag that was refused", () => {
   const create = (machine: string) =>
     on(machine)("create", "--report", path, ...tagged(at("b"), at("b", "2")), `${source}:arm64`);
