@@ -156,14 +156,14 @@ function requireBack(plan: readonly RollbackTarget[], results: readonly TargetRe
   const failed = results.find(({ error }) => error !== undefined);
   const hasMoved = plan.some(({ tags }, at) => tags.filter(isMove).some(({ tag }) => isBack(tag, results[at])));
   if (failed) throw hasMoved ? partly(failed.error) : failed.error;
-  const left = results.flatMap(({ at, tags }) =>
-    tags.filter(({ state }) => state === "left-behind").map(({ tag }) => tagName(at, tag)),
+  const stayed = results.flatMap(({ at, tags }) =>
+    tags.filter(({ state }) => state === "left-behind").map((told) => ({ ...told, name: tagName(at, told.tag) })),
   );
   const gone = results.flatMap(({ at, tags }) =>
     tags.filter(isFailed).map(({ tag, why = "no reason given" }) => `${tagName(at, tag)}: ${why}`),
   );
-  if (gone.length > 0) throw notOurs(gone, hasMoved || left.length > 0 ? "partial" : "precondition_failed");
-  requireNone(left, plan.some(couldDelete));
+  if (gone.length > 0) throw notOurs(gone, hasMoved || stayed.length > 0 ? "partial" : "precondition_failed");
+  requireNone(stayed, plan.some(couldDelete));
 }
 
 /** True where --delete-created-tags takes away what stays now. */
@@ -189,14 +189,26 @@ function partly(cause: unknown): WaybillError {
   return new WaybillError("partial", `Cannot put everything back: ${messageOf(cause)}`, { advice }, { cause });
 }
 
-function requireNone(left: readonly string[], couldDelete: boolean): void {
-  if (left.length === 0) return;
-  const advice = couldDelete
+/** A tag that names what was published still. */
+type Stayed = Pick<TagResult, "before"> & { readonly name: string };
+
+function requireNone(stayed: readonly Stayed[], couldDelete: boolean): void {
+  if (stayed.length === 0) return;
+  const seen = `${stayed.map(({ name }) => name).join(", ")} ${stayed.length === 1 ? "stays" : "stay"}`;
+  const advice = adviceOn(stayed, couldDelete);
+  throw new WaybillError("partial", `Cannot put everything back: ${seen}`, { advice });
+}
+
+function adviceOn(stayed: readonly Stayed[], couldDelete: boolean): string {
+  const deleting = couldDelete
     ? "--delete-created-tags deletes tags that were new where nothing else goes with them, if they must go"
     : "delete tags that were new in the registry's web page, if they must go";
-  throw new WaybillError(
-    "partial",
-    `Cannot put everything back: ${left.join(", ")} ${left.length === 1 ? "stays" : "stay"}`,
-    { advice },
-  );
+  const unknown = stayed.find(({ before }) => before === undefined)?.name;
+  const advices = [
+    ...(stayed.every(({ before }) => before === undefined) ? [] : [deleting]),
+    ...(unknown === undefined
+      ? []
+      : [`nobody knows what ${unknown} named: publish the image that it shall name under it again`]),
+  ];
+  return advices.join("; ");
 }

@@ -1,6 +1,6 @@
 import { hasCode, innermostMessage, WaybillError } from "../../errors.ts";
 import { formatLocation } from "../../spec/reference.ts";
-import { isComplete, tagStates, type TagState, type TargetResult } from "../../transfer/result.ts";
+import { isComplete, tagStates, type TagResult, type TagState, type TargetResult } from "../../transfer/result.ts";
 import type { CreateResult } from "../../verbs/create.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { canGoOn } from "../outcome.ts";
@@ -69,9 +69,10 @@ export function nextLines(result: CreateResult, next: Next): readonly string[] {
   const first = isInterrupted(error) ? "" : advice.length > 0 ? "then: " : "put right what failed, then: ";
   if (recordedAs === undefined && canGoOn(result))
     return [...advice, `${first}run the same command again: what is there is not sent again`];
-  const count = (isCounted: (state: TagState) => boolean) =>
-    targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => isCounted(state)).length, 0);
-  const moved = count((state) => state === "moved");
+  const count = (isCounted: (told: TagResult) => boolean) =>
+    targets.reduce((sum, { tags }) => sum + tags.filter(isCounted).length, 0);
+  // Nobody can put back what named nobody knows what.
+  const moved = count(({ state, before }) => state === "moved" && before !== undefined);
   return [
     ...advice,
     ...(canGoOn(result) ? [`${first}${typed} resume ${recordedAs}  (${counted(count(isOpen), "tag")} to write)`] : []),
@@ -87,7 +88,7 @@ function advicesIn(targets: readonly TargetResult[]): readonly string[] {
   return [...new Set(advices)];
 }
 
-function isOpen(state: TagState): boolean {
+function isOpen({ state }: TagResult): boolean {
   return tagStates[state].names !== "root";
 }
 
