@@ -3,7 +3,8 @@ import { sleep } from "../src/async/clock.ts";
 import { WaybillError } from "../src/errors.ts";
 import type { Interceptor } from "../src/http/send.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
-import { makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
+import { nothingEarlier, unrecorded, type Ending, type Recorder } from "../src/transfer/recording.ts";
+import { hosts, makeCase, publishIn, registries, targets, untouched, untruths } from "./support/publish-case.ts";
 import { simulate, type Simulation } from "./support/simulation.ts";
 
 const stride = process.env["WAYBILL_TORTURE"] === "all" ? 1 : 3;
@@ -104,4 +105,28 @@ describe.each(ways)("create, cancelled as any one request leaves, $name,", ({ op
     }
     expect(found, "by request").toEqual({});
   }, 240_000);
+});
+
+test("a publish that is cancelled while it reads what its root lists is written down as interrupted", async () => {
+  const about = await makeCase();
+  const endings: Ending[] = [];
+  const isChild = (url: string) => url.includes(hosts.source) && /\/manifests\/sha256:/.test(url);
+  const simulation: Simulation = await simulate({
+    storages: about.storages,
+    registries,
+    faults: () => (next) => (request) => {
+      if (isChild(request.url)) simulation.controller.abort(new WaybillError("cancelled", "Cannot go on: interrupted"));
+      return next(request);
+    },
+  });
+  const begin: Recorder["begin"] = async (publication) => ({
+    ...unrecorded({ publication, earlier: nothingEarlier }),
+    end: async (ending) => void endings.push(ending),
+  });
+  const recorder: Recorder = { begin, goOn: begin, reopen: () => expect.fail("nothing is taken back") };
+
+  const publishing = publishIn({ ...simulation, context: { ...simulation.context, recorder } }, { referrers: "none" });
+  await expect(simulation.settle(publishing)).rejects.toMatchObject({ code: "cancelled" });
+
+  expect(endings).toMatchObject([{ state: "interrupted", results: [] }]);
 });

@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
 import { bytesOf, pushImage } from "../../test/support/images.ts";
 import { createMemoryStore } from "../content/memory.ts";
+import { WaybillError } from "../errors.ts";
 import { digestOf } from "../spec/digest.ts";
 import { parseReference } from "../spec/reference.ts";
 import { publicationOf } from "../transfer/publication.ts";
@@ -29,5 +30,19 @@ test("a report holds what the tags of a late target named, from before the first
   expect((await readReportFile(path)).earlier.tags).toEqual(
     new Map([["b.example/app:1", { before: old, write: "begun" }]]),
   );
+  await rm(folder, { recursive: true });
+});
+
+test.each([
+  ["interrupted", "cancelled"],
+  ["failed", "not_found"],
+] as const)("a report of a run that came to no plan is %s where that was for %s", async (state, code) => {
+  const folder = await mkdtemp(join(tmpdir(), "waybill-report-"));
+  const path = join(folder, "report.json");
+  const file = await openReportFile(path, { clock: fakeClock(), warn: (message) => expect.fail(message) });
+
+  await file.fail(new WaybillError(code, "Cannot go on"));
+
+  expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ state, error: { class: code } });
   await rm(folder, { recursive: true });
 });

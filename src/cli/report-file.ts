@@ -1,6 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import { isDiskFull, writeDurably } from "../disk/durable.ts";
-import { WaybillError } from "../errors.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
 import type { TelemetryHealth } from "../telemetry/health.ts";
 import { tagName, withBefore, type Continued, type Witness } from "../transfer/recording.ts";
@@ -79,7 +79,8 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
     },
     async fail(error) {
       if (told) return;
-      await writeLast(reportOf({ state: "failed", results: [], error }, { startedAt, endedAt: clock.now() }));
+      const state = hasCode(error, "cancelled") ? "interrupted" : "failed";
+      await writeLast(reportOf({ state, results: [], error }, { startedAt, endedAt: clock.now() }));
     },
     async amend(health) {
       if (told) await write(withTelemetry(told, health));

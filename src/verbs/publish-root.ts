@@ -45,7 +45,8 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
   await using taken = recording.status === "fulfilled" ? recording.value : undefined;
   if (recording.status === "rejected") throw recording.reason;
   if (children.status === "rejected") {
-    await taken?.end({ state: "failed", results: [], error: children.reason });
+    const state = context.signal.aborted ? "interrupted" : "failed";
+    await taken?.end({ state, results: [], error: children.reason });
     throw children.reason;
   }
   const options = { ...context, policy: request.policy, ...(taken && { recording: taken }) };
