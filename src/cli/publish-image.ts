@@ -3,6 +3,7 @@ import { isComplete } from "../transfer/result.ts";
 import { create, type CreateRequest } from "../verbs/create.ts";
 import { withAbsoluteLayout, withAbsoluteTag } from "./absolute-layout.ts";
 import { openCommandContext } from "./context.ts";
+import { requireDistinct } from "./distinct-files.ts";
 import type { Host } from "./host.ts";
 import { warn } from "./log/log.ts";
 import { openMetadataFile } from "./metadata-file.ts";
@@ -39,12 +40,19 @@ export interface CreateFlags extends PublishFlags {
  * @throws WaybillError of the first target that failed; `partial` where a tag had moved by then.
  */
 export async function publishImage(sources: readonly string[], flags: CreateFlags, host: Host): Promise<void> {
+  const { report, timeline, metadataFile } = flags;
+  requireDistinct({ "--report": report, "--timeline": timeline, "--metadata-file": metadataFile });
+  // Metadata names sources, too: whoever reads and writes one such file brings it up to date.
+  requireDistinct(
+    { "--report": report, "--timeline": timeline },
+    (flags.file ?? []).filter((path) => path !== "-").map((path) => ["--file", path]),
+  );
   const request = await requestOf(sources, flags, host);
   if (flags.dryRun) {
     tellUnwritten(flags, host);
     return showRoot(request, flags, host);
   }
-  const metadata = flags.metadataFile ? await openMetadataFile(flags.metadataFile) : undefined;
+  const metadata = metadataFile ? await openMetadataFile(metadataFile) : undefined;
   const failure = await runPublish((context) => create(request, context), flags, host, {
     title: `waybill create ${request.tags.join(" ")}`,
     write: async (result) => {

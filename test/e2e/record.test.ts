@@ -514,6 +514,16 @@ describe("--report", () => {
   });
 });
 
+test.each(["--metadata-file", "--timeline", "--file"])("--report and %s with one path are refused", async (flag) => {
+  const path = join(folder, "report.json");
+  writeFileSync(path, `${source("amd64")}\n`);
+  expect(await create(flag, path, source("amd64"))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`"${path}" for both`),
+  });
+  expect(readFileSync(path, "utf8")).toBe(`${source("amd64")}\n`);
+});
+
 test("--metadata-file names with --on-error keep-going what succeeded, and else nothing", async () => {
   hurdle = (next) => faulty(next, [{ method: "POST", fault: { kind: "status", status: 403 }, times: Infinity }]);
   const path = join(folder, "metadata.json");

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { resume } from "../../verbs/resume.ts";
+import { requireDistinct } from "../distinct-files.ts";
 import type { Host } from "../host.ts";
 import { addCommonOptions, addExamples, addRegistryOptions, newCommand } from "../options.ts";
 import { isUnfinished, recordedAs } from "../recorded.ts";
@@ -40,6 +41,7 @@ export function resumeCommand(path: string, host: Host): Command {
     });
     const { publication, earlier, startedAt, report = flags.report } = recorded;
     const own = report === undefined ? flags : { ...flags, report: flags.report ?? report };
+    requireDistinct({ "--report": own.report, "--timeline": own.timeline });
     const failure = await runPublish((context) => resume(publication, context), own, host, {
       title: `waybill resume ${publication.targets.map(({ target }) => target).join(" ")}`,
       earlier,
