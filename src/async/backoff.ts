@@ -17,6 +17,12 @@ export function backoffMs(retry: number, random: Random, options: BackoffOptions
   return Math.floor(random() * bound);
 }
 
+/** The same where a server may have asked to wait `askedMs`: never sooner than that, and up to a tenth later. */
+export function repetitionMs(retry: number, askedMs: number | undefined, random: Random): number {
+  const ownMs = backoffMs(retry, random);
+  return askedMs === undefined ? ownMs : Math.max(askedMs, Math.min(ownMs, 1000)) + spreadMs(askedMs, random);
+}
+
 /** Up to a tenth of `ms`, each client another part of it: those who were told the same moment do not all come at it. */
 export function spreadMs(ms: number, random: Random): number {
   return Math.floor(random() * ms * 0.1);

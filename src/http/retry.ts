@@ -1,4 +1,4 @@
-import { backoffMs, spreadMs } from "../async/backoff.ts";
+import { repetitionMs } from "../async/backoff.ts";
 import type { Budget } from "../async/budget.ts";
 import { canAfford, fullBudget, stepBudget, type Spender } from "../async/budget.ts";
 import type { Clock, Random } from "../async/clock.ts";
@@ -167,13 +167,10 @@ async function delayOf(
   options: RetryOptions,
 ): Promise<number> {
   const { clock, random, maxRetryAfterMs = defaultMaxRetryAfterMs } = options;
-  const ownMs = backoffMs(attempt, random);
   const askedMs = askedBy(result, clock);
   if ("response" in result) await drain(result.response);
-  if (askedMs === undefined) return ownMs;
-  if (askedMs > maxRetryAfterMs) throw tooLong(request, result, askedMs, clock.now());
-  // Later than asked, never sooner.
-  return Math.max(askedMs, Math.min(ownMs, 1000)) + spreadMs(askedMs, random);
+  if (askedMs !== undefined && askedMs > maxRetryAfterMs) throw tooLong(request, result, askedMs, clock.now());
+  return repetitionMs(attempt, askedMs, random);
 }
 
 /** How long we are asked to wait: by the answer, or by that of a token service. */

@@ -8,9 +8,11 @@ export interface UploadLimits {
   readonly minChunkBytes: number;
   /** The first chunk size that is tried after a 413. */
   readonly maxChunkBytes: number;
-  /** Failures in a row without a byte more on the server. */
+  /** Failures in a row without a byte more on the server, whether they were met with the same session or with a new one. */
   readonly maxFailures: number;
-  /** New sessions after the first. */
+  /** How many failures one counts for that came only after as many attempts as any request has. */
+  readonly repeatedCounts: number;
+  /** New sessions in place of those that were lost, or were found bad. */
   readonly maxRestarts: number;
 }
 
@@ -18,7 +20,9 @@ export const uploadLimits: UploadLimits = {
   resumeAboveBytes: 64 * 1024 * 1024,
   minChunkBytes: 1024 * 1024,
   maxChunkBytes: 64 * 1024 * 1024,
-  maxFailures: 5,
+  // With the first, as many attempts as any other request has.
+  maxFailures: 11,
+  repeatedCounts: 4,
   maxRestarts: 3,
 };
 
@@ -32,14 +36,16 @@ export interface UploadFacts {
   readonly leastBytes: number;
   /** Bytes that the server acknowledged in the present session. */
   readonly offset: number;
-  /** The most that `offset` was in this session: only what goes beyond it is progress. */
+  /** The most that `offset` was since the last restart: only what goes beyond it is progress. */
   readonly furthest: number;
   readonly hasSession: boolean;
   /** The closing request has left in full at least once. */
   readonly wasSent: boolean;
   /** The session was continued after a failure, so its bytes are not certain. */
   readonly wasResumed: boolean;
+  /** In a row: progress makes it 0. */
   readonly failures: number;
+  /** Sessions that were lost or bad. */
   readonly restarts: number;
   /** The server said that it holds `0-0`: nothing, or one byte. */
   readonly saidZero: boolean;
@@ -50,6 +56,9 @@ export type Goal =
   | { readonly to: "reopen"; readonly error: unknown }
   | { readonly to: "commit"; readonly outcome: PushOutcome }
   | { readonly to: "fail"; readonly error: unknown };
+
+/** What an upload does where the blob is not there: send the next piece, get over a failure, or give a bad session up. */
+export type Otherwise = "go-on" | "recover" | "restart";
 
 /** What every state that waits for a command has. */
 export interface Live {
@@ -62,7 +71,7 @@ export interface Live {
 export type UploadState =
   | (Live & { readonly at: "opening" | "posting" | "asking" })
   | (Live & { readonly at: "sending"; readonly length: number; readonly closing: boolean })
-  | (Live & { readonly at: "verifying"; readonly otherwise: "go-on" | "recover"; readonly error: unknown })
+  | (Live & { readonly at: "verifying"; readonly otherwise: Otherwise; readonly error: unknown })
   | (Live & { readonly at: "waiting"; readonly next: "open" | "ask" })
   | (Live & { readonly at: "releasing"; readonly goal: Goal })
   | { readonly at: "committed"; readonly outcome: PushOutcome }
@@ -77,6 +86,12 @@ export type UploadCommand = { readonly epoch: number } & (
   /** Wait before the `attempt`-th repetition, which `error` made necessary. */
   | { readonly run: "wait"; readonly attempt: number; readonly error: unknown }
 );
+
+/** What may pass. `isRepeated`: it stayed although the request was repeated. */
+export interface Failure {
+  readonly error: unknown;
+  readonly isRepeated?: boolean;
+}
 
 /** What a command came to. */
 export type UploadAnswer =
@@ -95,7 +110,7 @@ export type UploadAnswer =
   | { readonly type: "out-of-range"; readonly held: number | undefined; readonly error: unknown }
   | { readonly type: "held"; readonly bytes: number }
   /** No answer, or one that may be better later. `ambiguous`: the registry may have done it all the same. */
-  | { readonly type: "broken"; readonly ambiguous: boolean; readonly error: unknown }
+  | ({ readonly type: "broken"; readonly ambiguous: boolean } & Failure)
   | { readonly type: "elapsed" | "released" };
 
 export type UploadEvent =

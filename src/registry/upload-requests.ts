@@ -1,6 +1,7 @@
 import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
+import { isPassingStatus } from "../http/retry-policy.ts";
 import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse, RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -112,7 +113,8 @@ export async function refusal(
     return { type: "corrupt", error: digestRefused(error, blob.digest) };
   if (hasCode(error, "busy")) return { type: "broken", ambiguous: true, error };
   if (asksTooMuch(access, error)) return { type: "refused", error: tooLong(access, error) };
-  return brokenOrRefused(access, error, ![408, 425, 429, 503].includes(status));
+  const ambiguous = ![408, 425, 429, 503].includes(status);
+  return brokenOrRefused(access, error, { ambiguous, isRepeated: status === 429 });
 }
 
 /** Some load balancers and secrets that changed make a registry forget a session; it says so with either code. */
@@ -126,10 +128,16 @@ function digestRefused(error: WaybillError, digest: Digest): WaybillError {
   return new WaybillError("unsupported", message, error.context, { cause: error });
 }
 
-function brokenOrRefused(access: Access, error: unknown, ambiguous: boolean): UploadAnswer {
+type Broken = Extract<UploadAnswer, { type: "broken" }>;
+
+function brokenOrRefused(
+  access: Access,
+  error: unknown,
+  about: Pick<Broken, "ambiguous" | "isRepeated">,
+): UploadAnswer {
   if (!(error instanceof WaybillError) || !isRetryable(error) || asksTooMuch(access, error))
     return { type: "refused", error };
-  return { type: "broken", ambiguous, error };
+  return { type: "broken", error, ...about };
 }
 
 function asksTooMuch({ maxRetryAfterMs = defaultMaxRetryAfterMs }: Access, error: WaybillError): boolean {
@@ -141,10 +149,16 @@ function tooLong({ clock }: Access, { code, message, context }: WaybillError): W
   return new WaybillError(code, `${message}: ${words}`, { ...context, advice: waitAdvice });
 }
 
-/** What a request that got no answer means: only one that left in full may have been carried out. */
-export function unanswered(access: Access, error: unknown): UploadAnswer {
+/**
+ * What a request that got no answer means: only one that left in full may have been carried out. What carries content was repeated
+ * already where nothing of it had left, everything else in any case.
+ */
+export function unanswered(access: Access, error: unknown, carries: "content" | "nothing"): UploadAnswer {
   const sent = error instanceof WaybillError ? (error.context.sent ?? "all") : "all";
-  return brokenOrRefused(access, error, sent === "all");
+  return brokenOrRefused(access, error, {
+    ambiguous: sent === "all",
+    isRepeated: carries === "nothing" || sent === "nothing",
+  });
 }
 
 /** Asks how many bytes the session holds. Spec: distribution-spec v1.1.1, "Pushing a blob in chunks", `GET <location>`. */
@@ -165,8 +179,9 @@ export async function askStatus(session: Omit<Session, "blob">): Promise<Sent> {
   }
   const problem = await readProblem(response);
   const error = errorFrom(access, problem, { doing: "Cannot resume an upload in" });
-  const isLost = isLostSession(problem.codes);
-  return { answer: { type: isLost ? "lost" : "statusless", error }, place };
+  if (isLostSession(problem.codes)) return { answer: { type: "lost", error }, place };
+  if (!isPassingStatus(response.status)) return { answer: { type: "statusless", error }, place };
+  return { answer: { type: "broken", ambiguous: false, isRepeated: true, error }, place };
 }
 
 function untold(access: Access): WaybillError {

@@ -13,6 +13,7 @@ const limits: UploadLimits = {
   minChunkBytes: 1,
   maxChunkBytes: 2,
   maxFailures: 2,
+  repeatedCounts: 2,
   maxRestarts: 1,
 };
 const error = new Error("seen");
@@ -45,6 +46,7 @@ const answers: readonly UploadAnswer[] = [
   { type: "held", bytes: 99 },
   { type: "broken", ambiguous: true, error },
   { type: "broken", ambiguous: false, error },
+  { type: "broken", ambiguous: false, isRepeated: true, error },
   { type: "elapsed" },
   { type: "released" },
 ];
@@ -55,6 +57,16 @@ interface Node {
 }
 
 const isEnd = ({ state }: Node) => state.at === "committed" || state.at === "failed";
+
+const isLive = (state: UploadState) => state.at !== "committed" && state.at !== "failed";
+
+type LiveState = Extract<UploadState, { epoch: number }>;
+
+const impatience = ({ facts }: LiveState) => facts.failures + facts.restarts;
+
+/** Whether a wait begins, or a session is given up for another. */
+const goesBack = (state: LiveState) =>
+  state.at === "waiting" || (state.at === "releasing" && state.goal.to === "reopen");
 
 /** A state without the number of its epoch: states that differ in nothing else behave alike. */
 function keyOf({ state, command }: Node): string {
@@ -159,6 +171,28 @@ describe.each(worlds.map((world) => ({ name: world[0], world })))(
       }
     });
 
+    test("spends no session restart on a failure that may pass", () => {
+      const spent = edges.filter(({ from: { state: before }, event, to: { state: after } }) => {
+        if (!isLive(before) || !isLive(after)) return false;
+        const isForLost = before.at === "verifying" && before.otherwise === "restart";
+        if (after.facts.restarts > before.facts.restarts) return event.type === "broken" && !isForLost;
+        const isLost = event.type === "lost" || event.type === "unproved";
+        return after !== before && after.at === "verifying" && after.otherwise === "restart" && !isLost;
+      });
+      expect(spent).toEqual([]);
+    });
+
+    test("waits longer each time until the server holds more than ever before", () => {
+      const hasty = edges.filter(({ from: { state: before }, to: { state: after, command } }) => {
+        if (!isLive(before) || !isLive(after) || after === before) return false;
+        if (after.facts.furthest > before.facts.furthest) return false;
+        const more = impatience(after) - impatience(before);
+        const isSetback = before.at !== "releasing" && goesBack(after);
+        return more < (isSetback ? 1 : 0) || (command?.run === "wait" && command.attempt !== impatience(after));
+      });
+      expect(hasty).toEqual([]);
+    });
+
     test("cannot go on for ever, whatever is answered", () => {
       const next = new Map<string, Set<string>>();
       for (const { from, to } of edges) {
@@ -188,6 +222,27 @@ test("stepUpload asks with HEAD before it opens a new session after an ambiguous
   expect(verify).toMatchObject({ run: "verify" });
   const [, release] = stepUpload(verifying, { type: "absent", epoch: verify!.epoch });
   expect(release).toMatchObject({ run: "release" });
+});
+
+test("stepUpload opens a session as often as any request is repeated, and each time waits longer", () => {
+  let [state, command] = beginUpload(10);
+  const waits: number[] = [];
+  let opened = 0;
+  while (command) {
+    const { epoch } = command;
+    if (command.run === "open") opened++;
+    if (command.run === "wait") waits.push(command.attempt);
+    const answer: Partial<Record<UploadCommand["run"], UploadAnswer>> = {
+      open: { type: "opened", leastBytes: 0 },
+      send: { type: "broken", ambiguous: false, error },
+      wait: { type: "elapsed" },
+      release: { type: "released" },
+    };
+    [state, command] = stepUpload(state, { ...answer[command.run]!, epoch });
+  }
+  expect(opened).toBe(12);
+  expect(waits).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  expect(state.at).toBe("failed");
 });
 
 test("stepUpload goes on where the server stands when a large upload broke", () => {

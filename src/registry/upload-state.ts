@@ -18,6 +18,7 @@ import {
   post,
   reach,
   recover,
+  reopen,
   restart,
   send,
   standingAt,
@@ -90,7 +91,7 @@ export function stepUpload(state: UploadState, event: UploadEvent): UploadStep {
 function afterOpen(state: Live, event: UploadAnswer): UploadStep {
   const { facts } = state;
   if (event.type === "opened") {
-    const fresh = { offset: 0, furthest: 0, wasResumed: false, saidZero: false, triedOne: false };
+    const fresh = { offset: 0, wasResumed: false, saidZero: false, triedOne: false };
     return send(withFacts(state, { ...fresh, hasSession: true, leastBytes: event.leastBytes }));
   }
   if (event.type === "present") {
@@ -110,13 +111,13 @@ function afterPost(state: Live, event: UploadAnswer): UploadStep {
     case "proved":
       return [{ at: "committed", outcome: "sent" }, undefined];
     case "unproved":
-      return verify(sent, "recover", unusable("did not confirm it"));
+      return verify(sent, "restart", unusable("did not confirm it"));
     case "opened":
       return send(withFacts(state, { hasSession: true, wasResumed: true, leastBytes: event.leastBytes }));
     case "declined":
       return open(state);
     case "broken":
-      return event.ambiguous ? verify(sent, "recover", event.error) : recover(state, event.error);
+      return event.ambiguous ? verify(sent, "recover", event.error) : recover(state, event);
     default:
       return confused(state, event);
   }
@@ -139,11 +140,11 @@ function afterSend(before: Sending, event: UploadAnswer): UploadStep {
     case "out-of-range":
       return elsewhere(state, event);
     case "lost":
-      return verify(withFacts(state, { hasSession: false }), "recover", event.error);
+      return verify(withFacts(state, { hasSession: false }), "restart", event.error);
     case "corrupt":
       return state.facts.wasResumed ? restart(state, event.error) : giveUp(state, event.error);
     case "broken":
-      return state.closing && event.ambiguous ? verify(state, "recover", event.error) : recover(state, event.error);
+      return state.closing && event.ambiguous ? verify(state, "recover", event.error) : recover(state, event);
     default:
       return confused(state, event);
   }
@@ -152,7 +153,7 @@ function afterSend(before: Sending, event: UploadAnswer): UploadStep {
 /** Some registries answer 201 to a PATCH, some 202 to the closing PUT: only a HEAD tells what they mean. */
 function afterUnproved(state: Sending): UploadStep {
   if (state.closing) {
-    return verify(withFacts(state, { hasSession: false }), "recover", unusable("did not confirm it"));
+    return verify(withFacts(state, { hasSession: false }), "restart", unusable("did not confirm it"));
   }
   return verify(standingAt(state, state.facts.offset + state.length), "go-on", undefined);
 }
@@ -165,7 +166,7 @@ function afterChunk(state: Sending, held: number | undefined): UploadStep {
   const error = unusable("took no byte of a chunk");
   // Some registries say 0-0 after each chunk, whatever they hold.
   if (held === 0 && !facts.saidZero) return askAtOnce(state, error);
-  return recover(withFacts(state, { offset }), error);
+  return recover(withFacts(state, { offset }), { error });
 }
 
 function askAtOnce(state: Sending, error: unknown): UploadStep {
@@ -208,10 +209,11 @@ function afterAsk(state: Live, event: UploadAnswer): UploadStep {
       return send(withFacts(standingAt(state, bytes), { saidZero: bytes === 0, wasResumed: true }));
     }
     case "statusless":
-    case "broken":
       return restart(state, event.error);
+    case "broken":
+      return reopen(state, event);
     case "lost":
-      return verify(withFacts(state, { hasSession: false }), "recover", event.error);
+      return verify(withFacts(state, { hasSession: false }), "restart", event.error);
     default:
       return confused(state, event);
   }
@@ -221,7 +223,14 @@ function afterVerify(state: Extract<UploadState, { at: "verifying" }>, event: Up
   if (event.type === "present") return leave(state, { to: "commit", outcome: arrivedBy(state.facts) });
   const failed = event.type === "absent" || event.type === "broken";
   if (!failed) return confused(state, event);
-  return state.otherwise === "go-on" ? send(state) : recover(state, state.error);
+  switch (state.otherwise) {
+    case "go-on":
+      return send(state);
+    case "recover":
+      return recover(state, state);
+    default:
+      return restart(state, state.error);
+  }
 }
 
 /** A blob that is there although nothing of it was sent here was there before. */

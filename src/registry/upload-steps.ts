@@ -1,24 +1,44 @@
 // What an upload goes on to: each state with the command that it waits for.
 import { WaybillError } from "../errors.ts";
-import type { Goal, Live, UploadAnswer, UploadFacts, UploadState, UploadStep } from "./upload-events.ts";
+import type {
+  Failure,
+  Goal,
+  Live,
+  Otherwise,
+  UploadAnswer,
+  UploadFacts,
+  UploadState,
+  UploadStep,
+} from "./upload-events.ts";
 
 /**
- * After a failure that may pass: asks where the session stands where that is worth it, else begins anew. Gives up after as
- * many failures as the limits allow.
+ * After a failure that may pass: waits, and asks where the session stands where that is worth it, else opens another. Gives up
+ * after as many failures as the limits allow.
  */
-export function recover(state: Live, error: unknown): UploadStep {
-  const { facts } = state;
-  if (facts.failures >= facts.limits.maxFailures) return giveUp(state, error);
-  const isWorthResuming = facts.offset > 0 || facts.sizeBytes > facts.limits.resumeAboveBytes;
-  if (!facts.hasSession || !isWorthResuming) return restart(state, error);
-  return wait(withFacts(state, { failures: facts.failures + 1 }), "ask", error);
+export function recover(state: Live, failure: Failure): UploadStep {
+  const { hasSession, offset, sizeBytes, limits } = state.facts;
+  const isWorthResuming = offset > 0 || sizeBytes > limits.resumeAboveBytes;
+  return hasSession && isWorthResuming
+    ? failed(state, failure, (counted) => wait(counted, "ask", failure.error))
+    : reopen(state, failure);
 }
 
-/** Gives the session up and opens another, as often as the limits allow; else gives up. */
+/** After a failure that may pass: opens another session, and waits before. Gives up after as many failures as the limits allow. */
+export function reopen(state: Live, failure: Failure): UploadStep {
+  return failed(state, failure, (counted) => leave(counted, { to: "reopen", error: failure.error }));
+}
+
+function failed(state: Live, { error, isRepeated = false }: Failure, goOn: (counted: Live) => UploadStep): UploadStep {
+  const { failures, limits } = state.facts;
+  if (failures >= limits.maxFailures) return giveUp(state, error);
+  return goOn(withFacts(state, { failures: failures + (isRepeated ? limits.repeatedCounts : 1) }));
+}
+
+/** Gives a bad session up and begins anew in another, as often as the limits allow; else gives up. */
 export function restart(state: Live, error: unknown): UploadStep {
   const { facts } = state;
   if (facts.restarts >= facts.limits.maxRestarts) return giveUp(state, error);
-  return leave(withFacts(state, { restarts: facts.restarts + 1 }), { to: "reopen", error });
+  return leave(withFacts(state, { restarts: facts.restarts + 1, furthest: 0 }), { to: "reopen", error });
 }
 
 /** Fails with `error`, after giving up the open session. */
@@ -86,8 +106,8 @@ function next(state: Live, at: "opening" | "posting" | "asking", run: "open" | "
   ];
 }
 
-/** Looks whether the blob is there after all. If not, the upload goes on with the next piece, or recovers from `error`. */
-export function verify(state: Live, otherwise: "go-on" | "recover", error: unknown): UploadStep {
+/** Looks whether the blob is there after all. If not, the upload goes on as told; `error` is why. */
+export function verify(state: Live, otherwise: Otherwise, error: unknown): UploadStep {
   const epoch = state.epoch + 1;
   return [
     { at: "verifying", epoch, facts: state.facts, otherwise, error },

@@ -7,7 +7,7 @@ import { WaybillError } from "../errors.ts";
 import { openBody } from "../http/body.ts";
 import type { Send } from "../http/send.ts";
 import { digestOf } from "../spec/digest.ts";
-import type { FaultRule } from "../server/faults.ts";
+import { faulty, type FaultRule } from "../server/faults.ts";
 import { createMemoryStorage } from "../server/memory-storage.ts";
 import { createRegistry } from "../server/registry.ts";
 
@@ -542,12 +542,39 @@ describe("pushBlob under faults", () => {
     expect(kinds(to.requests)).toEqual(["POST mount app", "PUT upload", "HEAD blob", "POST mount app", "PUT upload"]);
   });
 
-  test("pushBlob gives up after three new sessions, with the last error and nothing left open", async () => {
+  test("pushBlob gives up after as many attempts as any request has, with the last error and nothing left open", async () => {
     const to = fails([{ ...put, fault: { kind: "status", status: 503 }, times: Infinity }]);
     await expect(push(to, small)).rejects.toMatchObject({ code: "unavailable" });
     const seen = kinds(to.requests);
-    expect(seen.filter((kind) => kind.startsWith("POST"))).toHaveLength(4);
-    expect(seen.filter((kind) => kind.startsWith("DELETE"))).toHaveLength(4);
+    expect(seen.filter((kind) => kind.startsWith("POST"))).toHaveLength(12);
+    expect(seen.filter((kind) => kind.startsWith("DELETE"))).toHaveLength(12);
+  });
+
+  test("pushBlob gives up after three new sessions where each is lost", async () => {
+    const body = JSON.stringify({ errors: [{ code: "BLOB_UPLOAD_UNKNOWN", message: "invalid secret" }] });
+    const to = fails([{ ...put, fault: { kind: "status", status: 404, body }, times: Infinity }]);
+    await expect(push(to, small)).rejects.toMatchObject({ code: "upload_unknown" });
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("POST"))).toHaveLength(4);
+  });
+
+  test("pushBlob gives up sooner where a limit outlasted every repetition of each piece", async () => {
+    const to = fails([{ ...put, fault: { kind: "status", status: 429 }, times: Infinity }]);
+    await expect(push(to, small)).rejects.toMatchObject({ code: "rate_limited" });
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("POST"))).toHaveLength(4);
+  });
+
+  test.each([
+    ["refuses", { kind: "status", status: 503 }],
+    ["fails at", { kind: "status", status: 500 }],
+    ["breaks", { kind: "cut-upload", afterBytes: 5 }],
+  ] as const)("pushBlob outlives a registry that %s every upload for half a minute", async (_what, fault) => {
+    const registry = createRegistry(createMemoryStorage());
+    const wire = faulty(registry, [{ ...put, fault, times: Infinity }]);
+    const to: Client = client({ send: (request) => (to.clock.now() - start < 30_000 ? wire : registry)(request) });
+    const start = to.clock.now();
+    expect(await push(to, small)).toBe("sent");
+    expect(to.clock.now() - start).toBeGreaterThan(30_000);
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT")).length).toBeLessThan(12);
   });
 
   test("pushBlob waits as long as the registry asks", async () => {
@@ -634,6 +661,16 @@ describe("pushBlob under faults", () => {
     ]);
     expect(await push(to, huge, { body: bodyOf(huge, MiB) })).toBe("sent");
     expect(kinds(to.requests).filter((kind) => kind.startsWith("POST"))).toHaveLength(2);
+  });
+
+  test("pushBlob does not count it against its sessions where a registry cannot say at the moment where one stands", async () => {
+    const to = fails([
+      { ...put, times: 6, fault: { kind: "cut-upload", afterBytes: 5 * MiB } },
+      { method: "GET", path: "/uploads/", times: 6, fault: { kind: "status", status: 503 } },
+    ]);
+    const pushing = push(to, huge, { body: bodyOf(huge, MiB) });
+    await expect(pushing).rejects.toMatchObject({ code: "unavailable" });
+    expect(kinds(to.requests).filter((kind) => kind.startsWith("POST")).length).toBe(3);
   });
 
   test("pushBlob goes over to chunks after 413 and remembers the size", async () => {

@@ -1,4 +1,4 @@
-import { backoffMs } from "../async/backoff.ts";
+import { repetitionMs } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
 import { sharedWork } from "../async/shared-work.ts";
 import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.ts";
@@ -180,13 +180,13 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
     }
   } catch (error) {
     if (run.reader.failure?.error === error || command.run === "open") return { type: "refused", error };
-    return unanswered(run.access, error);
+    return unanswered(run.access, error, command.run === "send" || command.run === "post" ? "content" : "nothing");
   }
 }
 
 function delayBefore({ access }: Run, { attempt, error }: Extract<UploadCommand, { run: "wait" }>): number {
-  const asked = error instanceof WaybillError ? (error.context.retryAfterMs ?? 0) : 0;
-  return asked * (1 + access.random() / 10) + backoffMs(attempt, access.random);
+  const askedMs = error instanceof WaybillError ? error.context.retryAfterMs : undefined;
+  return repetitionMs(attempt, askedMs, access.random);
 }
 
 /** Opens the session. Where blobs tend to be absent the source starts at the same time, which saves a trip. */
