@@ -59,6 +59,11 @@ export class Frame {
     return this.#whole(text);
   }
 
+  /** Leaves the picture where it stands, as text that others have written below: the next one begins at the cursor. */
+  forget(): void {
+    this.#lines = [];
+  }
+
   /** Each line of the picture is one row, and all of them are on the screen. */
   #isIntact({ columns, rows }: Size): boolean {
     return columns === this.#columns && this.#lines.length < rows;

@@ -36,7 +36,9 @@ function opened({
     off: (_event: "resize", listener: () => void) => resized.delete(listener),
   };
   const log = logFor(args);
-  const renderer = ttyRenderer({ output, clock, env: { TERM: "xterm-256color", ...env }, log });
+  let stoppedMs = 0;
+  const seen = { ...clock, now: () => clock.now() + stoppedMs };
+  const renderer = ttyRenderer({ output, clock: seen, env: { TERM: "xterm-256color", ...env }, log });
   // What it does not show is told by the log, above its picture.
   const show = guarded(renderer, { output, log });
   return {
@@ -45,6 +47,11 @@ function opened({
     terminal,
     resized,
     text: () => text,
+    /** As by Ctrl-Z: time passes, and nobody calls us. Others write meanwhile. */
+    stop: (forMs: number, written: string) => {
+      stoppedMs += forMs;
+      terminal.write(written);
+    },
     resize: (newColumns: number, newRows: number) => {
       Object.assign(size, { columns: newColumns, rows: newRows });
       terminal.resize(newColumns, newRows);
@@ -125,6 +132,28 @@ describe("ttyRenderer", () => {
 
     expect(terminal.screen).toEqual(["WARNING: this repository is \\x1b[31mold (two.example)"]);
   });
+
+  test.each(["a frame", "a line of the log"])(
+    "writes below what a shell has, where %s is first after a stop",
+    (first) => {
+      const { renderer, terminal, clock, play, stop } = opened();
+      play(script.slice(0, 12));
+      clock.advance(1000);
+      const before = terminal.screen;
+
+      stop(3000, "$ echo hello\nhello\n$ fg\n");
+      if (first === "a frame") clock.advance(100);
+      else renderer.above?.("WARNING: news\n");
+      clock.advance(100);
+
+      const shell = ["$ echo hello", "hello", "$ fg"];
+      const news = first === "a frame" ? [] : ["WARNING: news"];
+      const kept = [...before, ...shell, ...news];
+      expect(terminal.screen.slice(0, kept.length)).toEqual(kept);
+      expect(terminal.screen.at(-1)).toMatch(/^total {2}━/);
+      expect(terminal.screen).toHaveLength(kept.length + before.length);
+    },
+  );
 
   test("draws at once for a new size, without debris of the old one", () => {
     const { terminal, clock, play, resize } = opened();

@@ -9,6 +9,8 @@ import { stylesFor } from "./styles.ts";
 import { terminalTraits } from "./terminal.ts";
 
 const frameMs = 100;
+/** No frame for so long, and we were stopped, as by Ctrl-Z: the shell has written below the picture since. */
+const stoppedMs = 1000;
 
 /** News as a picture that is drawn over in place, ten times a second. */
 export function ttyRenderer(options: RendererOptions): Renderer {
@@ -29,11 +31,13 @@ class Screen {
   readonly #startedAt: number;
   readonly #onResize = () => this.#safely(() => this.#draw());
   #cancelFrame: () => void = () => undefined;
+  #seenAt: number;
 
   constructor(options: RendererOptions) {
     this.#options = options;
     this.#frame = new Frame(terminalTraits(options.env));
     this.#startedAt = options.clock.now();
+    this.#seenAt = this.#startedAt;
     options.output.on?.("resize", this.#onResize);
     this.#schedule();
   }
@@ -44,6 +48,7 @@ class Screen {
   }
 
   above(text: string): void {
+    this.#lookAtClock();
     this.#write(this.#frame.above(text, this.#size()));
   }
 
@@ -66,10 +71,18 @@ class Screen {
   }
 
   #draw(): void {
-    const { clock, color = false } = this.#options;
+    const { color = false } = this.#options;
     const size = this.#size();
-    const view = { ...size, now: clock.now(), startedAt: this.#startedAt, styles: stylesFor(color) };
+    const view = { ...size, now: this.#lookAtClock(), startedAt: this.#startedAt, styles: stylesFor(color) };
     this.#write(this.#frame.draw(paint(this.#board, view), size));
+  }
+
+  /** The time. Whatever wakes us first after a stop, news or a frame, must not write over what is not ours. */
+  #lookAtClock(): number {
+    const now = this.#options.clock.now();
+    if (now - this.#seenAt > stoppedMs) this.#frame.forget();
+    this.#seenAt = now;
+    return now;
   }
 
   #size(): Size {
@@ -89,11 +102,12 @@ class Screen {
   close(): void {
     this.#stop();
     if (this.#board.rows.length > 0) this.#draw();
-    else this.#write(this.#frame.clear(this.#size()));
+    else this.clear();
   }
 
   clear(): void {
     this.#stop();
+    this.#lookAtClock();
     this.#write(this.#frame.clear(this.#size()));
   }
 }
