@@ -18,6 +18,11 @@ function terminal(...keys: readonly (string | Uint8Array)[]) {
   };
 }
 
+// oxlint-disable-next-line require-yield -- input that fails before anything is typed
+async function* interrupted(): AsyncGenerator<string> {
+  throw new Error("stop");
+}
+
 describe("askYes", () => {
   test.each([
     ["y\n", true],
@@ -29,6 +34,23 @@ describe("askYes", () => {
     ["y", true],
   ])("takes %j as %j", async (typed, expected) => {
     expect(await askYes("Sure?", terminal(typed))).toBe(expected);
+  });
+
+  test.each([
+    ["y\n", []],
+    ["", ["\n"]],
+    ["y", ["\n"]],
+  ])("leaves what is told next a line of its own after %j", async (typed, more) => {
+    const at = terminal(typed);
+    await askYes("Sure?", at);
+    expect(at.told).toEqual(["Sure? [y/N] ", "read", ...more]);
+  });
+
+  test("leaves what is told next a line of its own when it is interrupted", async () => {
+    const { told, stderr, signal } = terminal();
+    const stdin = Object.assign(interrupted(), { isTTY: true });
+    await expect(askYes("Sure?", { stdin, stderr, signal })).rejects.toThrow("stop");
+    expect(told).toEqual(["Sure? [y/N] ", "\n"]);
   });
 
   test("asks nobody once the run is cancelled", async () => {

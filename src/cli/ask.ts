@@ -39,16 +39,26 @@ export interface Questions extends AsyncDisposable {
 export function openQuestions({ stdin, stderr, signal }: Terminal): Questions {
   const typed = stdin[Symbol.asyncIterator]();
   const nextLine = lines(typed);
-  const ask = (question: string) => {
+  const answerTo = (question: string) => {
     stderr.write(question);
     signal.throwIfAborted();
     return nextLine();
   };
   return {
-    ask,
+    async ask(question) {
+      let isEnded = false;
+      try {
+        const typedLine = await answerTo(question);
+        isEnded = typedLine.isEnded;
+        return typedLine.text;
+      } finally {
+        // What is told next begins a line: neither Ctrl-C nor Ctrl-D has ended this one.
+        if (!isEnded) stderr.write("\n");
+      }
+    },
     async askHidden(question) {
       using _ = withoutEcho({ stdin, stderr });
-      return edited(await ask(question));
+      return edited((await answerTo(question)).text);
     },
     async [Symbol.asyncDispose]() {
       await typed.return?.();
@@ -70,8 +80,14 @@ function withoutEcho({ stdin, stderr }: Pick<Host, "stdin" | "stderr">): Disposa
   };
 }
 
+interface TypedLine {
+  readonly text: string;
+  /** By a key that ends a line, not with the input. */
+  readonly isEnded: boolean;
+}
+
 /** What is typed, line by line: two answers may come in one piece, and one answer in several. */
-function lines(typed: AsyncIterator<Uint8Array | string>): () => Promise<string> {
+function lines(typed: AsyncIterator<Uint8Array | string>): () => Promise<TypedLine> {
   const decoder = new TextDecoder();
   let text = "";
   const isOpen = async () => {
@@ -83,10 +99,10 @@ function lines(typed: AsyncIterator<Uint8Array | string>): () => Promise<string>
     while (endOf(text) === text.length && text.length <= longestAnswer && (await isOpen()));
     const end = endOf(text);
     const line = text.slice(0, end);
-    const isStopped = text[end] === keys.interrupt;
+    const key = text[end];
     text = text.slice(end + (text.startsWith("\r\n", end) ? 2 : 1));
-    if (isStopped) throw new WaybillError("cancelled", "Cancelled: got Ctrl-C");
-    return line;
+    if (key === keys.interrupt) throw new WaybillError("cancelled", "Cancelled: got Ctrl-C");
+    return { text: line, isEnded: key !== undefined };
   };
 }
 
