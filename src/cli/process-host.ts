@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { createReadStream, fstatSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import process from "node:process";
 import { systemClock } from "../async/clock.ts";
@@ -17,12 +17,18 @@ export function processHost(options: {
     platform: process.platform,
     homeDirectory: homedir(),
     program: realpathSync(process.argv[1] ?? "."),
-    stdin: process.stdin,
+    stdin: input(),
     stdout: process.stdout,
     stderr: process.stderr,
     clock: systemClock(),
     random: Math.random,
   };
+}
+
+/** Standard input. Node takes a folder for the end of the input: read as a file it fails with the reason. */
+function input(): Host["stdin"] {
+  const isFolder = !process.stdin.isTTY && fstatSync(process.stdin.fd).isDirectory();
+  return isFolder ? createReadStream("", { fd: process.stdin.fd }) : process.stdin;
 }
 
 /** The environment. Node's switch against certificates goes from the process: it has no effect, and Node would say that it has. */

@@ -275,6 +275,18 @@ test.each([
   await (await opened).close();
 });
 
+test.each([
+  ["create --dry-run -f -", "source from standard input"],
+  ["login x.example -u me --password-stdin", "password from standard input"],
+  ["explain -", "standard input"],
+])("%s says that standard input is a folder", async (args, what) => {
+  const words = ['"$0" "$@" </', process.execPath, program.path, ...args.split(" ")];
+
+  const seen = await runCommand("sh", ["-c", ...words]);
+
+  expectFailure(seen, 1, new RegExp(`^ERROR: Cannot read ${what}: it is a folder$`, "m"));
+});
+
 test("inspect is quiet when whoever reads it has gone", async () => {
   const seen = await program.run(["inspect", app()], { onStart: (child) => child.stdout?.destroy() });
 

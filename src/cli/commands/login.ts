@@ -16,6 +16,7 @@ import { nodeCredentialEnvironment, type CredentialEnvironment } from "../../reg
 import { display } from "../../spec/display.ts";
 import { openContext } from "../../verbs/context.ts";
 import { canAsk, openQuestions } from "../ask.ts";
+import { readWhole } from "../read-whole.ts";
 import { commandOptions } from "../context.ts";
 import { onStderr, openShow } from "../show/show.ts";
 import { Secret } from "../../http/send.ts";
@@ -101,19 +102,8 @@ async function asked(given: string | undefined, stored: string | undefined, host
 }
 
 async function passwordFrom(input: Host["stdin"]): Promise<Secret> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of input) {
-    chunks.push(Buffer.from(chunk as Uint8Array));
-    sizeBytes += chunk.length;
-    if (sizeBytes > longestPassword) break;
-  }
-  const text = Buffer.concat(chunks)
-    .toString("utf8")
-    .replace(/\r?\n$/, "");
-  if (text !== "" && sizeBytes <= longestPassword) return new Secret(text);
-  throw new WaybillError(
-    "invalid_argument",
-    `Cannot log in: the password on standard input is ${text === "" ? "empty" : "too long"}`,
-  );
+  const given = await readWhole(input, "password from standard input", { maxBytes: longestPassword });
+  const text = given.toString("utf8").replace(/\r?\n$/, "");
+  if (text !== "") return new Secret(text);
+  throw new WaybillError("invalid_argument", "Cannot log in: the password on standard input is empty");
 }
