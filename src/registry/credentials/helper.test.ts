@@ -48,10 +48,15 @@ describe("helperCredential", () => {
   test("shows no secret when the helper prints one and fails, or echoes what it was to store", async () => {
     const printed = helper({ exitCode: 1, stdout: '{"Username":"u","Secret":"canary-1"}' });
     const echoed = helper({ exitCode: 1, stdout: "cannot keep canary-2" });
+    const muttered = helper({ exitCode: 1, stderr: "cannot keep canary-2" });
     const login = { username: "u", password: new Secret("canary-2") };
 
     const errors = await Promise.all(
-      [helperCredential(printed, "r.io"), storeInHelper(echoed, "r.io", login)].map((it) =>
+      [
+        helperCredential(printed, "r.io"),
+        storeInHelper(echoed, "r.io", login),
+        storeInHelper(muttered, "r.io", login),
+      ].map((it) =>
         it.then(
           () => undefined,
           (error: unknown) => error,
@@ -87,6 +92,21 @@ describe("nodeCredentialEnvironment", () => {
       code: "credential_helper_failed",
       message:
         'Cannot ask credential helper "docker-credential-absent" about "r.io": Cannot run "docker-credential-absent": it is not on the PATH',
+    });
+  });
+
+  test.each([
+    ["stray", "#!/nonexistent/interpreter\n", 0o755, /: the program that its first line names is missing$/],
+    ["locked", "#!/bin/sh\n", 0o644, /: permission denied$/],
+    ["chatty", "#!/bin/sh\nhead -c 2000000 /dev/zero\n", 0o755, /: it said more than 1048576 bytes$/],
+    ["silent", "#!/bin/sh\nexit 3\n", 0o755, /: it ended with exit code 3 and answered nothing$/],
+    ["muttering", "#!/bin/sh\necho no bus >&2\nexit 3\n", 0o755, /: it ended with exit code 3 .* nothing: "no bus"$/],
+  ])("says in words why %s cannot be asked", async (name, script, mode, message) => {
+    await writeFile(join(folder, `docker-credential-${name}`), script, { mode });
+
+    await expect(helperCredential({ ...real(), name }, "r.io")).rejects.toMatchObject({
+      code: "credential_helper_failed",
+      message: expect.stringMatching(message),
     });
   });
 

@@ -42,9 +42,10 @@ export async function helperCredential(
   server: string,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Credential | undefined> {
-  const { exitCode, stdout } = await call(helper, "get", { server, input: server, ...options });
+  const run = await call(helper, "get", { server, input: server, ...options });
+  const { exitCode, stdout } = run;
   if (exitCode !== 0 && stdout.trim() === notFound) return undefined;
-  if (exitCode !== 0) throw failed(helper, server, `it answered ${quoted(stdout)}`);
+  if (exitCode !== 0) throw failed(helper, server, complaint(run));
   const answer = v.safeParse(answerSchema, parsed(helper, server, stdout));
   if (!answer.success) throw failed(helper, server, "its answer is not a credential");
   const { Username: username, Secret: secret } = answer.output;
@@ -62,14 +63,14 @@ export async function storeInHelper(
 ): Promise<void> {
   const secret = login.password.reveal();
   const input = JSON.stringify({ ServerURL: server, Username: login.username, Secret: secret });
-  const { exitCode, stdout } = await call(helper, "store", { server, input });
-  if (exitCode !== 0) throw failed(helper, server, `it answered ${quoted(scrub(stdout, [login.password]))}`);
+  const run = await call(helper, "store", { server, input });
+  if (run.exitCode !== 0) throw failed(helper, server, complaint(run, [login.password]));
 }
 
 /** Makes a helper forget a credential. One that it does not have is no failure. @throws WaybillError `credential_helper_failed` */
 export async function eraseFromHelper(helper: Helper, server: string): Promise<void> {
-  const { exitCode, stdout } = await call(helper, "erase", { server, input: server });
-  if (exitCode !== 0 && stdout.trim() !== notFound) throw failed(helper, server, `it answered ${quoted(stdout)}`);
+  const run = await call(helper, "erase", { server, input: server });
+  if (run.exitCode !== 0 && run.stdout.trim() !== notFound) throw failed(helper, server, complaint(run));
 }
 
 interface HelperCall {
@@ -108,9 +109,15 @@ function failed(helper: Helper, server: string, seen: string): WaybillError {
   return new WaybillError("credential_helper_failed", message, { registry: server });
 }
 
+/** What a helper that failed has said, on either output, without `secrets`. */
+function complaint({ exitCode, stdout, stderr }: HelperRun, secrets: readonly Secret[] = []): string {
+  if (stdout.trim() !== "") return `it answered ${quoted(scrub(stdout, secrets))}`;
+  const said = stderr.trim() === "" ? "" : `: ${quoted(scrub(stderr, secrets))}`;
+  return `it ended with exit code ${exitCode} and answered nothing${said}`;
+}
+
 /** The first line of a complaint. What looks like the answer itself is not shown: it may hold the secret. */
 function quoted(output: string): string {
   const line = output.trim().split(/[\r\n]/, 1)[0] ?? "";
-  if (line === "") return "nothing";
   return /[{}]/.test(output) ? "something unreadable" : `"${line.slice(0, 200)}"`;
 }
