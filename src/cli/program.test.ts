@@ -32,6 +32,19 @@ describe("a flag that is not known", () => {
   });
 });
 
+describe("a command that is not known", () => {
+  test.each([
+    ["creat", "Did you mean create?"],
+    ["imagetool", "Did you mean imagetools?"],
+    ["it's", "see `waybill --help`"],
+    ["", "see `waybill --help`"],
+    ["constructor", "see `waybill --help`"],
+  ])("waybill %j names the nearest, or where they are listed", async (name, hint) => {
+    const stderr = `ERROR: unknown command: ${JSON.stringify(name)}\n  hint: ${hint}\n`;
+    expect(await runInProcess([name])).toMatchObject({ code: 2, stdout: "", stderr });
+  });
+});
+
 describe("help", () => {
   const helpOf = async (...words: readonly string[]) => (await runInProcess([...words, "--help"])).stdout;
 

@@ -4,7 +4,7 @@ import { goArguments } from "./arguments.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import type { Host } from "./host.ts";
 import { groupHelp, rootHelp } from "./help.ts";
-import { route, type Route } from "./route.ts";
+import { groups, route, type Route } from "./route.ts";
 import { ToldError } from "./told.ts";
 
 /**
@@ -34,13 +34,23 @@ function withDockerConfig(host: Host, folder: string): Host {
 async function dispatch(found: Route, host: Host): Promise<void> {
   if (found.goal === "help")
     return void host.stdout.write(found.group === "" ? rootHelp(host) : groupHelp(found.group, host));
+  if (found.goal === "unknown" && found.group === "") return refuse(found.name, host);
   if (found.goal === "unknown") {
-    host.stderr.write(host.log.say(found.group === "" ? rootHelp(host) : groupHelp(found.group, host)));
+    host.stderr.write(host.log.say(groupHelp(found.group, host)));
     throw new WaybillError("invalid_argument", `unknown command: ${JSON.stringify(found.name)}`);
   }
   const name = `${found.group === "" ? "" : `${found.group} `}${found.command.name}`;
   const command = await found.command.load(`waybill ${name}`, { ...host, command: name });
   await parse(command, goArguments(found.args, command));
+}
+
+/** Lets commander find the nearest name. The help of so many commands would leave the error out of sight. */
+async function refuse(name: string, host: Host): Promise<void> {
+  const { newCommand } = await import("./options.ts");
+  const root = newCommand("waybill", host);
+  for (const known of [...(groups[""] ?? []).map((entry) => entry.name), ...Object.keys(groups)])
+    if (known !== "") root.command(known);
+  await parse(root, [name]);
 }
 
 /** commander's own refusals become usage errors; help that was asked for is no error. */
@@ -59,6 +69,8 @@ async function parse(command: Command, args: readonly string[]): Promise<void> {
 
 /** What is not known in the words of Go's pflag, which scripts know from docker. */
 function inFlagWords(sentence: string): string {
+  const [, command] = /^unknown command '(.*)'$/s.exec(sentence) ?? [];
+  if (command !== undefined) return `unknown command: ${JSON.stringify(command)}`;
   const [, long, shorts] = /^unknown option '(?:(--[^=]*).*|(-.*))'$/s.exec(sentence) ?? [];
   if (long !== undefined) return `unknown flag: ${long}`;
   return shorts === undefined ? sentence : `unknown shorthand flag: '${shorts.charAt(1)}' in ${shorts}`;
