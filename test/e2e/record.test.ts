@@ -265,6 +265,18 @@ describe("waybill history and timeline", () => {
     expect(stderr).toContain(`name one: waybill ${command} ${last}`);
   });
 
+  test("waybill rollback names the latest runs, and where the others are listed", async () => {
+    const tag = `${registries[0]!.host}/out`;
+    for (const name of ["a", "b", "c", "d", "e", "f", "g"])
+      await waybill("create", "-t", `${tag}:${name}`, source("amd64"));
+    const latest = (await ids()).slice(0, 5).map((id) => `${id} (${tag})`);
+
+    const { code, stderr } = await waybill("rollback");
+
+    expect(code).toBe(2);
+    expect(stderr).toContain(`several runs would do: ${latest.join("; ")}; and 2 more: see \`waybill history\`\n`);
+  });
+
   test.each(["history", "timeline"])("waybill %s says when no journal tells of the run", async (command) => {
     expect(await waybill(command, "0000")).toMatchObject({
       code: 6,
