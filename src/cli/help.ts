@@ -48,7 +48,7 @@ Exit codes:
   2  wrong usage                       7  a precondition does not hold
   3  failed after some tag moved       8  registry or network failing: try again
   4  authentication or permission     70  a bug in waybill
-  129, 130 and 143: ended by SIGHUP (a closed terminal), Ctrl-C or SIGTERM
+  129: ended by SIGHUP (a closed terminal); 130 and 143: interrupted by Ctrl-C or SIGTERM
 
 Results go to stdout, everything else to stderr.
 `;
