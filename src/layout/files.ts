@@ -10,7 +10,7 @@ import { WaybillError } from "../errors.ts";
 /** The calls to the file system that a layout makes: a seam, so that tests can let each of them fail. */
 export type Files = Pick<
   typeof promises,
-  "access" | "open" | "rename" | "unlink" | "link" | "mkdir" | "stat" | "realpath"
+  "access" | "open" | "rename" | "unlink" | "link" | "mkdir" | "stat" | "realpath" | "readdir" | "lstat"
 >;
 
 type Handle = promises.FileHandle;

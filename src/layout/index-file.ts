@@ -4,6 +4,7 @@ import { ioCall, syncFolder } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { emptyListing, formatListing, parseListing, type Listing } from "./entries.ts";
 import { openPlain, readWhole, replaceFile, type Files } from "./files.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { lock, type LayoutOwner } from "./lock.ts";
 
 /** The file index.json of a layout. */
@@ -30,12 +31,15 @@ export function indexFileIn(root: string, files: Files, owner: LayoutOwner): Ind
     const { version } = file;
     return { listing: parseListing(await readWhole(file, maxBytes, signal ? { signal } : {}), path), version };
   };
+  let isTidy = false;
   return {
     read,
     async update(change, options = {}) {
       // One layout has one queue, however it is spelled.
       const folder = await ioCall(`lock "${path}"`, () => files.realpath(root));
       await using held = await lock(files, join(folder, "index.json.lock"), owner, options);
+      if (!isTidy) await removeLeftovers(folder, files, owner);
+      isTidy = true;
       const { listing, version } = await read(options);
       const changed = await change(listing);
       if (changed === listing && version !== "") return;

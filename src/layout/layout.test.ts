@@ -1,5 +1,5 @@
 import * as promises from "node:fs/promises";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as fc from "fast-check";
@@ -291,4 +291,49 @@ test("layout streams a blob without completing one that changed on the disk", as
   damaged[599_999] = 0;
   await writeFile(join(path, "blobs/sha256", blob.digest.slice(7)), damaged);
   await expect(readBlob(store, blob)).rejects.toMatchObject({ code: "digest_mismatch" });
+});
+
+describe("what a killed process has left half-written", () => {
+  const day = 24 * 60 * 60 * 1000;
+  const hex = "a".repeat(64);
+  const gone = 7;
+  const running = 8;
+  const own = 9;
+  const later = (pid: number, byMs: number) =>
+    createLayoutOwner({ pid, host: "here", now: () => Date.now() + byMs, isAlive: (other) => other !== gone });
+
+  /** A layout with such files, after one more write. */
+  async function tidied(names: readonly string[], byMs: number): Promise<readonly string[]> {
+    const { path } = await newLayout();
+    await mkdir(join(path, "blobs", "sha256"), { recursive: true });
+    for (const name of names) await writeFile(join(path, name), "half");
+    await pushImage(await openLayout(path, { owner: later(own, byMs) }), imageOf("new"), { tags: ["1"] });
+    const found = [...(await readdir(path)), ...(await readdir(join(path, "blobs", "sha256")))];
+    return found.filter((name) => name.endsWith(".tmp"));
+  }
+  const leftBy = (pid: number) => [`blobs/sha256/.${hex}.${pid}-1.tmp`, `.index.json.${pid}-1.tmp`];
+
+  test("is removed by the next that writes there, after a day, also where that has the same number", async () => {
+    expect(await tidied([...leftBy(gone), ...leftBy(own)], day + 60_000)).toEqual([]);
+  });
+
+  test("stays where its process may still be at it, here or on another machine", async () => {
+    expect(await tidied(leftBy(running), day + 60_000)).toHaveLength(2);
+    expect(await tidied(leftBy(gone), day - 60_000)).toHaveLength(2);
+  });
+
+  test("is nothing that somebody else has called so", async () => {
+    expect(await tidied([".mine.7-1.tmp", `blobs/sha256/.${hex}.tmp`], day + 60_000)).toHaveLength(2);
+  });
+
+  test("is not removed behind a link", async () => {
+    const { path } = await newLayout();
+    const outside = await newFolder();
+    await mkdir(join(path, "blobs"), { recursive: true });
+    await mkdir(outside, { recursive: true });
+    await symlink(outside, join(path, "blobs", "sha512"));
+    await writeFile(join(outside, `.${"b".repeat(128)}.${gone}-1.tmp`), "half");
+    await pushImage(await openLayout(path, { owner: later(own, day + 60_000) }), imageOf("new"), { tags: ["1"] });
+    expect(await readdir(outside)).toHaveLength(1);
+  });
 });
