@@ -41,17 +41,17 @@ export interface CreateFlags extends PublishFlags {
  */
 export async function publishImage(sources: readonly string[], flags: CreateFlags, host: Host): Promise<void> {
   const { report, timeline, metadataFile } = flags;
+  const request = await requestOf(sources, flags, host);
+  if (flags.dryRun) {
+    tellUnwritten(flags, host);
+    return showRoot(request, flags, host);
+  }
   requireDistinct({ "--report": report, "--timeline": timeline, "--metadata-file": metadataFile });
   // Metadata names sources, too: whoever reads and writes one such file brings it up to date.
   requireDistinct(
     { "--report": report, "--timeline": timeline },
     (flags.file ?? []).filter((path) => path !== "-").map((path) => ["--file", path]),
   );
-  const request = await requestOf(sources, flags, host);
-  if (flags.dryRun) {
-    tellUnwritten(flags, host);
-    return showRoot(request, flags, host);
-  }
   const metadata = metadataFile ? await openMetadataFile(metadataFile) : undefined;
   const failure = await runPublish((context) => create(request, context), flags, host, {
     title: `waybill create ${request.tags.join(" ")}`,
