@@ -281,6 +281,16 @@ describe("referrers", () => {
     expect(to.requests).toHaveLength(2);
   });
 
+  test.each(["", "{}", '{"manifests":[{}]}'])("referrers name the registry whose list is %j", async (body) => {
+    const headers = { "content-type": mediaTypes.ociIndex };
+    const to = client({ send: async (request) => respond(request, 200, { headers, body }) });
+    await expect(to.repository.referrers(digest)).rejects.toMatchObject({
+      code: "invalid_manifest",
+      message: expect.stringMatching(/^Cannot list referrers in "registry\.example\/app": Cannot read /),
+      context: { registry: "registry.example", repository: "app" },
+    });
+  });
+
   test("referrers of a repository that does not exist teach nothing about the API", async () => {
     const body = { errors: [{ code: "NAME_UNKNOWN" }] };
     const to = client({ send: async (request) => respond(request, 404, { body }) });

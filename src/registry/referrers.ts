@@ -1,5 +1,5 @@
 import type { ReferrersOptions } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { hasCode, inContext, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -50,7 +50,9 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
     visited.add(place.path);
     const response = await get(access, place, options);
     if (response.status !== 200) return page === 0 ? await judge(access, response) : await fail(access, response);
-    const listed = await pageOf(access, response, Math.min(maxManifestBytes, leftBytes));
+    const listed = await pageOf(access, response, Math.min(maxManifestBytes, leftBytes)).catch((error: unknown) => {
+      throw inContext(error, contextOf(access), `${cannotList(access)}: `);
+    });
     if (!listed) return learnAbsent(access);
     leftBytes -= listed.sizeBytes;
     found.push(...listed.descriptors);
@@ -61,8 +63,11 @@ async function fromApi(access: Access, subject: Digest, options: ReferrersOption
 }
 
 function tooLong(access: Access): WaybillError {
-  const message = `Cannot list referrers in "${nameOfRepository(access)}": more than ${maxPages} pages`;
-  return new WaybillError("too_large", message, contextOf(access));
+  return new WaybillError("too_large", `${cannotList(access)}: more than ${maxPages} pages`, contextOf(access));
+}
+
+function cannotList(access: Access): string {
+  return `Cannot list referrers in "${nameOfRepository(access)}"`;
 }
 
 function get(access: Access, place: PagePlace, { signal, attempts }: ReferrersOptions): Promise<HttpResponse> {
