@@ -88,6 +88,22 @@ describe("tags", () => {
     expect(to.unread).toEqual([]);
   });
 
+  test.each(["http://registry.example", "https://registry.example:8443", "http://registry.example:5000"])(
+    "tags go on where they are read when the next page is said to be at %s",
+    async (said) => {
+      const send: Send = async (request) => {
+        const isFirst = request.url.endsWith("n=1000");
+        const headers: Record<string, string> = isFirst
+          ? { link: `<${said}/v2/app/tags/list?last=a%2fb>; rel="next"` }
+          : {};
+        return respond(request, 200, { headers, body: { tags: [isFirst ? "a" : "b"] } });
+      };
+      const to = client({ send });
+      expect(await all(to.repository.tags())).toEqual(["a", "b"]);
+      expect(to.asked[1]?.url).toBe("https://registry.example/v2/app/tags/list?last=a%2fb");
+    },
+  );
+
   test("tags say who led to the next page of a list that the registry had elsewhere", async () => {
     const to = client({ send: redirectedTo("https://storage.example/list", { tags: ["a"] }) });
     expect(await all(to.repository.tags())).toEqual(["a"]);

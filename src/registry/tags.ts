@@ -111,7 +111,8 @@ export interface PagePlace {
 }
 
 /**
- * Where the next page is, in the registry's own words: some keep a cursor there that cannot be made by hand.
+ * Where the next page is, in the registry's own words: some keep a cursor there that cannot be made by hand. A registry behind a proxy
+ * may name its own scheme and port there, which nobody reaches: the page is asked for at the origin that answered.
  *
  * @throws WaybillError `rejected` where it lies on another host.
  */
@@ -123,9 +124,7 @@ export function nextPage(access: Access, response: HttpResponse): PagePlace | un
   const led = here === home ? {} : { ledBy: home };
   if (/^\/(?!\/)/.test(link)) return { path: here + link, ...led };
   const url = URL.canParse(link, response.url) ? new URL(link, response.url) : undefined;
-  const isDowngraded = url?.protocol === "http:" && here === `https://${url.host}`;
-  if (isDowngraded) url.protocol = "https:";
-  if (url?.origin === here) return { path: url.href, ...led };
+  if (url?.hostname === new URL(here).hostname) return { path: here + url.pathname + url.search, ...led };
   const message = `Cannot list more of "${access.host}": the next page is said to be on another host`;
   throw new WaybillError("rejected", message, contextOf(access));
 }
