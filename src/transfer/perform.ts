@@ -83,7 +83,7 @@ async function performStep(step: TargetStep, settings: Settings, call: Call): Pr
 async function compare(step: CompareStep | TagStep, settings: Settings, call: Call): Promise<Comparison> {
   const target = await settings.open(step.at);
   const at = settings.clock.now();
-  const seen = await compareTags(step, target, call);
+  const seen = await compareTags(step, target, { ...call, clock: settings.clock });
   if (Object.keys(seen.learned).length > 0) settings.onLearned?.(step.at, seen.learned);
   return { at, ...seen };
 }

@@ -28,7 +28,8 @@ export interface Comparison {
 
 /**
  * Which tags of the step still have to be written: those that name what they named before. One that names the content
- * already is left alone.
+ * already is left alone. One that named something and seems to name nothing is asked for again for a few seconds: that may be a copy of
+ * the registry that lags behind, or a stray 404.
  *
  * @throws WaybillError `precondition_failed` where somebody else has moved a tag since it was looked at, or where it does not
  *   show what is demanded of it. Nothing is written then.
@@ -36,18 +37,42 @@ export interface Comparison {
 export async function compareTags(
   step: CompareStep | TagStep,
   target: Target,
-  call: { readonly signal: AbortSignal },
+  call: Call,
 ): Promise<Omit<Comparison, "at">> {
-  const found = await Promise.all(step.tags.map(async (tag) => ({ tag, now: await nameNow(target, tag, call) })));
+  const found = await Promise.all(
+    step.tags.map(async (tag) => ({ tag, now: await nameAgain(step, tag, { ...call, target }) })),
+  );
   const open = found.filter(({ now }) => now !== step.content.digest);
   for (const { tag, now } of open) {
-    const wanted = step.before[tag] ?? step.demanded?.[tag];
+    const wanted = wantedOf(step, tag);
     if (wanted !== undefined && now !== wanted) throw notAsBefore(step, tag, now);
   }
   const learned = found.flatMap(({ tag, now }) =>
     step.before[tag] === undefined && now !== undefined ? [[tag, now] as const] : [],
   );
   return { toWrite: open.map(({ tag }) => tag), learned: recordFrom(learned) };
+}
+
+/** What the tag must name to be moved; `undefined` where anything will do. */
+function wantedOf({ before, demanded }: CompareStep | TagStep, tag: string): Named | undefined {
+  return before[tag] ?? demanded?.[tag];
+}
+
+/** So long a tag may seem to name nothing until that is believed. */
+const vanishedMs = 3000;
+
+async function nameAgain(
+  step: CompareStep | TagStep,
+  tag: string,
+  { target, ...call }: Call & { readonly target: Target },
+): Promise<Named | undefined> {
+  const wanted = wantedOf(step, tag);
+  const mayVanish = wanted === undefined || wanted === "absent";
+  const patience = lagPatience(call.clock, call.clock.now() + vanishedMs);
+  for (;;) {
+    const now = await nameNow(target, tag, call);
+    if (mayVanish || now !== "absent" || !(await patience.wait(call.signal))) return now;
+  }
 }
 
 function notAsBefore(step: CompareStep | TagStep, tag: string, now: Named | undefined): WaybillError {
