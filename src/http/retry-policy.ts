@@ -13,6 +13,11 @@ export function isPassingStatus(status: number): boolean {
   return passing.has(status);
 }
 
+/** True for statuses that say nothing of the request itself. */
+export function speaksOfLoad(status: number): boolean {
+  return status === 429 || status === 503;
+}
+
 /**
  * Whether sending `request` again may help and cannot harm.
  *
@@ -36,7 +41,8 @@ const fewAttempts: Readonly<Record<string, number>> = {
 };
 
 /** How often a request that ended so is sent at most. */
-export function attemptsFor(result: AttemptResult, most: number): number {
+export function attemptsFor(request: HttpRequest, result: AttemptResult, most: number): number {
+  if (request.isOptional && "response" in result && !speaksOfLoad(result.response.status)) return Math.min(most, 2);
   const cause = "error" in result ? causeCodeOf(result.error) : "";
   return Math.min(most, fewAttempts[cause] ?? most);
 }

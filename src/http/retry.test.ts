@@ -111,6 +111,16 @@ describe("retry", () => {
     expect(sentAt).toEqual([0]);
   });
 
+  test.each([
+    [500, 2],
+    [502, 2],
+    [503, 12],
+    [429, 12],
+  ])("repeats what another request would do as well after %i: %i attempts", async (status, count) => {
+    const { response, attempts } = await run({ ...manifest, isOptional: true }, [status]);
+    expect([response?.status, attempts.length]).toEqual([status, count]);
+  });
+
   test("does not repeat what will not mend itself", async () => {
     const { error, attempts } = await run(manifest, [failed("tls_failed")]);
     expect(error).toMatchObject({ code: "tls_failed" });

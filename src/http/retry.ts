@@ -44,7 +44,7 @@ export function retry(options: RetryOptions): Interceptor {
         if ("response" in result) purses.earn(request, result);
         return unwrap(result, { sent, isAnswerLost });
       }
-      const isLast = attempt >= attemptsFor(result, request.attempts ?? options.attempts ?? 12);
+      const isLast = attempt >= attemptsFor(request, result, request.attempts ?? options.attempts ?? 12);
       sent = moreOf(sent, sentBy(result));
       isAnswerLost ||= "error" in result && sentBy(result) !== "nothing";
       const so = { sent, isAnswerLost };

@@ -58,6 +58,8 @@ export interface HttpRequest {
   readonly attempt?: number;
   /** How often it is sent at most; default as often as any other. */
   readonly attempts?: number;
+  /** Another request would do in its place: a refusal is believed at the second time, unless it speaks of load. */
+  readonly isOptional?: boolean;
   /** The task that it is sent for, for those who report. */
   readonly task?: string;
   /**

@@ -1,6 +1,7 @@
 import { openScope } from "../async/scope.ts";
 import type { PushBlobOptions } from "../content/store.ts";
 import { drain } from "../http/body.ts";
+import { speaksOfLoad } from "../http/retry-policy.ts";
 import type { HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { isRepository, type Location } from "../spec/reference.ts";
@@ -14,6 +15,9 @@ import { provesDigest } from "./upload-requests.ts";
 
 /** From here on a blob that is present shall never be sent again, even if that costs a HEAD. */
 const largeBytes = 1024 * 1024;
+
+/** From here on sending a blob costs more than asking for some time to have it mounted. */
+const costlyBytes = 64 * 1024 * 1024;
 
 /** What opening an upload came to. Whoever gets a `place` owns the session there. */
 export type Opening =
@@ -106,13 +110,14 @@ async function post(access: Access, blob: Descriptor, options: Options & { reado
     ...request,
     path: mountPath(blob.digest, from),
     ...(!isSelf && { mountFrom: from }),
+    isOptional: isSelf || blob.size < costlyBytes,
     ...(signal && { signal }),
   });
   const response = isSelf ? await asking : await asking.catch(unlessDenied);
   if (response === undefined) return postPlain(access, blob, signal);
   if (response.status === 202) return opened(access, response);
   if (response.status === 201) return mounted(access, blob, { response, isSelf, ...(signal && { signal }) });
-  const mayBeTheMount = [400, 404, 405].includes(response.status) || (!isSelf && [401, 403].includes(response.status));
+  const mayBeTheMount = !speaksOfLoad(response.status) && (!isSelf || response.status !== 401);
   if (!mayBeTheMount) throw await problemOf(access, response, `Cannot push blob ${blob.digest} to`);
   await drain(response);
   const opening = await postPlain(access, blob, signal);

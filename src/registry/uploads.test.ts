@@ -110,16 +110,25 @@ describe("pushBlob trips", () => {
     expect(kinds(to.requests)).toEqual(["POST mount without", "HEAD blob", "DELETE upload"]);
   });
 
-  test.each([400, 404, 405])("pushBlob opens a plain upload when a mount is answered with %i", async (status) => {
-    const faults: FaultRule[] = [
-      { method: "POST", path: "mount=", fault: { kind: "status", status }, times: Infinity },
-    ];
-    const to = client({ faults });
-    expect(await push(to, medium)).toBe("sent");
-    expect(kinds(to.requests)).toEqual(["POST mount app", "POST", "PUT upload"]);
-    to.forget();
-    expect(await push(to, medium)).toBe("existed");
-    expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT"))).toEqual([]);
+  test.each([200, 400, 403, 404, 405, 422, 500, 502])(
+    "pushBlob opens a plain upload when a mount is answered with %i",
+    async (status) => {
+      const faults: FaultRule[] = [
+        { method: "POST", path: "mount=", fault: { kind: "status", status }, times: Infinity },
+      ];
+      const to = client({ faults });
+      expect(await push(to, medium)).toBe("sent");
+      expect(kinds(to.requests)).toEqual(["POST mount app", "POST", "PUT upload"]);
+      to.forget();
+      expect(await push(to, medium)).toBe("existed");
+      expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT"))).toEqual([]);
+    },
+  );
+
+  test.each([401, 429, 503])("pushBlob ends with %i for a mount, which is not about the mount", async (status) => {
+    const to = client({ faults: [{ method: "POST", path: "mount=", fault: { kind: "status", status } }] });
+    await expect(push(to, medium)).rejects.toMatchObject({ context: { status } });
+    expect(kinds(to.requests)).toEqual(["POST mount app"]);
   });
 
   test("pushBlob opens a plain upload where no token is to be had for a mount", async () => {
