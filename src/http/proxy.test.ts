@@ -66,6 +66,10 @@ describe("proxyFromEnv", () => {
     ["[fd12::1]:5001", "https://[fd12::1]:5000/", false],
     ["fd12::1", "https://[fd12:0::1]/", true],
     ["r.example", "https://r.example./", true],
+    ["r.example.", "https://r.example/", true],
+    ["r.example.:443", "https://r.example./", true],
+    [".example.", "https://r.example/", true],
+    ["*.", "https://r.example/", false],
   ])("with NO_PROXY=%s a request to %s goes straight: %s", (noProxy, url, straight) => {
     const chosen = proxyFromEnv({ HTTPS_PROXY: proxy, NO_PROXY: noProxy })(url);
     expect(chosen).toBe(straight ? undefined : proxy);

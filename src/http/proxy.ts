@@ -107,7 +107,7 @@ function addressMatcher(text: string): HostMatcher | undefined {
 }
 
 function suffixMatcher(text: string): HostMatcher {
-  const name = text.replace(/^\*?\./, "");
+  const name = text.replace(/^\*?\./, "").replace(/\.$/, "");
   return (host) => host === name || host.endsWith(`.${name}`);
 }
 
