@@ -338,7 +338,7 @@ describe("authorize", () => {
   });
 
   test("falls back to GET where POST is not known, and remembers it (F04)", async () => {
-    for (const status of [400, 401, 404, 405]) {
+    for (const status of [400, 401, 404, 405, 411, 415, 501]) {
       const { send, log } = world({
         lifeSeconds: 60,
         onToken: (request) => (request.method === "POST" ? respond(request, status) : undefined),
@@ -352,6 +352,11 @@ describe("authorize", () => {
         "GET ",
       ]);
     }
+  });
+
+  test("does not call a token service unavailable that lacks what it is asked for", async () => {
+    const { send } = world({ onToken: (request) => respond(request, 501) });
+    await expect(send(pull())).rejects.toMatchObject({ code: "rejected", context: { status: 501 } });
   });
 
   test("answers Basic with the credential, at once from then on", async () => {

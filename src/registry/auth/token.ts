@@ -3,6 +3,7 @@ import type { Clock } from "../../async/clock.ts";
 import { WaybillError, type ErrorCode } from "../../errors.ts";
 import { readBody } from "../../http/body.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
+import { isPassingStatus } from "../../http/retry-policy.ts";
 import { scrub } from "../../http/scrub.ts";
 import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
 import { originOf, withoutQuery } from "../../http/url.ts";
@@ -43,7 +44,10 @@ export interface TokenServiceOptions {
 const clientId = "waybill";
 const maxAnswerBytes = 1024 * 1024;
 const lifeSeconds = { usual: 60, least: 60, most: 3600 };
-const postUnsupported = new Set([400, 401, 404, 405]);
+/** What services without OAuth2's POST answer to it. */
+const postUnsupported = new Set([400, 401, 404]);
+/** What those answer that take no POST, or no form. */
+const postForbidden = new Set([405, 411, 415, 501]);
 const count = v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number))]);
 const answerSchema = v.object({
   token: v.optional(v.nullable(v.string())),
@@ -83,9 +87,9 @@ export function tokenService({ send, clock }: TokenServiceOptions): (request: To
   };
 }
 
-/** A GET cannot carry an identity token, which has no user name, to a service that knows no POST (405). */
+/** A GET cannot carry an identity token, which has no user name, to a service that knows no POST. */
 function mayAskByGet({ status }: HttpResponse, credential: LongLived): boolean {
-  return postUnsupported.has(status) && (status !== 405 || credential.kind === "basic");
+  return postUnsupported.has(status) || (postForbidden.has(status) && credential.kind === "basic");
 }
 
 function postRequest(request: TokenRequest, credential: LongLived): HttpRequest {
@@ -157,8 +161,8 @@ function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest
   const facts = { status, ...(waitMs !== undefined && { retryAfterMs: waitMs }), ...(said && { detail: said }) };
   const seen = `it answered ${status}${request.credential ? ` to the credential from ${request.credential.source}` : ""}`;
   if (status === 429) return failure("rate_limited", seen, request, facts);
-  if (status >= 500 || status === 408) return failure("unavailable", seen, request, facts);
-  if (status < 400) return failure("rejected", seen, request, facts);
+  if (isPassingStatus(status)) return failure("unavailable", seen, request, facts);
+  if (status < 400 || status >= 500) return failure("rejected", seen, request, facts);
   if (request.credential) {
     // Anything else than 403 does not know the account: general advice for `auth_denied` says that it does.
     const advice = `Log in again with: ${loginWords(request.registry)}`;
