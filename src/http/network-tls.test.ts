@@ -176,7 +176,7 @@ describe("send over TLS", () => {
 
 describe("send through a proxy", () => {
   /** A proxy that tunnels and forwards to loopback, whatever host it is asked for, and notes what it saw. */
-  function proxyServer() {
+  function proxyServer(opened = "200 Connection established") {
     const seen: string[] = [];
     const server = createHttp((request, response) => {
       seen.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"] ?? "-"}`);
@@ -190,7 +190,7 @@ describe("send through a proxy", () => {
     server.on("connect", (request, socket, head) => {
       seen.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"] ?? "-"}`);
       const onward = connect(Number(request.url?.split(":")[1]), "127.0.0.1", () => {
-        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        socket.write(`HTTP/1.1 ${opened}\r\n\r\n`);
         onward.write(head);
         onward.pipe(socket).pipe(onward);
       });
@@ -225,6 +225,15 @@ describe("send through a proxy", () => {
     const url = `http://registry.example:${server.port}/v2/`;
     expect(await textOf(await net.send({ method: "GET", url }))).toBe("plain");
     expect(seen).toEqual([`GET ${url} ${basic}`]);
+  });
+
+  test("takes any 2xx of a proxy for an open way", async () => {
+    await using server = await serving(createHttps({ cert, key }, (_request, response) => response.end("through")));
+    const { server: proxy } = proxyServer("201 Created\r\nContent-Length: 5");
+    await using at = await serving(proxy);
+    await using net = network({ proxyFor: () => `http://127.0.0.1:${at.port}` });
+    const url = `https://registry.example:${server.port}/`;
+    expect(await textOf(await net.send({ method: "GET", url }))).toBe("through");
   });
 
   test.each([

@@ -53,7 +53,8 @@ function tunnel(socket: Socket, target: DialTarget, proxy: URL, context: DialCon
   const limits: PhaseLimits = { clock: context.clock, delayMs: context.deadlines.connectMs, signal, marks };
   return phase<Socket>("connect", limits, (done, fail) => {
     const parser = new AnswerParser("CONNECT", {
-      answered: ({ status }) => void (status !== 200 && fail(proxyRefusal(proxy, status))),
+      // Any 2xx opens the way: RFC 9110, 9.3.6.
+      answered: ({ status }) => void ((status < 200 || status > 299) && fail(proxyRefusal(proxy, status))),
       received: () => undefined,
       receivedAll(isExact) {
         stopListening();
