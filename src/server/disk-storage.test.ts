@@ -202,7 +202,7 @@ describe("openDiskStorage", () => {
     const first = await openDiskStorage(folder, owner("1 100", ["1 100"]));
     await expect(openDiskStorage(folder, owner("2 200", ["1 100"]))).rejects.toMatchObject({
       code: "busy",
-      message: `Cannot open storage "${folder}": another process has it open`,
+      message: `Cannot open storage "${folder}": another process has it open, or this one already`,
     });
     await using second = await openDiskStorage(folder, owner("1 300", ["1 300"]));
     expect(await readFile(join(folder, "lock"), "utf8")).toBe("1 300");

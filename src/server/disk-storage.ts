@@ -30,8 +30,8 @@ export interface DiskStorageOptions {
  * Opens the storage in `folder`, made where it is missing. What was acknowledged is there again after a crash; what was not leaves no
  * trace but drafts, which are handed out by `takeDrafts`. One process at a time, and once in that.
  *
- * The folder: `content/<algorithm>/<xx>/<hex>` holds blobs and manifests, `catalogue.log` who links them, `drafts/` open uploads, `lock` who
- * has it open.
+ * The folder: `content/<algorithm>/<xx>/<hex>` holds blobs and manifests, `catalogue.log` who links them, `drafts/` open uploads,
+ * `lock` who has it open.
  *
  * @throws WaybillError `io_failed` `disk_full`; `busy` where another process has it open, or this one already.
  */
@@ -53,8 +53,9 @@ export async function openDiskStorage(folder: string, options: DiskStorageOption
 }
 
 function inUse(folder: string): WaybillError {
-  const advice = `Stop that process, or delete "${join(folder, "lock")}" if it is no registry`;
-  return new WaybillError("busy", `Cannot open storage "${folder}": another process has it open`, { advice });
+  const advice = `Close it there; delete "${join(folder, "lock")}" only if the process that it names is no registry`;
+  const seen = "another process has it open, or this one already";
+  return new WaybillError("busy", `Cannot open storage "${folder}": ${seen}`, { advice });
 }
 
 /** Reads the journal, anew and shorter where most of it is out of date. */

@@ -137,8 +137,8 @@ async function openJournal(
 }
 
 function atWork(place: string, doing: string): WaybillError {
-  const advice = `wait for it, or delete "${join(place, "lock")}" if it is no waybill`;
-  const seen = "another process is publishing the same image to the same tags";
+  const advice = `wait for it; delete "${join(place, "lock")}" only if the process that it names is no waybill`;
+  const seen = "another process is publishing the same image to the same tags, or this one is";
   return new WaybillError("busy", `Cannot ${doing}: ${seen}`, { advice });
 }
 
