@@ -163,8 +163,12 @@ describe("after a crash at any request", () => {
         const at = await makeCase();
         if (!(await dieIn(at, dieAt))) return;
         const [run] = await listRuns(folder);
-        // It died before there was a plan.
-        if (!run) continue;
+        // It died before there was a plan, and may just be opening its journal.
+        if (!run) {
+          await buryTheDead();
+          await rm(folder, { recursive: true, force: true });
+          continue;
+        }
         const read: string[] = [];
         const { simulation, context } = await newProcess(at, { asked: ({ url }) => void read.push(url) });
         const result = await simulation.settle(resume(run.publication, context));
