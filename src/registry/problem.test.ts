@@ -68,6 +68,16 @@ describe("problemOf", () => {
     expect((await problemOf(access(), answer(status, body), "Cannot")).code).toBe(code);
   });
 
+  test.each([401, 403])("problemOf says which host answered %i where the registry led elsewhere", async (status) => {
+    const url = "https://storage.example/blob?X-Amz-Signature=secret";
+    const error = await problemOf(access(), { ...answer(status), url }, "Cannot read blob from");
+    expect(error.message).toBe(
+      `Cannot read blob from "ghcr.io/acme/app": ${status}, from "storage.example", which the registry led to`,
+    );
+    expect(error.context.origin).toBe("https://storage.example");
+    expect(error.context.advice).toMatch(/look at its storage$/);
+  });
+
   test("problemOf tells how long to wait", async () => {
     const error = await problemOf(access(), answer(429, "", { "retry-after": "12" }), "Cannot");
     expect(error.context.retryAfterMs).toBe(12_000);

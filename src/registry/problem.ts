@@ -6,7 +6,8 @@ import type { HttpResponse } from "../http/send.ts";
 import { isDigest } from "../spec/digest.ts";
 import { parseJson } from "../spec/json.ts";
 import { essence } from "../spec/media-type.ts";
-import { contextOf, nameOfRepository, type Access } from "./access.ts";
+import { hostOf, originOf } from "../http/url.ts";
+import { contextOf, homeOf, nameOfRepository, type Access } from "./access.ts";
 import { loginWords } from "./login-words.ts";
 
 const maxBodyBytes = 64 * 1024;
@@ -69,14 +70,20 @@ function errorsIn(bytes: Uint8Array): readonly ForeignError[] {
 }
 
 /**
- * The error for an answer that is not what was asked for. Reads the body and closes it.
+ * The error for an answer that is not what was asked for. Reads the body and closes it. One that comes from elsewhere, such as a
+ * registry's storage, is told as that host's: no login at the registry would help.
  *
  * @param doing the beginning of the sentence, such as `Cannot push manifest to`.
  */
 export async function problemOf(access: Access, response: HttpResponse, doing: string): Promise<WaybillError> {
   const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
   const problem = await readProblem(response);
-  return errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
+  const error = errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
+  const origin = originOf(response.url);
+  if (origin === homeOf(access, origin)) return error;
+  const message = `${error.message}, from "${hostOf(origin)}", which the registry led to`;
+  const advice = "Try again; if that does not help, whoever runs the registry should look at its storage";
+  return new WaybillError(error.code, message, { ...error.context, origin, advice });
 }
 
 /**
