@@ -38,11 +38,16 @@ async function publishTo(root: Manifest, targets: readonly PublishTarget[], sett
   const policy: PublishPolicy = { onError: "abort", ...setting.policy };
   const still = fakeClock();
   // Short waits are over at once; deadlines never come.
+  let waitedMs = 0;
   const quick = {
     ...still,
+    now: () => still.now() + waitedMs,
     after(delayMs: number, callback: () => void) {
       if (delayMs > 60_000) return still.after(delayMs, callback);
-      queueMicrotask(callback);
+      queueMicrotask(() => {
+        waitedMs += delayMs;
+        callback();
+      });
       return () => undefined;
     },
   };
