@@ -211,7 +211,7 @@ export class Ledger {
   /** What is known of a tag whose write has failed, where that may have done something. */
   async #doubtOf(tag: string): Promise<Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why">> {
     const undone = this.#undone.get(tag);
-    if (undone) return "now" in undone ? { now: undone.now } : {};
+    if (undone) return "now" in undone ? { now: undone.now, mayDiffer: true } : {};
     const error = this.#unsure.get(tag);
     if (!mayHaveArrived(error)) return this.#doubtOfEarlier(tag);
     const now = await this.#nameAfterFailure(tag);
