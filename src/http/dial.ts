@@ -51,7 +51,7 @@ export interface Line {
 /**
  * Opens a connection: name, address check, TCP, proxy, TLS, each within its deadline. Whoever gets the socket destroys it.
  *
- * @throws DeadlineExpired, Cancelled, WaybillError (`address_forbidden`, a proxy's refusal) or Node's error.
+ * @throws DeadlineExpired, ProxyFailed, Cancelled, WaybillError (`address_forbidden`, a proxy's refusal) or Node's error.
  */
 export async function dial(target: DialTarget, context: DialContext): Promise<Line> {
   const plain = await dialPlain(target, context);

@@ -251,6 +251,56 @@ describe("send through a proxy", () => {
     await expect(sending).rejects.not.toThrow(/canary/);
   });
 
+  test.each([
+    ["me:canary@", "Basic realm=x", 'Cannot use proxy "PROXY": it refuses the credentials'],
+    ["", "Basic realm=x", 'Cannot use proxy "PROXY": it asks for credentials'],
+    ["", "Negotiate", 'Cannot use proxy "PROXY": it wants Negotiate, which is not supported'],
+    [
+      "me:canary@",
+      "NTLM\r\nproxy-authenticate: Negotiate",
+      'Cannot use proxy "PROXY": it wants NTLM or Negotiate, which is not supported',
+    ],
+  ])("says what a proxy wants that answers 407 to %j and offers %j", async (user, offers, message) => {
+    const answer = rawResponse("407 Required", "", `proxy-authenticate: ${offers}\r\n`);
+    await using proxy = await socketServer((socket) => void socket.once("data", () => socket.write(answer)));
+    await using net = network({ proxyFor: () => `http://${user}127.0.0.1:${proxy.port}` });
+    await expect(net.send({ method: "GET", url: "https://registry.example/" })).rejects.toMatchObject({
+      code: "auth_required",
+      message: message.replace("PROXY", `127.0.0.1:${proxy.port}`),
+    });
+  });
+
+  test("names a proxy that closes when it is asked for a way through", async () => {
+    await using proxy = await socketServer((socket) => void socket.once("data", () => socket.destroy()));
+    await using net = network({ proxyFor: () => `http://me:canary@127.0.0.1:${proxy.port}` });
+    await expect(net.send({ method: "GET", url: "https://registry.example/" })).rejects.toMatchObject({
+      code: "connection_failed",
+      message: `Cannot reach "registry.example" through proxy "127.0.0.1:${proxy.port}": the connection was reset`,
+    });
+  });
+
+  test("names a proxy that does not answer in time", async () => {
+    const clock = fakeClock();
+    await using proxy = await socketServer((socket) => void socket.once("data", () => clock.advance(60_000)));
+    await using net = network({ clock, proxyFor: () => proxy.url });
+    await expect(net.send({ method: "GET", url: "https://registry.example/" })).rejects.toMatchObject({
+      code: "timeout",
+      message: `Cannot finish GET to "registry.example" through proxy "127.0.0.1:${proxy.port}": no connection within 10 s`,
+    });
+  });
+
+  test("names a proxy that does not speak TLS as its URL says", async () => {
+    await using proxy = await socketServer(
+      (socket) => void socket.once("data", () => socket.end(rawResponse("400 Bad Request"))),
+    );
+    await using net = network({ proxyFor: () => proxy.url.replace("http:", "https:") });
+    await expect(net.send({ method: "GET", url: "https://registry.example/" })).rejects.toMatchObject({
+      code: "tls_failed",
+      message: `Cannot speak TLS with proxy "127.0.0.1:${proxy.port}": its answer is not TLS`,
+      context: { advice: "If the proxy speaks plain HTTP, write its URL as http://HOST:PORT" },
+    });
+  });
+
   test("refuses literal inner addresses that a registry leads to, without asking the proxy", async () => {
     await using proxy = await socketServer(() => undefined);
     await using net = network({ proxyFor: () => `http://127.0.0.1:${proxy.port}` });

@@ -195,7 +195,7 @@ interface Route {
 async function withoutProxyRefusal(outcome: AttemptOutcome, proxy: URL): Promise<AttemptOutcome> {
   if (outcome.kind !== "response" || outcome.response.status !== 407) return outcome;
   await outcome.response[Symbol.asyncDispose]();
-  return { kind: "failed", error: proxyRefusal(proxy, 407), free: false };
+  return { kind: "failed", error: proxyRefusal(proxy, 407, outcome.response.headers), free: false };
 }
 
 function headOf(url: string, headers: Headers, proxy: URL | undefined): RequestHead {

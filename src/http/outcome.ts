@@ -21,6 +21,8 @@ export type AttemptOutcome =
 export function errorOf(request: HttpRequest, error: unknown, sent: Sent): unknown {
   if (error instanceof Cancelled) return cancelledError(request, sent);
   if (error instanceof DeadlineExpired) return timeoutError(request, error, sent);
+  if (error instanceof ProxyFailed && error.cause instanceof DeadlineExpired)
+    return timeoutError(request, error.cause, sent, error);
   return error instanceof Error && !(error instanceof WaybillError) ? transportError(request, error, sent) : error;
 }
 
@@ -30,26 +32,28 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
   const code = codeOf(error);
   const context = { registry: request.registry ?? host, origin, sent };
   const cause = { cause: error };
+  const peer = error instanceof ProxyFailed ? error.proxy : host;
+  const named = error instanceof ProxyFailed ? `proxy "${peer}"` : `"${peer}"`;
   if (isCertificateError(code)) {
-    const advice = distrustAdvice(code, host);
+    const advice = distrustAdvice(code, peer);
     return new WaybillError(
       "tls_failed",
-      `Cannot trust "${host}": ${plainWords(error)}`,
+      `Cannot trust ${named}: ${plainWords(error)}`,
       { ...context, phase: "tls", advice },
       cause,
     );
   }
   if (isTlsError(code)) {
-    const advice = tlsAdvice(code, host);
+    const advice = error instanceof ProxyFailed && isNoTls(code) ? proxyAdvice : tlsAdvice(code, peer);
     return new WaybillError(
       "tls_failed",
-      `Cannot speak TLS with "${host}": ${plainWords(error)}`,
+      `Cannot speak TLS with ${named}: ${plainWords(error)}`,
       { ...context, phase: "tls", ...(advice && { advice }) },
       cause,
     );
   }
   if (code === "NOT_HTTP") {
-    return new WaybillError("not_a_registry", `Cannot understand "${host}": its answer is not HTTP`, context, cause);
+    return new WaybillError("not_a_registry", `Cannot understand ${named}: its answer is not HTTP`, context, cause);
   }
   if (code === "NOT_HTTP2") {
     const advice = "Use --http2 auto, which asks for it where TLS can agree on it, or leave --http2 out";
@@ -61,25 +65,38 @@ export function transportError(request: HttpRequest, error: Error, sent: Sent): 
     const message = `Cannot speak HTTP/2 with "${host}": it wants HTTP/1.1 for this request`;
     return new WaybillError("unsupported", message, { ...context, advice }, cause);
   }
-  const way = error instanceof ProxyFailed ? ` through proxy "${error.proxy}"` : "";
-  return new WaybillError("connection_failed", `Cannot reach "${host}"${way}: ${plainWords(error)}`, context, cause);
+  return new WaybillError(
+    "connection_failed",
+    `Cannot reach "${host}"${wayOf(error)}: ${plainWords(error)}`,
+    context,
+    cause,
+  );
 }
 
-/** A proxy, `host[:port]`, that could not be connected to; `code` is Node's for why. */
+function wayOf(error: Error): string {
+  return error instanceof ProxyFailed ? ` through proxy "${error.proxy}"` : "";
+}
+
+/** A proxy, `host[:port]`, that did not connect us; `code` is Node's for why. */
 export class ProxyFailed extends Error {
   override readonly name = "ProxyFailed";
   readonly proxy: string;
   readonly code: string;
 
   constructor(proxy: string, cause: Error) {
-    super(cause.message, { cause });
+    super(saidBy(cause), { cause });
     this.proxy = proxy;
     this.code = codeOf(cause);
   }
 }
 
 /** A deadline that passed, in words. */
-function timeoutError(request: HttpRequest, expired: DeadlineExpired, sent: Sent): WaybillError {
+function timeoutError(
+  request: HttpRequest,
+  expired: DeadlineExpired,
+  sent: Sent,
+  error: Error = expired,
+): WaybillError {
   const { host, origin } = new URL(request.url);
   const seconds = Math.round(expired.delayMs / 100) / 10;
   const seen: Record<DeadlineExpired["which"], string> = {
@@ -91,9 +108,8 @@ function timeoutError(request: HttpRequest, expired: DeadlineExpired, sent: Sent
     rate: `almost nothing moved for ${seconds} s`,
   };
   const context = { registry: request.registry ?? host, origin, sent, phase: expired.which };
-  return new WaybillError("timeout", `Cannot finish ${request.method} to "${host}": ${seen[expired.which]}`, context, {
-    cause: expired,
-  });
+  const message = `Cannot finish ${request.method} to "${host}"${wayOf(error)}: ${seen[expired.which]}`;
+  return new WaybillError("timeout", message, context, { cause: error });
 }
 
 /** The reason why the caller aborted where it is one of ours, else `cancelled`. */
@@ -137,6 +153,8 @@ export function isNoTls(code: string): boolean {
   return ["EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG"].includes(code);
 }
 
+const proxyAdvice = "If the proxy speaks plain HTTP, write its URL as http://HOST:PORT";
+
 /** Who sends an alert speaks TLS: plain HTTP is no way then. */
 function tlsAdvice(code: string, host: string): string | undefined {
   if (isAboutClientCertificate(code))
@@ -178,8 +196,13 @@ function plainWords(error: Error): string {
   const code = codeOf(error);
   const known = words[code];
   if (known) return known;
-  // Node's message of OpenSSL's errors begins with an address in memory; the reason alone says something.
-  const said = "reason" in error && typeof error.reason === "string" ? error.reason : error.message;
-  const text = said.replace(/[\r\n].*$/s, "").slice(0, 200);
+  const text = saidBy(error)
+    .replace(/[\r\n].*$/s, "")
+    .slice(0, 200);
   return code && !text.includes(code) ? `${text} (${code})` : text;
+}
+
+/** Node's message of OpenSSL's errors begins with an address in memory; the reason alone says something. */
+function saidBy(error: Error): string {
+  return "reason" in error && typeof error.reason === "string" ? error.reason : error.message;
 }
