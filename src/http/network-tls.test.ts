@@ -147,7 +147,9 @@ describe("send over TLS", () => {
       /: sslv3 alert \(ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE\)$/,
       /--cert-file FILE/,
     ],
-    ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", /: it does not speak TLS 1\.2 or 1\.3$/, undefined],
+    ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", /: it does not speak TLS 1\.2 or 1\.3$/, /^Have TLS 1\.2 or 1\.3 enabled/],
+    ["ERR_SSL_UNSUPPORTED_PROTOCOL", /: it does not speak TLS 1\.2 or 1\.3$/, /^Have TLS 1\.2 or 1\.3 enabled/],
+    ["ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", /: sslv3 alert/, undefined],
     ["ERR_SSL_WRONG_VERSION_NUMBER", /: its answer is not TLS$/, /--plain-http/],
   ])("says what %s means, and names --plain-http only where no TLS was spoken", (code, message, advice) => {
     const text =

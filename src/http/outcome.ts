@@ -161,8 +161,14 @@ function tlsAdvice(code: string, host: string): string | undefined {
     return `Name a client certificate that "${host}" takes with --cert-file FILE, and its key, not encrypted, with --key-file FILE`;
   if (code.endsWith("ALERT_HANDSHAKE_FAILURE"))
     return `If "${host}" wants a client certificate, name one with --cert-file FILE, and its key with --key-file FILE`;
+  if (isOldTls(code)) return `Have TLS 1.2 or 1.3 enabled at "${host}"`;
   if (isNoTls(code)) return `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
   return undefined;
+}
+
+/** Its server and we know no version of TLS in common. */
+function isOldTls(code: string): boolean {
+  return code === "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" || code === "ERR_SSL_UNSUPPORTED_PROTOCOL";
 }
 
 /** A server's alerts about certificates mean ours, and what OpenSSL cannot load before anything is sent is ours as well. */
