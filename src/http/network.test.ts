@@ -337,6 +337,13 @@ describe("send when the other side misbehaves", () => {
     expect(await text(await net.send({ method: "PUT", url: server.url, body: new Uint8Array(5) }))).toBe("from 2");
   });
 
+  test("uses no kept connection for a request that wants a fresh one", async () => {
+    await using server = await socketServer(answering(rawResponse("200 OK"), rawResponse("200 OK")));
+    await using net = network();
+    for (const isFresh of [false, false, true]) await text(await net.send(get(server.url, { isFresh })));
+    expect(server.connections).toBe(2);
+  });
+
   test("does not repeat by itself when a fresh connection dies", async () => {
     await using server = await socketServer((socket) => void socket.once("data", () => socket.resetAndDestroy()));
     await using net = network();

@@ -150,7 +150,7 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     for (let round = 1; ; round += 1) {
       if (round > 1) request.marks?.add("repeated");
       if (isClosed) throw closedError(request);
-      const outcome = await once(request, headers, round > 1);
+      const outcome = await once(request, headers, round > 1 || request.isFresh === true);
       if (outcome.kind === "response") return outcome.response;
       if (isClosed && hasCode(outcome.error, "connection_failed"))
         throw closedError(request, outcome.error.context.sent);

@@ -60,6 +60,8 @@ export interface HttpRequest {
   readonly attempts?: number;
   /** Another request would do in its place: a refusal is believed at the second time, unless it speaks of load. */
   readonly isOptional?: boolean;
+  /** Not over a connection that was used before: such a one has just failed. */
+  readonly isFresh?: boolean;
   /** The task that it is sent for, for those who report. */
   readonly task?: string;
   /**

@@ -26,6 +26,8 @@ export interface Session {
   readonly onProgress?: (bytes: number) => void;
   /** Of the piece that is under way. */
   readonly history?: RequestHistory;
+  /** Its last piece got no answer, perhaps because the server was closing a connection that it held idle. */
+  readonly isFresh?: boolean;
 }
 
 export interface Piece {
@@ -73,13 +75,14 @@ export async function sendPiece(session: Session, piece: Piece): Promise<Sent> {
 }
 
 /** What every request that carries content of `session` says beside where it goes and what it carries. */
-export function carrying({ signal, onProgress, history }: Omit<Session, "place">) {
+export function carrying({ signal, onProgress, history, isFresh }: Omit<Session, "place">) {
   return {
     operation: "upload-body" as const,
     rights: "pull,push" as const,
     ...(signal && { signal }),
     ...(onProgress && { onProgress }),
     ...(history && { history }),
+    ...(isFresh && { isFresh }),
   };
 }
 

@@ -647,6 +647,13 @@ describe("pushBlob under faults", () => {
     ]);
   });
 
+  test("pushBlob sends a piece that got no answer over a fresh connection", async () => {
+    const to = fails([{ ...put, fault: { kind: "cut-upload", afterBytes: 5 } }]);
+    await push(to, small);
+    const puts = to.asked.filter(({ method }) => method === "PUT");
+    expect(puts.map(({ isFresh = false }) => isFresh)).toEqual([false, true]);
+  });
+
   test("pushBlob goes on with a broken large upload where the registry stands", async () => {
     const at = 40 * MiB;
     const to = fails([{ ...put, fault: { kind: "cut-upload", afterBytes: at } }]);

@@ -69,6 +69,8 @@ interface Run extends Job {
   place: UploadPlace | undefined;
   /** Of the piece that is under way: what is sent because it did not get through follows it. */
   history: RequestHistory;
+  /** The last piece got no answer. */
+  isUnanswered: boolean;
   /** The place that whoever wants to resume was told last. */
   told: string | undefined;
 }
@@ -108,7 +110,7 @@ function readAhead(reader: SourceReader): Promise<void> {
 async function uploadFrom(reader: SourceReader, job: Job, turn: Turn | undefined): Promise<PushOutcome> {
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
-  const run: Run = { reader, place, turn, history: { sent: 0 }, told: options.resume, ...job };
+  const run: Run = { reader, place, turn, history: { sent: 0 }, isUnanswered: false, told: options.resume, ...job };
   const begin = place ? continueUpload : turn?.goesWhole ? postUpload : beginUpload;
   let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
@@ -228,10 +230,15 @@ async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>):
   const body = await pieceOf(run.reader, offset, length);
   try {
     const piece = { offset, length, closing, body };
-    const answer = await withPlace(run, sendPiece({ history: run.history, ...sessionOf(run) }, piece));
+    const answer = await withPlace(
+      run,
+      sendPiece({ history: run.history, isFresh: run.isUnanswered, ...sessionOf(run) }, piece),
+    );
+    run.isUnanswered = false;
     if (answer.type === "accepted") run.history = { sent: 0 };
     return answer;
   } catch (error) {
+    run.isUnanswered = true;
     // However the wire wrapped it: a source that failed is not the target's failure.
     throw run.reader.failure ? run.reader.failure.error : error;
   }
