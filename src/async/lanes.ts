@@ -79,7 +79,7 @@ export function createLanes(options: LanesOptions): Lanes {
       const now = acquireNow({ urgent });
       if (now) return now;
       const as = urgencyOf(urgent);
-      const turn = queues[as].wait(signal ? { signal } : {});
+      const turn = queues[as].wait({ signal });
       step({ type: "asked", as });
       return turn;
     },

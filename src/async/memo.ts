@@ -35,7 +35,7 @@ export function createMemo<V>(): Memo<V> {
           underWay.delete(key);
         }
       };
-      return flight(key, work, signal ? { signal } : {});
+      return flight(key, work, { signal });
     },
     has: (key) => known.has(key) || underWay.has(key),
     set: (key, value) => void known.set(key, value),

@@ -51,7 +51,7 @@ function takeSeat(table: Table, patience: Patience): Seat {
   const seat: SeatState = { patience, at: "absent", isAlone: false };
   table.seats.add(seat);
   return {
-    body: (offset, signal) => lazily(() => begin(table, seat, { offset, ...(signal && { signal }) })),
+    body: (offset, signal) => lazily(() => begin(table, seat, { offset, signal })),
     leave() {
       seat.at = "left";
       table.seats.delete(seat);

@@ -78,7 +78,7 @@ export async function inspectLine(
 }
 
 function inWords(error: unknown, { url, signal }: { readonly url: URL; readonly signal?: AbortSignal }): WaybillError {
-  const request = { method: "GET", url: url.href, ...(signal && { signal }) } as const;
+  const request = { method: "GET", url: url.href, signal } as const;
   if (error instanceof Cancelled || signal?.aborted) throw cancelledError(request, "nothing");
   return errorOf(request, error, "nothing") as WaybillError;
 }

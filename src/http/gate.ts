@@ -87,7 +87,7 @@ export class Gate {
   async enter(request: HttpRequest): Promise<Pass> {
     const options: WaitOptions = {
       urgent: urgent.has(request.operation),
-      ...(request.signal && { signal: request.signal }),
+      signal: request.signal,
     };
     const leaveSeat = this.#seats && (await seatOf(request, this.#seats).acquire(options));
     try {

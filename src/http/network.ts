@@ -161,7 +161,7 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
   async function inspect(url: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<LineReport> {
     const { inspectLine } = await import("./dial-inspect.ts");
     const proxy = proxyOf(url);
-    return inspectLine({ url: new URL(originOf(url)), proxy, ...(signal && { signal }) }, dialing);
+    return inspectLine({ url: new URL(originOf(url)), proxy, signal }, dialing);
   }
 
   async function close(): Promise<void> {

@@ -51,7 +51,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     async get(key, origin, dialLine, signal) {
       for (const known of open.get(key) ?? []) if (known.usable && known.hasRoom) return known;
       if (old.has(key)) return undefined;
-      return flight(key, async (inFlight) => start(key, origin, await dialLine(inFlight)), signal ? { signal } : {});
+      return flight(key, async (inFlight) => start(key, origin, await dialLine(inFlight)), { signal });
     },
     async close() {
       const all = [...open.values()].flatMap((sessions) => [...sessions]);

@@ -62,7 +62,7 @@ async function openAs(files: Files, path: string, flags: number): Promise<Regula
     path,
     sizeBytes: Number(stat.size),
     version: `${stat.dev}:${stat.ino}:${stat.mtimeNs}:${stat.size}`,
-    read: (offset, signal) => blocksOf(file, path, { offset, ...(signal && { signal }) }),
+    read: (offset, signal) => blocksOf(file, path, { offset, signal }),
     [Symbol.asyncDispose]: () => file.close(),
   };
 }

@@ -29,7 +29,7 @@ export function indexFileIn(root: string, files: Files, owner: LayoutOwner): Ind
     const file = await openPlain(files, path);
     if (!file) return { listing: emptyListing, version: "" };
     const { version } = file;
-    return { listing: parseListing(await readWhole(file, maxBytes, signal ? { signal } : {}), path), version };
+    return { listing: parseListing(await readWhole(file, maxBytes, { signal }), path), version };
   };
   let isTidy = false;
   return {

@@ -50,7 +50,7 @@ export interface Lock extends AsyncDisposable {
 export async function lock(files: Files, path: string, owner: LayoutOwner, options: CallOptions = {}): Promise<Lock> {
   const queue = owner.queues.get(path) ?? createLanes({ limit: 1 });
   owner.queues.set(path, queue);
-  const release = await queue.acquire(options.signal ? { signal: options.signal } : {});
+  const release = await queue.acquire({ signal: options.signal });
   try {
     const held = await lockFile(files, path, owner, options.signal);
     return {

@@ -28,7 +28,7 @@ export function sourceOf(layout: Layout): Pick<Source, "resolve" | "manifest" | 
       return wanted(await layout.blobs.open(target, options), layout, target.digest);
     },
     async referrers(subject, { artifactType, signal } = {}) {
-      const all = (await referrers(signal ? { signal } : {})).get(subject) ?? [];
+      const all = (await referrers({ signal })).get(subject) ?? [];
       return artifactType === undefined ? all : all.filter((referrer) => referrer.artifactType === artifactType);
     },
   };

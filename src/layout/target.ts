@@ -40,7 +40,7 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       signal?.throwIfAborted();
       if (!distrustPresence && (await layout.blobs.has(blob))) return "existed";
       await write(blob.digest, verified(blob, body(0, signal)), {
-        ...(signal && { signal }),
+        signal,
         ...(onProgress && { onProgress }),
       });
       return "sent";
@@ -89,7 +89,7 @@ async function list(layout: Layout, manifest: Manifest, options: PushManifestOpt
   const { tags = [], root = false, signal } = options;
   const subject = manifest.document.subject?.digest;
   if (tags.length === 0 && !root && subject === undefined) return;
-  const graph = graphOf(layout, signal ? { signal } : {});
+  const graph = graphOf(layout, { signal });
   await makeDurable(layout, manifest);
   await layout.index.update(
     async (listing) => {
@@ -99,7 +99,7 @@ async function list(layout: Layout, manifest: Manifest, options: PushManifestOpt
       if (await graph.leadsTo(listing, manifest.descriptor.digest)) return listing;
       return withReferrer(listing, manifest.descriptor, subject);
     },
-    signal ? { signal } : {},
+    { signal },
   );
 }
 

@@ -112,7 +112,7 @@ export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
 /** Asks the registry to delete what lies at `path`. The answer is the caller's to judge. */
 export function askToDelete(access: Access, path: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
   const request = { method: "DELETE", path, operation: "manifest", rights: "pull,push,delete" } as const;
-  return ask(access, { ...request, ...(signal && { signal }) });
+  return ask(access, { ...request, signal });
 }
 
 function isAbsolute(path: string): boolean {

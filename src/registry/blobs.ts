@@ -28,7 +28,7 @@ export async function hasBlob(
     path: `blobs/${blob.digest}`,
     operation: "manifest",
     headers: { "accept-encoding": "identity" },
-    ...(signal && { signal }),
+    signal,
   });
   const { status, headers } = response;
   if (status === 404) return settled(response, false);
@@ -55,9 +55,9 @@ export async function fetchBlob(access: Access, blob: Descriptor, options: Fetch
   const { offset = 0, signal } = options;
   requireOffset(offset, blob.size);
   const history = { sent: 0 };
-  const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, ...(signal && { signal }) });
+  const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, signal });
   const first = await openAt(offset);
-  const body = blobBody(blob, { access, openAt, first, offset, ...(signal && { signal }) });
+  const body = blobBody(blob, { access, openAt, first, offset, signal });
   return { descriptor: blob, body, [Symbol.asyncDispose]: () => body[Symbol.asyncDispose]() };
 }
 
@@ -79,7 +79,7 @@ async function requestBlob(access: Access, blob: Descriptor, wanted: BlobRequest
       "accept-encoding": "identity",
       ...(from > 0 && from < blob.size && { range: `bytes=${from}-` }),
     },
-    ...(signal && { signal }),
+    signal,
   });
   if (from > 0 && refusesRange(response, from)) {
     await response[Symbol.asyncDispose]();

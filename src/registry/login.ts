@@ -93,7 +93,7 @@ async function verify(registry: string, account: Account, options: LoginOptions)
   const credentials = async () => ({ kind: "basic", ...account, source: "this login" }) as const;
   const send = intercept(options.send, options.settleScheme, authorize({ credentials, clock, report, trustRealms }));
   const url = `${options.baseUrl(registry)}/v2/`;
-  const ping = { method: "GET", url, operation: "ping", registry, ...(signal && { signal }) } as const;
+  const ping = { method: "GET", url, operation: "ping", registry, signal } as const;
   const response = await send(ping).catch((error: unknown) => {
     throw hasCode(error, "auth_denied") ? refusal(registry, error.context.status, error) : error;
   });

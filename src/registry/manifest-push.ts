@@ -140,7 +140,7 @@ async function put(
     rights: "pull,push",
     headers: { "content-type": manifest.descriptor.mediaType },
     body: manifest.bytes,
-    ...(options.signal && { signal: options.signal }),
+    signal: options.signal,
   });
   if (response.status < 200 || response.status >= 300) {
     await judgeRefusal(push, response, tags);

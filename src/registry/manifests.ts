@@ -66,7 +66,7 @@ async function requestManifest(
 ): Promise<HttpResponse> {
   const operation = method === "HEAD" && isTag(name) ? "tag" : "manifest";
   const request = { method, path: `manifests/${name}`, operation, headers: readHeaders } as const;
-  const response = await ask(access, { ...request, ...(signal && { signal }) });
+  const response = await ask(access, { ...request, signal });
   notePullQuota(access, response.headers);
   noteKind(access, response);
   return response;

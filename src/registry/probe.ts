@@ -18,7 +18,7 @@ import { cancelSession } from "./upload-requests.ts";
 export async function probePush(access: Access, { signal }: CallOptions = {}): Promise<"allowed"> {
   if (access.isGranted?.(repositoryScope(access.repository, "push"))) return "allowed";
   const request = { method: "POST", path: uploadsPath(), operation: "upload-open", rights: "pull,push" } as const;
-  const response = await ask(access, { ...request, ...(signal && { signal }) });
+  const response = await ask(access, { ...request, signal });
   if (response.status >= 300) throw withRepositoryAdvice(access, await problemOf(access, response, "Cannot push to"));
   await drain(response);
   const place = placeFrom(access, response);

@@ -103,7 +103,7 @@ async function readAfter(
 ): Promise<Version> {
   const patience = lagPatience(access.clock, until);
   for (;;) {
-    const now = await read(access, tag, { ...(signal && { signal }) });
+    const now = await read(access, tag, { signal });
     if (now.digest !== replaced.digest || !(await patience.wait(signal))) return now;
   }
 }
@@ -112,7 +112,7 @@ const empty: Index = { kind: "index", mediaType: mediaTypes.ociIndex, manifests:
 
 async function read(access: Access, tag: string, { signal }: CallOptions): Promise<Version> {
   try {
-    const { manifest, etag } = await readManifest(access, tag, { ...(signal && { signal }) });
+    const { manifest, etag } = await readManifest(access, tag, { signal });
     const index = manifest.document.kind === "index" ? manifest.document : empty;
     return { digest: manifest.descriptor.digest, index, ...(etag !== undefined && { etag }) };
   } catch (error) {
@@ -136,7 +136,7 @@ async function write(access: Access, tag: string, { ours, index, etag, signal }:
     rights: "pull,push",
     headers: { "content-type": mediaTypes.ociIndex, ...(etag !== undefined && { "if-match": etag }) },
     body: Buffer.from(json),
-    ...(signal && { signal }),
+    signal,
   });
   if (response.status < 300 || response.status === 412) return drain(response);
   throw await problemOf(access, response, `Cannot write tag "${tag}" in`);

@@ -72,7 +72,7 @@ function cannotList(access: Access): string {
 
 function get(access: Access, place: PagePlace, { signal, attempts }: ReferrersOptions): Promise<HttpResponse> {
   const headers = { accept: "application/vnd.oci.image.index.v1+json", "accept-encoding": "identity" };
-  const limits = { ...(signal && { signal }), ...(attempts !== undefined && { attempts }) };
+  const limits = { signal, ...(attempts !== undefined && { attempts }) };
   return ask(access, { method: "GET", ...place, operation: "list", headers, ...limits });
 }
 

@@ -152,7 +152,7 @@ function factsOf({ host, quirks }: Access): TargetFacts {
 }
 
 async function heldBy(access: Access, place: UploadHandle, { signal }: CallOptions = {}): Promise<number | undefined> {
-  const { answer } = await askStatus({ access, place, ...(signal && { signal }) });
+  const { answer } = await askStatus({ access, place, signal });
   return answer.type === "held" ? answer.bytes : undefined;
 }
 
@@ -160,7 +160,7 @@ async function ping(registry: RegistryAccess, options: CallOptions = {}): Promis
   const { signal } = options;
   const access = inTask(besideRepositories(registry), options);
   const request = { method: "GET", operation: "ping", scopes: [] } as const;
-  const response = await ask(access, { ...request, path: `${registry.baseUrl}/v2/`, ...(signal && { signal }) });
+  const response = await ask(access, { ...request, path: `${registry.baseUrl}/v2/`, signal });
   await refuseHtml(access, response);
   if (response.status >= 300) throw await problemOf(access, response, "Cannot use");
   await drain(response);

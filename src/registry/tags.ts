@@ -99,7 +99,7 @@ function get(access: Access, { path, ledBy, scopes }: Listing, { signal }: CallO
     path,
     ...(ledBy && { ledBy }),
     ...(scopes && { scopes }),
-    ...(signal && { signal }),
+    signal,
   });
 }
 

@@ -66,7 +66,7 @@ async function openAndAsk(
   { signal }: Options,
   open: () => Promise<Opening>,
 ): Promise<readonly [Opening, boolean | undefined]> {
-  await using scope = openScope({ ...(signal && { signal }) });
+  await using scope = openScope({ signal });
   const head = scope.spawn((own) => isPresent(access, blob, own));
   const opening = await open();
   return [opening, opening.is === "present" ? undefined : await head];
@@ -74,7 +74,7 @@ async function openAndAsk(
 
 /** The opening does not depend on this answer: its failure means "not known". */
 async function isPresent(access: Access, blob: Descriptor, signal?: AbortSignal): Promise<boolean | undefined> {
-  return hasBlob(access, blob, { ...(signal && { signal }) }).catch(() => undefined);
+  return hasBlob(access, blob, { signal }).catch(() => undefined);
 }
 
 /** Whether the mount alone might leave us ignorant of a blob that should not be sent again. */
@@ -111,12 +111,12 @@ async function post(access: Access, blob: Descriptor, options: Options & { reado
     path: mountPath(blob.digest, from),
     ...(!isSelf && { mountFrom: from }),
     isOptional: isSelf || blob.size < costlyBytes,
-    ...(signal && { signal }),
+    signal,
   });
   const response = isSelf ? await asking : await asking.catch(unlessDenied);
   if (response === undefined) return postPlain(access, blob, signal);
   if (response.status === 202) return opened(access, response);
-  if (response.status === 201) return mounted(access, blob, { response, isSelf, ...(signal && { signal }) });
+  if (response.status === 201) return mounted(access, blob, { response, isSelf, signal });
   const mayBeTheMount = !speaksOfLoad(response.status) && (!isSelf || response.status !== 401);
   if (!mayBeTheMount) throw await problemOf(access, response, `Cannot push blob ${blob.digest} to`);
   await drain(response);
@@ -138,8 +138,7 @@ async function mounted(
   const { response, isSelf, signal } = about;
   const isProved = provesDigest(response.headers, blob.digest);
   await drain(response);
-  if (!isProved && (await hasBlob(access, blob, { ...(signal && { signal }) })) !== true)
-    return postPlain(access, blob, signal);
+  if (!isProved && (await hasBlob(access, blob, { signal })) !== true) return postPlain(access, blob, signal);
   if (isSelf) access.quirks.selfMount = "honours";
   return { is: "present", outcome: isSelf ? "existed" : "mounted" };
 }
@@ -151,7 +150,7 @@ async function postPlain(access: Access, blob: Descriptor, signal: AbortSignal |
     rights: "pull,push",
     path: uploadsPath(blob.digest),
   } as const;
-  const response = await ask(access, { ...request, ...(signal && { signal }) });
+  const response = await ask(access, { ...request, signal });
   if (response.status === 202) return opened(access, response);
   throw withRepositoryAdvice(access, await problemOf(access, response, "Cannot open an upload in"));
 }

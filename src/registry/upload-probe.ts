@@ -24,7 +24,7 @@ const piece = Buffer.alloc(1024, "waybill doctor\n");
  */
 export async function probeUpload(access: Access, { signal }: CallOptions = {}): Promise<UploadProbe> {
   const blob = { mediaType: "application/octet-stream", digest: digestOf(piece), size: piece.byteLength };
-  const call = { ...(signal && { signal }) };
+  const call = { signal };
   const opening = await openUpload(access, blob, { distrustPresence: true, ...call });
   if (opening.is === "present") return { sentBytes: 0, isCancelled: true };
   let place: UploadPlace = opening.place;

@@ -79,7 +79,7 @@ export function carrying({ signal, onProgress, history, isFresh }: Omit<Session,
   return {
     operation: "upload-body" as const,
     rights: "pull,push" as const,
-    ...(signal && { signal }),
+    signal,
     ...(onProgress && { onProgress }),
     ...(history && { history }),
     ...(isFresh && { isFresh }),
@@ -87,7 +87,7 @@ export function carrying({ signal, onProgress, history, isFresh }: Omit<Session,
 }
 
 function controls({ place, signal }: Pick<Session, "place" | "signal">) {
-  return { rights: "pull,push" as const, ...(place.ledBy && { ledBy: place.ledBy }), ...(signal && { signal }) };
+  return { rights: "pull,push" as const, ...(place.ledBy && { ledBy: place.ledBy }), signal };
 }
 
 /** Whether a 201 names the blob: in `Docker-Content-Digest`, or at the end of its `Location`. */
@@ -194,7 +194,7 @@ function untold(access: Access): WaybillError {
 
 /** Looks whether the blob is there after all. */
 export async function verifyBlob({ access, blob, signal }: Omit<Session, "place">): Promise<UploadAnswer> {
-  const isThere = await hasBlob(access, blob, { ...(signal && { signal }) });
+  const isThere = await hasBlob(access, blob, { signal });
   return isThere === true ? { type: "present", outcome: "existed", holdsSession: false } : { type: "absent" };
 }
 

@@ -103,7 +103,7 @@ const maxBytes = 8 * 1024 * 1024;
 /** What a read is answered at the moment; nothing for a blob that is there, which does not change. */
 async function answerNow(url: string, { authorization, signal }: HttpRequest, send: Send): Promise<Answer | undefined> {
   const method = url.includes("/blobs/") ? "HEAD" : "GET";
-  const request = { method, url, ...(authorization && { authorization }), ...(signal && { signal }) } as const;
+  const request = { method, url, ...(authorization && { authorization }), signal } as const;
   const response = await send(request);
   const isThere = response.status < 300;
   const body = await readBody(response, maxBytes);

@@ -6,7 +6,7 @@ import { fromFirst } from "./place.ts";
 /** A blob that every attempt reads anew from the first of `from` that has it. Opened at the first `next()`. */
 export function replayable(blob: Descriptor, from: readonly Location[], { open, task }: ReplayableOptions): Replayable {
   return (offset, signal) => {
-    const call = { offset, ...(task !== undefined && { task }), ...(signal && { signal }) };
+    const call = { offset, ...(task !== undefined && { task }), signal };
     return new LazyBody(() =>
       fromFirst(from, (source) => source.fetch(blob, call), { open, what: `blob ${blob.digest}` }),
     );

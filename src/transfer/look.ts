@@ -96,7 +96,7 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
   const startedAt = options.clock.now();
   try {
     const store = await options.open(target.at);
-    const call = options.signal ? { signal: options.signal } : {};
+    const call = { signal: options.signal };
     const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameNow(store, tag, call)] as const));
     const before = recordFrom(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
     return expecting({ state: "found", target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);

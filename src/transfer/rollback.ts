@@ -111,7 +111,7 @@ async function restore(
   { tag, before, ours, isFresh = false }: KnownMove,
   { siblings = [], signal }: UndoOptions & CallOptions,
 ): Promise<Restored> {
-  const call = signal ? { signal } : {};
+  const call = { signal };
   const now = await knownName(store, tag, call);
   if (now !== ours && now !== before) return movedOn(now);
   if (now === before && !isFresh) return { state: "rolled-back" };

@@ -50,7 +50,7 @@ export async function signIn(registry: string, scopes: readonly string[], option
     url: `${baseUrl}/v2/`,
     operation: "ping",
     registry,
-    ...(signal && { signal }),
+    signal,
   } as const;
   const asked = await answerTo(options.send, ping);
   if (asked.status !== 401) return { scheme: "none" };

@@ -54,7 +54,7 @@ export function tokenCache(clock: Clock): TokenCache {
       const fetch = async (stop: AbortSignal) =>
         keep(group, { ...(await wish.fetch(wish.scopes, stop)), scopes: wish.scopes });
       try {
-        return await flight(`${group} ${scopeKey(wish.scopes)}`, fetch, signal ? { signal } : {});
+        return await flight(`${group} ${scopeKey(wish.scopes)}`, fetch, { signal });
       } catch (error) {
         if (held && clock.now() < held.expiresAtMs && isRetryable(error)) return held;
         throw error;

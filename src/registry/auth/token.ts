@@ -124,7 +124,7 @@ function getRequest(request: TokenRequest): HttpRequest {
 }
 
 function common({ registry, origin, task, signal }: TokenRequest) {
-  const call = { ...(task !== undefined && { task }), ...(signal && { signal }) };
+  const call = { ...(task !== undefined && { task }), signal };
   return { operation: "token", registry, ledBy: origin, ...call } as const;
 }
 

@@ -88,7 +88,7 @@ async function call(helper: Helper, action: "get" | "store" | "erase", request: 
     });
   }
   try {
-    return await helper.run(`docker-credential-${helper.name}`, action, input, signal ? { signal } : {});
+    return await helper.run(`docker-credential-${helper.name}`, action, input, { signal });
   } catch (error) {
     const prefix = `Cannot ask credential helper "docker-credential-${helper.name}" about "${server}": `;
     const advice = `Mend or remove the helper in docker's config file; credentials of other stores are not tried for this host.`;

@@ -24,7 +24,7 @@ interface ProgramCall {
  */
 export function runProgram(env: Environment, call: ProgramCall): Promise<HelperRun> {
   const { program, action, input, signal } = call;
-  const options = { env, timeout: timeoutMs, maxBuffer: maxOutputBytes, windowsHide: true, ...(signal && { signal }) };
+  const options = { env, timeout: timeoutMs, maxBuffer: maxOutputBytes, windowsHide: true, signal };
   return new Promise((resolve, reject) => {
     const child = execFile(program, [action], options, (error, stdout, stderr) => {
       if (!error) return resolve({ exitCode: 0, stdout, stderr });
