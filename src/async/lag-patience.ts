@@ -6,7 +6,11 @@ const firstWaitMs = 250;
 
 /** Waits that grow, with whoever shows their own writes late. */
 export interface LagPatience {
-  /** True after a wait, each twice as long as the one before and the last what is left; false when the time is over. @throws the signal's reason */
+  /**
+   * True after a wait, each twice as long as the one before, and the last what is left; false when the time is over.
+   *
+   * @throws the signal's reason
+   */
   wait(signal?: AbortSignal): Promise<boolean>;
 }
 

@@ -43,7 +43,10 @@ export class Controller extends AbortController {
   }
 }
 
-/** Aborts `controller` when `signal` aborts, or has aborted, until the returned function is called. `reason`: why; default the signal's own */
+/**
+ * Aborts `controller` when `signal` aborts, or has aborted, until the returned function is called. `reason`: why; default the
+ * signal's own.
+ */
 export function follow(
   signal: AbortSignal | undefined,
   controller: AbortController,

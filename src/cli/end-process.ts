@@ -44,8 +44,8 @@ export function farewellSignal(code: number, { mayWait, isPlugin }: Ending): Nod
 /**
  * Ends this process with `code`. The system looks names up and reads files in threads that nothing can stop, and a process that
  * exits waits for them: for 10 s and more where no name server answers, without end where nobody writes to a named pipe. A signal's
- * own end does not wait: whoever was interrupted then goes by the signal, which shells report as the same code. So does whoever has lost the terminal: Node's own exit
- * wants to set that right, and aborts where it cannot.
+ * own end does not wait: whoever was interrupted then goes by the signal, which shells report as the same code. So does whoever has
+ * lost the terminal: Node's own exit wants to set that right, and aborts where it cannot.
  */
 export function endProcess(code: number, ending: Ending): void {
   const signal = farewellSignal(code, ending);

@@ -30,7 +30,10 @@ export interface JournalOptions {
   readonly owner: FolderOwner;
   readonly clock: Clock;
   readonly report: Report;
-  /** What is known from elsewhere, such as a report file, beside the journal. Given where a run of the past is gone on with, also one that has come to its end. */
+  /**
+   * What is known from elsewhere, such as a report file, beside the journal. Given where a run of the past is gone on with, also
+   * one that has come to its end.
+   */
   readonly earlier?: Earlier;
 }
 

@@ -117,7 +117,10 @@ export function earlierOf(
   return { tags: new Map(pasts), sessions };
 }
 
-/** What two accounts of a publication know together, such as its journal and its report. Nothing that either knows as written is lost; of two that contradict, `one` is believed. */
+/**
+ * What two accounts of a publication know together, such as its journal and its report. Nothing that either knows as written is
+ * lost; of two that contradict, `one` is believed.
+ */
 export function bothEarlier(one: Earlier, other: Earlier): Earlier {
   const names = new Set([...one.tags.keys(), ...other.tags.keys()]);
   return {

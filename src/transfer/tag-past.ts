@@ -31,7 +31,10 @@ export function pastSeen(past: TagPast | undefined, now: Named | undefined, root
   return tagPast(now, undefined, root);
 }
 
-/** What two accounts know of a tag together. What a run wrote is ours, whatever the other account knows; of two that both know, `one` is believed. */
+/**
+ * What two accounts know of a tag together. What a run wrote is ours, whatever the other account knows; of two that both know, `one`
+ * is believed.
+ */
 export function pastOfBoth(one: TagPast = {}, other: TagPast = {}): TagPast {
   if (one.write === undefined && other.write !== undefined) return other;
   if (one.write !== undefined && other.write === undefined) return one;
