@@ -2,16 +2,16 @@ import { repetitionMs } from "../async/backoff.ts";
 import type { Budget } from "../async/budget.ts";
 import { canAfford, fullBudget, stepBudget, type Spender } from "../async/budget.ts";
 import type { Clock, Random } from "../async/clock.ts";
-import { sleep } from "../async/clock.ts";
 import { WaybillError, type Sent } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
 import { answerLike, drain } from "./body.ts";
 import { cancelledError } from "./outcome.ts";
+import { pause } from "./pause.ts";
 import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "./retry-after.ts";
 import type { AttemptResult } from "./retry-policy.ts";
 import { attemptsFor, isRepeatable } from "./retry-policy.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "./send.ts";
-import { originOf, withoutQuery } from "./url.ts";
+import { originOf } from "./url.ts";
 
 export interface RetryOptions {
   readonly clock: Clock;
@@ -49,7 +49,7 @@ export function retry(options: RetryOptions): Interceptor {
       isAnswerLost ||= "error" in result && sentBy(result) !== "nothing";
       const so = { sent, isAnswerLost };
       if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, so);
-      await pause(request, result, attempt, options).catch((error: unknown) => unwrap({ error }, so));
+      await waitFor(request, result, attempt, options).catch((error: unknown) => unwrap({ error }, so));
     }
   };
 }
@@ -132,29 +132,16 @@ function moreOf(one: Sent, other: Sent): Sent {
   return order.indexOf(other) > order.indexOf(one) ? other : one;
 }
 
-/** Waits for the next attempt, with the news that it will come. */
-async function pause(
+/** Waits for the next attempt. */
+async function waitFor(
   request: HttpRequest,
   result: AttemptResult,
   attempt: number,
   options: RetryOptions,
 ): Promise<void> {
-  const { clock, report } = options;
   const delayMs = await delayOf(request, result, attempt, options);
-  const { registry, task } = request;
-  report({
-    type: "retry",
-    method: request.method,
-    url: withoutQuery(request.url),
-    ...(registry !== undefined && { registry }),
-    ...(task !== undefined && { task }),
-    attempt,
-    delayMs,
-    ...reasonOf(result),
-    at: clock.now(),
-  });
   try {
-    await sleep(clock, delayMs, request.signal);
+    await pause(request, { attempt, delayMs, ...reasonOf(result) }, options);
   } catch {
     throw cancelledError(request, "nothing");
   }

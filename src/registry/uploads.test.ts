@@ -586,6 +586,47 @@ describe("pushBlob under faults", () => {
     expect(kinds(to.requests).filter((kind) => kind.startsWith("PUT")).length).toBeLessThan(12);
   });
 
+  test("pushBlob tells of each wait as that of a request is told", async () => {
+    const to = fails([{ ...put, fault: { kind: "status", status: 503 }, times: 2 }]);
+    await push(to, small, { task: "stage it" });
+    const session = expect.stringMatching(/^https:\/\/registry\.example\/v2\/app\/blobs\/uploads\/[^/?]+$/);
+    const told = {
+      type: "retry",
+      method: "PUT",
+      url: session,
+      registry: "registry.example",
+      task: "stage it",
+    } as const;
+    const why = { why: "HTTP 503", cause: "503" };
+    expect(to.retries).toEqual([
+      { ...told, target: "registry.example/app", attempt: 1, delayMs: 100, ...why, at: expect.any(Number) },
+      { ...told, target: "registry.example/app", attempt: 2, delayMs: 200, ...why, at: expect.any(Number) },
+    ]);
+  });
+
+  test.each([
+    ["PUT", "a connection that broke", { ...put, fault: { kind: "cut-upload", afterBytes: 5 } }, "connection_failed"],
+    ["PUT", "a session that is lost", { ...put, fault: { kind: "lose-session" } }, "404"],
+    ["PATCH", "a chunk", { method: "PATCH", fault: { kind: "status", status: 502 } }, "502"],
+  ] as const)("pushBlob tells of a wait after the %s of %s", async (method, _what, fault, cause) => {
+    const to = fails([fault], { ...(method === "PATCH" && { chunkSizeBytes: MiB }) });
+    await push(to, large);
+    expect(to.retries).toMatchObject([{ method, cause, delayMs: 100 }]);
+    expect(to.retries[0]?.why).not.toContain(digestOf(large));
+  });
+
+  test("pushBlob tells which request it was that failed: the one that asks where a session stands", async () => {
+    const to = fails([
+      { ...put, fault: { kind: "cut-upload", afterBytes: 5 * MiB } },
+      { method: "GET", path: "/uploads/", fault: { kind: "status", status: 405 } },
+    ]);
+    await push(to, huge, { body: bodyOf(huge, MiB) });
+    expect(to.retries).toMatchObject([
+      { method: "PUT", cause: "connection_failed" },
+      { method: "GET", cause: "405" },
+    ]);
+  });
+
   test("pushBlob waits as long as the registry asks", async () => {
     const to = fails([{ ...put, fault: { kind: "status", status: 429, headers: { "retry-after": "7" } } }]);
     const before = to.clock.now();

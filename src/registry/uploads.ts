@@ -1,5 +1,3 @@
-import { repetitionMs } from "../async/backoff.ts";
-import { sleep } from "../async/clock.ts";
 import { sharedWork } from "../async/shared-work.ts";
 import type { PushBlobOptions, PushOutcome, Replayable } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
@@ -17,6 +15,7 @@ import { hasCandidates, openUpload } from "./upload-open.ts";
 import { askStatus, cancelSession, sendPiece, unanswered, verifyBlob, type Session } from "./upload-requests.ts";
 import type { UploadAnswer, UploadCommand, UploadStep } from "./upload-events.ts";
 import { Unusable } from "./upload-steps.ts";
+import { waitToGoOn, type Waiting } from "./upload-wait.ts";
 import { beginUpload, continueUpload, postUpload, stepUpload } from "./upload-state.ts";
 
 /** Pushes blobs to one repository: one upload per digest at a time. */
@@ -67,6 +66,8 @@ interface Run extends Job {
   readonly reader: SourceReader;
   readonly turn: Turn | undefined;
   place: UploadPlace | undefined;
+  /** Of the last request that the upload could not do without. */
+  method: Waiting["method"];
   /** Of the piece that is under way: what is sent because it did not get through follows it. */
   history: RequestHistory;
   /** The last piece got no answer. */
@@ -110,7 +111,8 @@ function readAhead(reader: SourceReader): Promise<void> {
 async function uploadFrom(reader: SourceReader, job: Job, turn: Turn | undefined): Promise<PushOutcome> {
   const { access, options } = job;
   const place = options.resume === undefined ? undefined : placeOf(access, options.resume);
-  const run: Run = { reader, place, turn, history: { sent: 0 }, isUnanswered: false, told: options.resume, ...job };
+  const fresh = { method: "POST", history: { sent: 0 }, isUnanswered: false } as const;
+  const run: Run = { reader, place, turn, ...fresh, told: options.resume, ...job };
   const begin = place ? continueUpload : turn?.goesWhole ? postUpload : beginUpload;
   let [state, command]: UploadStep = begin(job.blob.size, access.chunkSizeBytes ?? access.quirks.maxChunkBytes);
   while (command) {
@@ -170,11 +172,12 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
       case "send":
         return await send(run, command);
       case "ask":
+        run.method = "GET";
         return await withPlace(run, askStatus(sessionOf(run)));
       case "verify":
         return await verifyBlob(run);
       case "wait":
-        await sleep(run.access.clock, delayBefore(run, command), run.signal);
+        await waitToGoOn(run, command);
         return { type: "elapsed" };
       default:
         if (run.place && !isTakenOver(run)) await cancelSession({ access: run.access, place: run.place }, run.signal);
@@ -184,11 +187,6 @@ async function carryOut(run: Run, command: UploadCommand): Promise<UploadAnswer>
     if (run.reader.failure?.error === error || command.run === "open") return { type: "refused", error };
     return unanswered(run.access, error, command.run === "send" || command.run === "post" ? "content" : "nothing");
   }
-}
-
-function delayBefore({ access }: Run, { attempt, error }: Extract<UploadCommand, { run: "wait" }>): number {
-  const askedMs = error instanceof WaybillError ? error.context.retryAfterMs : undefined;
-  return repetitionMs(attempt, askedMs, access.random);
 }
 
 /** Opens the session. Where blobs tend to be absent the source starts at the same time, which saves a trip. */
@@ -227,6 +225,7 @@ async function post(run: Run): Promise<UploadAnswer> {
 
 async function send(run: Run, command: Extract<UploadCommand, { run: "send" }>): Promise<UploadAnswer> {
   const { offset, length, closing } = command;
+  run.method = closing ? "PUT" : "PATCH";
   const body = await pieceOf(run.reader, offset, length);
   try {
     const piece = { offset, length, closing, body };

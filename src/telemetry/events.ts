@@ -91,6 +91,8 @@ export type WaybillEvent =
       readonly url: string;
       /** `host[:port]` as users write it, where the request is for a registry. */
       readonly registry?: string;
+      /** The target that the request is for; where it is absent `url` tells. */
+      readonly target?: string;
       /** The task that the request was sent for. */
       readonly task?: string;
       readonly attempt: number;

@@ -12,7 +12,9 @@ export function registryOf({ registry, url }: RetryEvent): string {
 export function placeOfRetry({
   registry,
   url,
+  target,
 }: RetryEvent): { readonly target: string; readonly tag?: string } | undefined {
+  if (target !== undefined) return { target };
   const { repository, tag } = pathFacts(new URL(url).pathname);
   if (registry === undefined || repository === undefined) return undefined;
   return { target: `${registry}/${repository}`, ...(tag !== undefined && { tag }) };

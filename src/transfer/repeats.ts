@@ -30,6 +30,8 @@ export function createRepeats(): Repeats {
   const targets = new Map<string, number>();
   const tags = new Map<string, number>();
   const contents = new Map<string, string>();
+  /** Tasks whose content is sent again, as a retry has told. */
+  const told = new Set<string | undefined>();
   const byRegistry = new Map<string, Waiting>();
   let resumed = 0;
   let latestAt = 0;
@@ -39,6 +41,7 @@ export function createRepeats(): Repeats {
     const place = placeOfRetry(event);
     if (!place) return;
     count(targets, place.target);
+    if (carriesContent(event)) told.add(event.task);
     if (event.method === "PUT" && place.tag !== undefined) count(tags, tagName(place.target, place.tag));
   };
   return {
@@ -47,7 +50,7 @@ export function createRepeats(): Repeats {
       if (event.type === "retry") return hearRetry(event);
       if (event.type === "content-started") contents.set(event.id, event.target);
       if (event.type !== "content-again") return;
-      count(targets, contents.get(event.id) ?? "");
+      if (!told.delete(event.task)) count(targets, contents.get(event.id) ?? "");
       if (event.offsetBytes > 0) resumed += 1;
     },
     atTarget: (at) => targets.get(formatLocation(at)) ?? 0,
@@ -59,6 +62,11 @@ export function createRepeats(): Repeats {
       return resumed;
     },
   };
+}
+
+/** Only what carries content opens it again; whatever goes with a POST is held. */
+function carriesContent({ method }: RetryEvent): boolean {
+  return method === "PUT" || method === "PATCH";
 }
 
 function count(counts: Map<string, number>, name: string): void {

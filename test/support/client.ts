@@ -5,6 +5,7 @@ import { createRegistry, type RegistryOptions as ServerOptions } from "../../src
 import { createMemoryStorage } from "../../src/server/memory-storage.ts";
 import { faulty, type FaultRule } from "../../src/server/faults.ts";
 import type { WaybillEvent } from "../../src/telemetry/events.ts";
+import type { RetryEvent } from "../../src/telemetry/retry.ts";
 import { fakeClock, type FakeClock } from "./fake-clock.ts";
 import { streamed } from "./streamed.ts";
 
@@ -16,6 +17,7 @@ export interface Client {
   readonly requests: readonly string[];
   readonly asked: readonly HttpRequest[];
   readonly warnings: readonly string[];
+  readonly retries: readonly RetryEvent[];
   readonly clock: FakeClock;
   /** Answers whose body was neither read to its end nor given up. */
   readonly unread: readonly string[];
@@ -37,13 +39,17 @@ export function client(options: ClientOptions = {}): Client {
   const clock = fakeClock();
   const asked: HttpRequest[] = [];
   const warnings: string[] = [];
+  const retries: RetryEvent[] = [];
   const wire = faulty(options.send ?? createRegistry(createMemoryStorage(), { clock, ...server }), faults);
   const unread = new Set<string>();
   const send: Send = async (request) => {
     const name = `${asked.push(request)}: ${request.method} ${request.url}`;
     return watched(await wire(counted(request)), name, unread);
   };
-  const report = (event: WaybillEvent) => void (event.type === "warning" && warnings.push(event.message));
+  const report = (event: WaybillEvent) => {
+    if (event.type === "warning") warnings.push(event.message);
+    if (event.type === "retry") retries.push(event);
+  };
   const base = { random: () => 0.5, baseUrl: `https://${host}`, ...rest };
   const registry = openRegistry(host, { ...base, send, clock, report });
   return {
@@ -56,6 +62,7 @@ export function client(options: ClientOptions = {}): Client {
     },
     asked,
     warnings,
+    retries,
     clock,
     get unread() {
       return [...unread];

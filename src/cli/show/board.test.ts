@@ -63,6 +63,11 @@ describe("Board", () => {
     expect(rowAfter(retry("docker.io", "https://registry-1.docker.io/v2/acme/app/manifests/1")).retries).toBe(1);
     expect(rowAfter(retry("ghcr.io", "https://ghcr.io/v2/acme/app/manifests/1")).retries).toBe(0);
     expect(rowAfter(retry("docker.io", "https://registry-1.docker.io/v2/acme/other/manifests/1")).retries).toBe(0);
+    const elsewhere = retry("docker.io", "https://registry-1.docker.io/uploads/1");
+    expect(rowAfter({ ...elsewhere, target: "docker.io/acme/app" } as WaybillEvent)).toMatchObject({
+      retries: 1,
+      wait: { text: "503", until: 105 },
+    });
   });
 
   test("gives a retry to its own repository, not to one that is a beginning of its name", () => {
