@@ -47,7 +47,7 @@ function registryLane(name: string, attempts: readonly AttemptEvent[], known: Kn
     rows: count,
     bars: unplaced.map((bar, index) => ({ ...bar, row: rows[index] ?? 0 })),
     attempts: attempts.length,
-    retries: attempts.filter(({ attempt }) => attempt > 1).length,
+    retries: repeatsIn(attempts).length,
     failures: attempts.filter(isFailed).length,
     throughput: throughputOf(attempts, known.startedAt),
   };
@@ -97,14 +97,25 @@ function isFailed({ error, status = 0 }: AttemptEvent): boolean {
   return error !== undefined || (status >= 400 && ![401, 404, 416].includes(status));
 }
 
+interface Repeat {
+  readonly before: AttemptEvent;
+  readonly again: AttemptEvent;
+}
+
+/** Attempts that follow one which has failed, be it of the same request or of another for the same content. */
+function repeatsIn(attempts: readonly AttemptEvent[]): readonly Repeat[] {
+  const byId = new Map(attempts.map((attempt) => [attempt.id, attempt]));
+  return attempts.flatMap((again) => {
+    const before = byId.get(again.after ?? "");
+    return before && isFailed(before) ? [{ before, again }] : [];
+  });
+}
+
 /** Between an attempt and the one that repeats it. */
 function backoffsOf(attempts: readonly AttemptEvent[], startedAt: number): Bar["backoffs"] {
-  const byId = new Map(attempts.map((attempt) => [attempt.id, attempt]));
-  return attempts.flatMap((attempt) => {
-    const before = attempt.attempt > 1 ? byId.get(attempt.after ?? "") : undefined;
-    if (!before) return [];
+  return repeatsIn(attempts).flatMap(({ before, again }) => {
     const from = before.startedAt + before.durationMs - startedAt;
-    const to = attempt.startedAt - startedAt;
+    const to = again.startedAt - startedAt;
     return to > from ? [{ from, to }] : [];
   });
 }

@@ -68,6 +68,19 @@ describe("timelineOf", () => {
     expect(tag).toMatchObject({ from: 400, to: 500, label: "tags 1" });
   });
 
+  test("timelineOf shows the wait of an upload that goes on in another session, and none where a token was fetched", () => {
+    const task = { task: "blob", durationMs: 50 };
+    const events: readonly TimelineEvent[] = [
+      ...run.slice(0, 3),
+      attempt("1", { ...task, status: 401 }),
+      attempt("2", { ...task, after: "1", startedAt: origin + 60, status: 503 }),
+      attempt("3", { ...task, method: "POST", startedAt: origin + 300, status: 202 }),
+      attempt("4", { ...task, after: "2", startedAt: origin + 350 }),
+    ];
+    const [lane] = timelineOf(events).registries;
+    expect(lane).toMatchObject({ retries: 1, bars: [{ backoffs: [{ from: 110, to: 350 }] }] });
+  });
+
   test("timelineOf gives a layout a lane of its own name", () => {
     const layout = "oci-layout:///tmp/out";
     const events: readonly TimelineEvent[] = [
