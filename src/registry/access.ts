@@ -87,6 +87,12 @@ export function homeOf({ baseUrl }: RegistryAccess, answered: Origin): Origin {
   return hostOf(named) === hostOf(answered) ? answered : named;
 }
 
+/** Who answered, where that is not the registry itself but where it led to, such as its storage. */
+export function originElsewhere(access: RegistryAccess, { url }: HttpResponse): Origin | undefined {
+  const origin = originOf(url);
+  return origin === homeOf(access, origin) ? undefined : origin;
+}
+
 /** Sends one request. Whatever fails on the way carries the registry and the repository. */
 export async function ask(access: Access, request: Ask): Promise<HttpResponse> {
   const { path, rights = "pull", mountFrom } = request;

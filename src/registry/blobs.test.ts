@@ -157,6 +157,38 @@ describe("fetch", () => {
     await expect(read(client())).rejects.toMatchObject({ code: "not_found", context: { repository: "app" } });
   });
 
+  const expired = (refusals: number) => {
+    const url = "https://storage.example/blob?X-Amz-Signature=1";
+    let answers = 0;
+    return client({
+      send: async (request) => {
+        const body = answers++ < refusals ? "Request has expired" : bytes.toString();
+        return respond(request, answers <= refusals ? 403 : 200, { url, body });
+      },
+    });
+  };
+
+  test("fetch asks the registry for another address when storage refuses the one it got", async () => {
+    const to = expired(1);
+    expect(await read(to)).toEqual(bytes);
+    expect(to.requests).toEqual([`GET blobs/${blob.digest}`, `GET blobs/${blob.digest}`]);
+  });
+
+  test("fetch gives up when storage refuses the second address too", async () => {
+    const to = expired(2);
+    await expect(read(to)).rejects.toMatchObject({
+      code: "auth_denied",
+      context: { origin: "https://storage.example" },
+    });
+    expect(to.requests).toHaveLength(2);
+  });
+
+  test("fetch does not repeat what the registry itself refuses", async () => {
+    const to = client({ send: async (request) => respond(request, 403) });
+    await expect(read(to)).rejects.toMatchObject({ code: "auth_denied" });
+    expect(to.requests).toHaveLength(1);
+  });
+
   test("fetch takes raw bytes under a wrong label, and decodes what is encoded", async () => {
     for (const body of [bytes, gzipSync(bytes)]) {
       const headers = { "content-encoding": "gzip", "content-length": `${body.byteLength}` };

@@ -6,7 +6,7 @@ import type { HttpResponse, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { essence } from "../spec/media-type.ts";
-import { ask, askToDelete, type Access } from "./access.ts";
+import { ask, askToDelete, originElsewhere, type Access } from "./access.ts";
 import { blobBody, type OpenAt } from "./blob-body.ts";
 import { codingOf } from "./content-encoding.ts";
 import { refuseHtml, sizeIn } from "./manifests.ts";
@@ -69,18 +69,8 @@ interface BlobRequest {
 
 /** Asks for a blob from a byte on; for all of it where the registry does not give it so. */
 async function requestBlob(access: Access, blob: Descriptor, wanted: BlobRequest): Promise<HttpResponse> {
-  const { from, history, signal } = wanted;
-  const response = await ask(access, {
-    method: "GET",
-    path: `blobs/${blob.digest}`,
-    operation: "blob",
-    history,
-    headers: {
-      "accept-encoding": "identity",
-      ...(from > 0 && from < blob.size && { range: `bytes=${from}-` }),
-    },
-    signal,
-  });
+  const { from } = wanted;
+  const response = await askForBlob(access, blob, wanted);
   if (from > 0 && refusesRange(response, from)) {
     await response[Symbol.asyncDispose]();
     return requestBlob(access, blob, { ...wanted, from: 0 });
@@ -90,6 +80,29 @@ async function requestBlob(access: Access, blob: Descriptor, wanted: BlobRequest
   }
   if (essence(blob.mediaType) !== "text/html") await refuseHtml(access, response);
   return response;
+}
+
+/** Asks anew, once, where storage refuses the signed address that it was asked at: that may have expired. */
+async function askForBlob(
+  access: Access,
+  blob: Descriptor,
+  { from, history, signal }: BlobRequest,
+): Promise<HttpResponse> {
+  const request = {
+    method: "GET",
+    path: `blobs/${blob.digest}`,
+    operation: "blob",
+    history,
+    headers: {
+      "accept-encoding": "identity",
+      ...(from > 0 && from < blob.size && { range: `bytes=${from}-` }),
+    },
+    signal,
+  } as const;
+  const response = await ask(access, request);
+  if (response.status !== 403 || originElsewhere(access, response) === undefined) return response;
+  await response[Symbol.asyncDispose]();
+  return ask(access, request);
 }
 
 function refusesRange({ status, headers }: HttpResponse, from: number): boolean {

@@ -6,8 +6,8 @@ import type { HttpResponse } from "../http/send.ts";
 import { isDigest } from "../spec/digest.ts";
 import { parseJson } from "../spec/json.ts";
 import { essence } from "../spec/media-type.ts";
-import { hostOf, originOf } from "../http/url.ts";
-import { contextOf, homeOf, nameOfRepository, type Access } from "./access.ts";
+import { hostOf } from "../http/url.ts";
+import { contextOf, nameOfRepository, originElsewhere, type Access } from "./access.ts";
 import { loginWords } from "./login-words.ts";
 
 const maxBodyBytes = 64 * 1024;
@@ -79,8 +79,8 @@ export async function problemOf(access: Access, response: HttpResponse, doing: s
   const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
   const problem = await readProblem(response);
   const error = errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
-  const origin = originOf(response.url);
-  if (origin === homeOf(access, origin)) return error;
+  const origin = originElsewhere(access, response);
+  if (origin === undefined) return error;
   const message = `${error.message}, from "${hostOf(origin)}", which the registry led to`;
   const advice = "Try again; if that does not help, whoever runs the registry should look at its storage";
   return new WaybillError(error.code, message, { ...error.context, origin, advice });
