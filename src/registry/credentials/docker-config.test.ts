@@ -107,9 +107,11 @@ describe("parseDockerConfig", () => {
   test.each([
     "{",
     "null",
+    "[]",
     "[]1",
     '{"auths":[]}',
     '{"auths":{"r.io":3}}',
+    '{"auths":{"r.io":[]}}',
     '{"credHelpers":"x"}',
     '{"auths":' + "[".repeat(100) + "]".repeat(100) + "}",
   ])("refuses %s as invalid_config", (text) => {

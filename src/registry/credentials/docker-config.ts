@@ -48,8 +48,9 @@ const hubKey = "https://index.docker.io/v1/";
  * @throws WaybillError `invalid_config` naming `source`; no content is quoted.
  */
 export function parseDockerConfig(input: Uint8Array | string, source: string): DockerConfig {
-  const document = v.safeParse(configSchema, jsonOf(input, source));
-  if (!document.success) throw invalid(source, "it is not an object in docker's format");
+  const json = jsonOf(input, source);
+  const document = v.safeParse(configSchema, json);
+  if (!document.success || Array.isArray(json)) throw invalid(source, "it is not an object in docker's format");
   const { auths, credHelpers, credsStore } = document.output;
   const helpers = membersOf(credHelpers, source, "credHelpers").flatMap(([key, name]) => {
     const place = placeOf(key);
@@ -82,7 +83,8 @@ function entryOf(key: string, value: unknown, source: string): readonly AuthEntr
   const place = placeOf(key);
   if (!place) return [];
   const fields = v.safeParse(entrySchema, value);
-  if (!fields.success) throw invalid(source, `its entry for "${place.host}" is not an object of strings`);
+  if (!fields.success || Array.isArray(value))
+    throw invalid(source, `its entry for "${place.host}" is not an object of strings`);
   return [{ key, ...place, fields: fields.output }];
 }
 
