@@ -47,6 +47,16 @@ describe("manifest", () => {
     expect(to.asked[0]?.headers?.["accept-encoding"]).toBe("identity");
   });
 
+  test.each(["", "{", "[]", "{}"])("manifest names the repository whose answer is %j", async (body) => {
+    await expect(answering({ "content-type": mediaType }, body).repository.manifest("v1")).rejects.toMatchObject({
+      code: "invalid_manifest",
+      message: expect.stringMatching(
+        /^Cannot accept manifest "v1" from "registry\.example\/app": Cannot read manifest: /,
+      ),
+      context: { registry: "registry.example", repository: "app", subject: "v1" },
+    });
+  });
+
   test.each(["v1", digest])("manifest refuses bytes that are not what was announced, asked for by %s", async (name) => {
     const to = await holding({ faults: [{ method: "GET", fault: { kind: "corrupt", atByte: 20 } }] });
     await expect(to.repository.manifest(name)).rejects.toMatchObject({ code: "digest_mismatch" });

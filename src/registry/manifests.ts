@@ -1,10 +1,10 @@
 import type { CallOptions, KnownOptions } from "../content/store.ts";
-import { hasCode, WaybillError } from "../errors.ts";
+import { hasCode, inContext, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, digestOf, isDigest, type Digest } from "../spec/digest.ts";
-import { maxManifestBytes, parseManifest, type Manifest } from "../spec/manifest.ts";
+import { maxManifestBytes, parseManifest, type Manifest, type ManifestOptions } from "../spec/manifest.ts";
 import { essence, isManifestType, manifestAccept } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
 import { ask, askToDelete, contextOf, nameOfRepository, type Access } from "./access.ts";
@@ -40,7 +40,7 @@ export async function readManifest(
   const { raw, headers } = await rawManifest(access, name, signal);
   const pinned = typeof target === "string" ? undefined : target;
   const { bytes, digest } = settleContent(access, raw, { headers, name, pinned });
-  const manifest = parseManifest(bytes, { ...claims(access, headers, pinned), digest });
+  const manifest = parsed(access, name, { ...claims(access, headers, pinned), bytes, digest });
   requireSameType(access, manifest, pinned);
   const etag = headers.get("etag");
   return { manifest, ...(etag !== undefined && { etag }) };
@@ -76,6 +76,20 @@ function claims(access: Access, headers: HttpHeaders, pinned: Descriptor | undef
   const inHeader = essence(headers.get("content-type") ?? "");
   const mediaType = isManifestType(inHeader) ? inHeader : (pinned?.mediaType ?? inHeader);
   return { mediaType, ...(access.maxDescriptors !== undefined && { maxDescriptors: access.maxDescriptors }) };
+}
+
+/** The manifest. What it is refused for names the repository that it came from. */
+function parsed(
+  access: Access,
+  name: string,
+  { bytes, ...options }: ManifestOptions & Pick<Manifest, "bytes">,
+): Manifest {
+  try {
+    return parseManifest(bytes, options);
+  } catch (error) {
+    const prefix = `Cannot accept manifest ${shown(name)} from "${nameOfRepository(access)}": `;
+    throw inContext(error, about(access, name), prefix);
+  }
 }
 
 /** The bytes that the digests speak of: the raw ones, or what they decode to where the answer is labelled as encoded. */
