@@ -307,6 +307,18 @@ describe("referrers", () => {
     });
   });
 
+  test("referrers say what is looked for under a fallback tag that is refused", async () => {
+    const to = client({
+      server: { referrers: false },
+      faults: [{ path: referrersTag(digest), fault: { kind: "status", status: 403 } }],
+    });
+    await expect(to.repository.referrers(digest)).rejects.toMatchObject({
+      code: "auth_denied",
+      message: `Cannot list referrers in "registry.example/app": Cannot read manifest "${referrersTag(digest)}" in "registry.example/app": 403`,
+      context: { status: 403, advice: expect.stringMatching(/^Signatures and attestations .* --referrers none/) },
+    });
+  });
+
   test("referrers of a repository that does not exist teach nothing about the API", async () => {
     const body = { errors: [{ code: "NAME_UNKNOWN" }] };
     const to = client({ send: async (request) => respond(request, 404, { body }) });

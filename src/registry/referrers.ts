@@ -118,6 +118,13 @@ async function fromTag(access: Access, subject: Digest, options: ReferrersOption
     return document.kind === "index" ? document.manifests : [];
   } catch (error) {
     if (hasCode(error, "not_found")) return [];
-    throw error;
+    throw hasCode(error, "auth_denied") ? untold(access, error) : error;
   }
+}
+
+/** Some registries answer 403 for a tag that is not there: nobody can tell whether there are referrers. */
+function untold(access: Access, error: WaybillError): WaybillError {
+  const advice = "Signatures and attestations are listed under that tag: with --referrers none nobody looks for them";
+  const message = `${cannotList(access)}: ${error.message}`;
+  return new WaybillError(error.code, message, { ...error.context, advice }, { cause: error });
 }
