@@ -7,6 +7,21 @@ import { answerTo, refusal } from "./refusal.ts";
 import { respond } from "./answer.ts";
 import type { PaceFault } from "./fault.ts";
 
+/** @throws TypeError for a fault without its clock; RangeError for one that would let nothing through, or for no time that can be waited */
+export function requirePace(fault: PaceFault): void {
+  const { kind } = fault;
+  if (!("clock" in fault)) throw new TypeError(`The fault ${kind} needs a clock`);
+  const lack = lackOf(fault);
+  if (lack !== undefined) throw new RangeError(`The fault ${kind} needs ${lack}`);
+}
+
+function lackOf(fault: PaceFault): string | undefined {
+  if (fault.kind === "delay") return fault.delayMs >= 0 ? undefined : "a delayMs of 0 or more";
+  if (fault.kind === "bandwidth") return fault.bytesPerSecond > 0 ? undefined : "bytesPerSecond above 0";
+  const { perSecond, burst = 1 } = fault;
+  return perSecond > 0 && burst > 0 ? undefined : "perSecond and burst above 0";
+}
+
 /** Lets requests through at a rate; what comes faster is told when to come back. */
 export function rateLimited(fault: PaceFault & { kind: "rate-limit" }, send: Send): Send {
   const { clock, perSecond, burst = 1, retryAfter } = fault;

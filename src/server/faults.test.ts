@@ -33,13 +33,29 @@ describe("faulty", () => {
     expect([answers[0]?.headers.get("retry-after"), answers[0]?.bytes.toString()]).toEqual(["7", "slow"]);
   });
 
-  test.each([{ kind: "stal", afterBytes: 0 }, { kind: "lag" }, {}])(
-    "faulty refuses a fault that there is none of: %j",
-    (fault) => {
-      const send = createRegistry(createMemoryStorage());
-      expect(() => faulty(send, [{ fault: fault as unknown as Fault }])).toThrow(TypeError);
-    },
-  );
+  test.each([
+    { kind: "stal", afterBytes: 0 },
+    { kind: "lag" },
+    {},
+    { kind: "delay", delayMs: 1 },
+    { kind: "rate-limit", perSecond: 1 },
+    { kind: "bandwidth", bytesPerSecond: 1 },
+  ])("faulty refuses a fault that there is none of: %j", (fault) => {
+    const send = createRegistry(createMemoryStorage());
+    const refused = expect(() => faulty(send, [{ fault: fault as unknown as Fault }]));
+    refused.toThrow(TypeError);
+    refused.toThrow(/fault/);
+  });
+
+  test.each<Fault>([
+    { kind: "delay", delayMs: -1, clock: fakeClock() },
+    { kind: "delay", delayMs: Number.NaN, clock: fakeClock() },
+    { kind: "rate-limit", perSecond: 0, clock: fakeClock() },
+    { kind: "rate-limit", perSecond: 1, burst: 0, clock: fakeClock() },
+    { kind: "bandwidth", bytesPerSecond: 0, clock: fakeClock() },
+  ])("faulty refuses a pace that is none: %j", (fault) => {
+    expect(() => faulty(createRegistry(createMemoryStorage()), [{ fault }])).toThrow(RangeError);
+  });
 
   test("faulty harms only what matches, after those it lets pass", async () => {
     const fault = { kind: "status", status: 500 } as const;

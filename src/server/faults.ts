@@ -27,7 +27,7 @@ export interface FaultRule {
  * `send`, misbehaving on demand. Each request suffers the first rule that matches and is not used up; the others go through
  * untouched, but for what an earlier fault means for them: a token that is void stays void. Rules are counted per call of `faulty`.
  *
- * @throws TypeError for a fault that there is none of.
+ * @throws TypeError for a fault that there is none of, or that lacks a part; RangeError for a pace that is none.
  */
 export function faulty(send: Send, rules: readonly FaultRule[]): Send {
   const states = rules.map((rule) => ({ rule, seen: 0, mischief: mischiefOf(rule.fault, send) }));

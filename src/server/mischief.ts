@@ -7,9 +7,9 @@ import { respond } from "./answer.ts";
 import type { AnswerFault, ConnectionFault, Fault, Mischief, PaceFault, StateFault } from "./fault.ts";
 import { broken, corrupt, cut, edited, stall } from "./fault-bodies.ts";
 import { expiringTokens, lagging, losingSessions } from "./fault-memory.ts";
-import { narrow, rateLimited } from "./fault-pace.ts";
+import { narrow, rateLimited, requirePace } from "./fault-pace.ts";
 
-/** Sets `fault` to work on the way to `send`. What it remembers is its own. @throws TypeError where there is no such fault */
+/** Sets `fault` to work on the way to `send`. What it remembers is its own. @throws TypeError where there is no such fault; RangeError for a pace that is none */
 export function mischiefOf(fault: Fault, send: Send): Mischief {
   switch (fault.kind) {
     case "lose-session":
@@ -48,6 +48,7 @@ function forgetting(fault: StateFault, send: Send): Mischief {
 }
 
 function slowed(fault: PaceFault, send: Send): Send {
+  requirePace(fault);
   if (fault.kind === "rate-limit") return rateLimited(fault, send);
   if (fault.kind === "bandwidth") return narrow(fault, send);
   return async (request) => {
