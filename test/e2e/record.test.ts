@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WaybillError } from "../../src/errors.ts";
 import { intercept, type Interceptor } from "../../src/http/send.ts";
 import { faulty } from "../../src/server/faults.ts";
 import { processName } from "../../src/disk/process-name.ts";
@@ -392,6 +393,23 @@ describe("waybill rollback", () => {
     const second = await waybill("rollback", "--yes", join(folder, "report.json"));
     expect(second.code).toBe(0);
     expect(await digestAt(1)).toBe(old);
+  });
+
+  test("waybill rollback that is interrupted says so in its journal and its report", async () => {
+    await moved();
+    const interrupt = new AbortController();
+    const abort = () => {
+      interrupt.abort(new WaybillError("cancelled", "Cancelled: got SIGINT"));
+      return true;
+    };
+    hurdle = (next) => faulty(next, [{ method: "PUT", when: abort, fault: { kind: "status", status: 403 } }]);
+
+    const args = ["rollback", "--yes", join(folder, "report.json")];
+    await runInProcess(args, { env: { XDG_STATE_HOME: join(folder, "state") }, signal: interrupt.signal });
+
+    expect(report().state).toBe("interrupted");
+    const [run] = JSON.parse((await waybill("history", "--json")).stdout) as { state: string }[];
+    expect(run).toMatchObject({ state: "interrupted", undoes: true });
   });
 
   test("waybill rollback that was refused goes on from the journal", async () => {

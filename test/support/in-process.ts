@@ -17,11 +17,13 @@ export interface RanOptions {
   readonly input?: string;
   /** Whether stdout and stderr are terminals. */
   readonly isTTY?: boolean;
+  /** Aborting it interrupts the run. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs the command line in this process, with outputs that are kept and no configuration but what `env` names. */
 export async function runInProcess(args: readonly string[], options: RanOptions = {}): Promise<Ran> {
-  const { env = {}, input = "", isTTY = false } = options;
+  const { env = {}, input = "", isTTY = false, signal = new AbortController().signal } = options;
   const written: { readonly to: "stdout" | "stderr"; readonly text: string }[] = [];
   const output = (to: "stdout" | "stderr") => ({
     write: (text: string | Uint8Array) => void written.push({ to, text: Buffer.from(text).toString("utf8") }),
@@ -44,7 +46,7 @@ export async function runInProcess(args: readonly string[], options: RanOptions 
     stderr: output("stderr"),
     clock: systemClock(),
     random: () => 0,
-    signal: new AbortController().signal,
+    signal,
     log: logFor(args),
   });
   const of = (to?: string) =>

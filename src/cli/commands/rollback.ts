@@ -4,7 +4,7 @@ import { shortDigest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import type { TagResult, TargetResult } from "../../transfer/result.ts";
 import { publicationId } from "../../transfer/publication.ts";
-import { tagName } from "../../transfer/recording.ts";
+import { tagName, type Ending } from "../../transfer/recording.ts";
 import { planRollback, rollback, type RollbackTag, type RollbackTarget } from "../../verbs/rollback.ts";
 import { askYes, canAsk } from "../ask.ts";
 import { openCommandContext } from "../context.ts";
@@ -80,11 +80,15 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
     await requireYes(flags, host);
     await using recording = await held.begin();
     const results = await rollBack();
-    const isOver = results.every(({ error, tags }) => error === undefined && !tags.some(isFailed));
-    await recording.end({ state: isOver ? "rolled-back" : "failed", results });
+    await recording.end({ state: stateOf(results, context.signal), results });
     host.stderr.write(host.log.say(resultText(results)));
     requireBack(plan, results);
   });
+}
+
+function stateOf(results: readonly TargetResult[], signal: AbortSignal): Ending["state"] {
+  if (results.every(({ error, tags }) => error === undefined && !tags.some(isFailed))) return "rolled-back";
+  return signal.aborted ? "interrupted" : "failed";
 }
 
 function recordFlags({ state }: RollbackFlags, { report }: Recorded) {
