@@ -152,14 +152,19 @@ test("tags that were refused are told as failed, and those behind them as not at
 });
 
 describe("a run that is interrupted while a tag is written", () => {
-  async function interrupted(tags: readonly string[]) {
+  /** `isLeft`: the registry has the whole write, and does nothing of it as long as anybody looks. */
+  async function interrupted(
+    tags: readonly string[],
+    { isLeft = false, reason = new WaybillError("cancelled", "Cancelled: got SIGINT") } = {},
+  ) {
     const at = await makeCase();
     const interrupt = new AbortController();
     const interrupting =
       (next: Send): Send =>
       (request) => {
-        if (request.method === "PUT" && tagPath.test(request.url))
-          interrupt.abort(new WaybillError("cancelled", "Cancelled: got SIGINT"));
+        const isWrite = request.method === "PUT" && tagPath.test(request.url);
+        if (isWrite) interrupt.abort(reason);
+        if (isWrite && isLeft) return Promise.reject(reason);
         return next(request);
       };
     const registries = { [hosts.first]: { multiTag: false } };
@@ -167,8 +172,18 @@ describe("a run that is interrupted while a tag is written", () => {
     const context = { ...simulation.context, signal: interrupt.signal };
     const names = tags.map((tag) => `${hosts.first}/team/app:${tag}`);
     const result = await simulation.settle(publishIn({ ...simulation, context }, { tags: names }));
-    return result.targets[0]!;
+    return { ...result.targets[0]!, exitCode: exitCodeOf(outcomeError(result)), before: at.old };
   }
+
+  test.each([
+    ["interrupted", new WaybillError("cancelled", "Cancelled: got SIGINT")],
+    ["out of time", new WaybillError("timeout", "Cannot finish in time: it was not done after 2 s")],
+  ])("may have moved the tag where the run is %s before the registry has done it", async (_what, reason) => {
+    const { tags, exitCode, before } = await interrupted(["1"], { isLeft: true, reason });
+    const why = "nobody has waited for its answer, and it may be written still";
+    expect(tags).toEqual([{ tag: "1", state: "failed", before, now: before, mayDiffer: true, why }]);
+    expect(exitCode).toBe(3);
+  });
 
   test("is complete where that was the last, as the tag is", async () => {
     const { tags, heldBack, error } = await interrupted(["1"]);

@@ -218,8 +218,11 @@ export class Ledger {
     if (now === undefined)
       return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
     if (now !== this.#before[tag]) return { now, mayDiffer: true, why: `it names ${namedText(now)} now` };
-    if (!isAnswerLost(error)) return { now, isUnwritten: true };
-    return { now, mayDiffer: true, why: "its answer was lost, and the registry may show late that it was written" };
+    if (isAnswerLost(error))
+      return { now, mayDiffer: true, why: "its answer was lost, and the registry may show late that it was written" };
+    if (isLeftAlone(error))
+      return { now, mayDiffer: true, why: "nobody has waited for its answer, and it may be written still" };
+    return { now, isUnwritten: true };
   }
 
   /** What is known of a tag that this run has not changed. */
@@ -273,9 +276,7 @@ export class Ledger {
 
 /** Whether a write that failed so may have changed something. A refusal has not; neither has what never left. */
 function mayHaveArrived(error: unknown): boolean {
-  if (isAnswerLost(error)) return true;
-  // Where the run was cancelled, nobody has said how much had left.
-  if (hasCode(error, "connection_failed", "timeout", "cancelled")) return error.context.sent === undefined;
+  if (isAnswerLost(error) || isLeftAlone(error)) return true;
   // A 503 says that nobody was there to do it.
   if (hasCode(error, "unavailable")) return error.context.status !== 503;
   return hasCode(error, "digest_mismatch");
@@ -284,6 +285,11 @@ function mayHaveArrived(error: unknown): boolean {
 /** Whether nobody has said what became of the write, or of an attempt before the one that was refused. */
 function isAnswerLost(error: unknown): boolean {
   return error instanceof WaybillError && (error.context.sent ?? "nothing") !== "nothing";
+}
+
+/** Whether the run itself was over while the write was under way: nobody has said how much of that had left. */
+function isLeftAlone(error: unknown): boolean {
+  return hasCode(error, "connection_failed", "timeout", "cancelled") && error.context.sent === undefined;
 }
 
 function plannedBy(steps: readonly TargetStep[]): { readonly blobs: number; readonly bytes: number } {
