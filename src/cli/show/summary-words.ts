@@ -25,12 +25,15 @@ function failure(targets: readonly TargetResult[], error: unknown): string {
     targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => states.includes(state)).length, 0);
   const what = isInterrupted(error) ? "interrupted" : "failed";
   const written = count("created", "moved");
+  const unsure = targets.reduce((sum, { tags }) => sum + tags.filter(({ mayDiffer }) => mayDiffer).length, 0);
   const wanted = written + count("failed", "not-attempted");
   if (count("rolled-back", "left-behind") > 0) {
-    const left = count("left-behind") + written;
+    const left = count("left-behind") + written + unsure;
     return `${what} and rolled back: ${left === 0 ? "every tag is as before" : `${counted(left, "tag")} not put back`}`;
   }
-  return `${what}: ${written === 0 ? "no tag was written" : `${written} of ${counted(wanted, "tag")} written`}`;
+  if (written === 0)
+    return `${what}: ${unsure === 0 ? "no tag was written" : `${counted(unsure, "tag")} may have been written`}`;
+  return `${what}: ${written} of ${counted(wanted, "tag")} written${unsure === 0 ? "" : `, ${unsure} more may be`}`;
 }
 
 /** Why each target is not complete, those with the same reason together, those that only waited last. Foreign text. */

@@ -151,6 +151,16 @@ describe("summaryText", () => {
     expect(text.at(-1)).toBe("  next  run the same command again: what is there is not sent again");
   });
 
+  test.each([
+    ["1 tag may have been written", []],
+    ["1 of 2 tags written, 1 more may be", [{ tag: "0", state: "moved", before: old }]],
+  ] as const)("does not promise what nobody can tell: %s", (words, others) => {
+    const unsure = { tag: "1", state: "failed", before: old, mayDiffer: true } as const;
+    const text = lines(result(target("ghcr.io", [...others, unsure], { error: denied })));
+
+    expect(text[0]).toContain(`✗ failed: ${words} (exit `);
+  });
+
   test("offers to put back what was moved", () => {
     const half = result(
       target("ghcr.io", [{ tag: "1", state: "moved", before: old }]),
