@@ -174,8 +174,9 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
 
   isFree(consumed: boolean): boolean {
     const { body, operation } = this.#request;
-    // Of an upload the registry may hold a part, to which the same bytes sent again would be added.
-    const isSafe = !consumed || (isUint8Array(body) && operation !== "upload-body");
+    // Of an upload the registry may hold a part, to which the same bytes sent again would be added. And that a tag may have been
+    // written is not forgotten: whoever repeats it must know.
+    const isSafe = !consumed || (isUint8Array(body) && operation !== "upload-body" && operation !== "tag");
     return this.#isReused && !this.#hasAnswer && isSafe;
   }
 }

@@ -337,6 +337,21 @@ describe("send when the other side misbehaves", () => {
     expect(await text(await net.send({ method: "PUT", url: server.url, body: new Uint8Array(5) }))).toBe("from 2");
   });
 
+  test("tells of a tag's write that left on a used connection which died: it may have been done", async () => {
+    await using server = await socketServer((socket) => {
+      let requests = 0;
+      socket.on("data", () => {
+        requests += 1;
+        if (requests === 2) socket.resetAndDestroy();
+        else socket.write(rawResponse("200 OK"));
+      });
+    });
+    await using net = network();
+    await text(await net.send(get(server.url)));
+    const write = { method: "PUT", url: server.url, operation: "tag", body: new Uint8Array(5) } as const;
+    await expect(net.send(write)).rejects.toMatchObject({ code: "connection_failed", context: { sent: "all" } });
+  });
+
   test("uses no kept connection for a request that wants a fresh one", async () => {
     await using server = await socketServer(answering(rawResponse("200 OK"), rawResponse("200 OK")));
     await using net = network();
