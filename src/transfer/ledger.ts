@@ -229,7 +229,7 @@ export class Ledger {
   #doubtOfEarlier(tag: string): Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why"> {
     const now = this.#before[tag];
     if (!this.#doubtful.has(tag)) return { isUnwritten: true, ...(now !== undefined && { now }) };
-    return { mayDiffer: true, why: "an earlier run was about to write it, and nobody can tell what it names now" };
+    return { mayDiffer: true, why: "an earlier run wrote it, or was about to, and nobody can tell what it names now" };
   }
 
   async #stateOf(tag: string): Promise<TagState> {

@@ -45,7 +45,7 @@ describe("pastSeen", () => {
 
   test("pastSeen forgets a write only where the tag names what nobody has written, and nothing of what it named before", () => {
     for (const [past, now] of seen.filter(([{ write }]) => write !== undefined)) {
-      const isTheirs = now !== undefined && now !== root && now !== past.before;
+      const isTheirs = now !== undefined && now !== "absent" && now !== root && now !== past.before;
       expect(pastSeen(past, now, root)).toMatchObject(
         isTheirs ? { before: now } : { ...past, write: expect.anything() },
       );
@@ -57,6 +57,10 @@ describe("pastSeen", () => {
     expect(pastSeen({ before: old, write: "begun" }, root, root)).toEqual({ before: old, write: "acknowledged" });
     expect(pastSeen({ before: old, write: "acknowledged" }, old, root)).toEqual({ before: old, write: "begun" });
     expect(pastSeen({ write: "acknowledged" }, root, root)).toEqual({ write: "acknowledged" });
+  });
+
+  test("pastSeen does not forget what a tag named that is not found for a moment", () => {
+    expect(pastSeen({ before: old, write: "acknowledged" }, "absent", root)).toEqual({ before: old, write: "begun" });
   });
 
   test("pastSeen believes in what a tag names now where no run has written it, also where nobody says so", () => {

@@ -26,8 +26,8 @@ export function pastSeen(past: TagPast | undefined, now: Named | undefined, root
   if (past?.write === undefined) return tagPast(now, undefined, root);
   if (now === undefined) return past;
   if (now === root) return { ...past, write: "acknowledged" };
-  // Somebody has put it back, or the registry shows late what was written.
-  if (now === past.before) return { ...past, write: "begun" };
+  // Somebody has put it back, or taken it away; or the registry shows late what was written, or does not find it for a moment.
+  if (now === past.before || now === "absent") return { ...past, write: "begun" };
   return tagPast(now, undefined, root);
 }
 
