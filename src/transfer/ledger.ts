@@ -58,7 +58,7 @@ export class Ledger {
     this.#root = root;
     this.#options = options;
     this.#before = looked.before ?? noNames;
-    if (looked.state === "refused") this.#error = looked.error;
+    if (looked.state === "refused") this.#fail(looked.error);
   }
 
   get before(): NamesOfTags {
@@ -121,10 +121,16 @@ export class Ledger {
     if (step.kind === "tag" && outcome.state === "failed")
       this.#noteFailed(step.tags, asCancelled(outcome.error, signal));
     if (outcome.state === "not-attempted") this.#isHeldBack = true;
-    if (outcome.state === "failed") this.#error ??= outcome.error;
+    if (outcome.state === "failed") this.#fail(outcome.error);
     if (outcome.state === "done" && step.kind === "stage" && step.role === "blob")
       this.#count(step.content, outcome.result);
     if (--this.#open === 0) this.#end();
+  }
+
+  /** The first failure counts. A store may reject with nothing: that is a failure all the same. */
+  #fail(error: unknown): void {
+    const noReason = () => new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
+    this.#error ??= error === undefined ? noReason() : error;
   }
 
   #noteFailed(tags: readonly string[], error: unknown): void {
@@ -157,7 +163,7 @@ export class Ledger {
   async rollBack(options: Required<Pick<UndoOptions, "deleteCreated">>): Promise<void> {
     const siblings = this.#looked.target.tags.filter((tag) => this.#before[tag] === this.#root);
     for (const undone of await undo(this.at, await this.#moves(), { ...this.#options, ...options, siblings })) {
-      if (undone.state === "kept") this.#error ??= undone.error;
+      if (undone.state === "kept") this.#fail(undone.error);
       else this.#undone.set(undone.tag, undone);
     }
   }

@@ -283,6 +283,17 @@ describe("publish", () => {
     expect(target.shelf.tags.size).toBe(0);
   });
 
+  test("tells of a target that fails with nothing that it has failed", async () => {
+    const source = createMemoryStore("source");
+    const bad = createMemoryStore("bad");
+    bad.pushBlob = () => Promise.reject(undefined);
+    const { index } = await twoPlatforms(source);
+
+    const { results } = await publishTo(index, [{ at: bad.location, tags: ["1"] }], { source, stores: [bad] });
+
+    expect(results).toMatchObject([{ heldBack: false, error: { code: "internal" } }]);
+  });
+
   test("finishes the healthy target when the other one fails and each is for itself", async () => {
     const source = createMemoryStore("source");
     const good = createMemoryStore("good");
