@@ -1,4 +1,6 @@
+import { closeSync } from "node:fs";
 import process from "node:process";
+import { isatty } from "node:tty";
 import type { Lookup, ResolvedAddress } from "../http/resolve.ts";
 import { exitCodes } from "./exit-code.ts";
 
@@ -49,7 +51,16 @@ export function farewellSignal(code: number, { mayWait, isPlugin }: Ending): Nod
  */
 export function endProcess(code: number, ending: Ending): void {
   const signal = farewellSignal(code, ending);
-  if (signal === undefined) process.exit(code);
+  if (signal === undefined) {
+    leaveLostTerminals();
+    process.exit(code);
+  }
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
+}
+
+/** Whoever was done when the terminal went keeps the exit code: what is closed, Node does not want to set right. */
+function leaveLostTerminals(): void {
+  const streams = [process.stdin, process.stdout, process.stderr];
+  for (const [fd, { isTTY }] of streams.entries()) if (isTTY && !isatty(fd)) closeSync(fd);
 }

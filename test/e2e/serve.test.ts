@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,6 +47,22 @@ describe("waybill registry serve", () => {
       expect(stderr).toContain(`ERROR: Cannot serve: ${args[0]} needs the users of --htpasswd\n`);
     },
   );
+
+  // Of util-linux; others take other arguments.
+  const hasScript = spawnSync("script", ["--version"]).status === 0;
+  test.skipIf(!hasScript)("waybill registry serve ends in order when its terminal is closed", async () => {
+    const file = join(folder, "code");
+    const serving = `"${process.execPath}" "${program.path}" registry serve --listen 127.0.0.1:0`;
+    // The shell around it hears of the closed terminal too, and is to outlive it.
+    const command = `(trap : HUP; ${serving}; echo $? >"${file}"); :`;
+    const env = { ...process.env, SHELL: "/bin/sh" };
+    const terminal = spawn("script", ["-qc", command, "/dev/null"], { stdio: ["ignore", "pipe", "inherit"], env });
+    await once(terminal.stdout, "data");
+
+    terminal.kill("SIGKILL");
+
+    await expect.poll(() => existsSync(file) && readFileSync(file, "utf8"), { timeout: 10_000 }).toBe("0\n");
+  });
 });
 
 describe("waybill registry serve --tls-cert", () => {
