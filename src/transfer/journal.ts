@@ -47,7 +47,7 @@ export function journalRecorder(options: JournalOptions): Recorder {
     reopen: (publication) => hold(publication, options),
     async goOn(publication) {
       const run = await readRun(options.folder, publicationId(publication), options.owner.user);
-      const isGoneOnWith = run && (!isOver(run) || options.earlier !== undefined);
+      const isGoneOnWith = options.earlier !== undefined || (run !== undefined && !isOver(run));
       return isGoneOnWith ? openRecording(publication, options) : undefined;
     },
   };

@@ -76,6 +76,7 @@ export interface CreateResult {
  * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
  *   `invalid_annotation` for what the request says; `not_found` and what else reading the sources throws; `too_large` for an
  *   image beyond all bounds; `busy` where another process publishes the same; `cancelled` by the signal. Nothing is written then.
+ *   `partial` in place of what reading the sources throws, where an earlier run of the same publish has moved a tag.
  */
 export async function create(given: CreateRequest, context: Context): Promise<CreateResult> {
   const request = withDefaults(given);

@@ -1,3 +1,4 @@
+import { WaybillError } from "../errors.ts";
 import type { Source } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
@@ -47,11 +48,25 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
   if (children.status === "rejected") {
     const state = context.signal.aborted ? "interrupted" : "failed";
     await taken?.end({ state, results: [], error: children.reason });
-    throw children.reason;
+    throw knownToHaveMoved(taken) ? afterMoves(children.reason) : children.reason;
   }
   const options = { ...context, policy: request.policy, ...(taken && { recording: taken }) };
   const targets = await publish(children.value, await probing, options);
   return { targets, leftBehind: children.value.leftBehind };
+}
+
+/** Whether an earlier run has written a tag, or was about to. */
+function knownToHaveMoved(recording: Recording | undefined): boolean {
+  return [...(recording?.earlier.tags.values() ?? [])].some(({ write }) => write !== undefined);
+}
+
+/** No code may promise untouched tags then. */
+function afterMoves(error: unknown): unknown {
+  const isOurs = error instanceof WaybillError && error.code !== "cancelled";
+  if (!isOurs) return error;
+  const { advice } = error.context;
+  const message = `Cannot go on after an earlier run has moved tags: ${error.message}`;
+  return new WaybillError("partial", message, { ...(advice !== undefined && { advice }) }, { cause: error });
 }
 
 /** What the answers of all targets leave to do. */
