@@ -134,6 +134,23 @@ test("layout has a blob's file closed when its content was read to its end, left
   for (const content of [whole, left]) await content[Symbol.asyncDispose]();
 });
 
+test("layout reads its manifests once for all who ask for referrers at the same time", async () => {
+  const { store, path } = await newLayout();
+  const images = await Promise.all(
+    ["a", "b", "c", "d"].map((name) => pushImage(store, imageOf(name), { tags: [name] })),
+  );
+  let reads = 0;
+  const open: Files["open"] = async (file, ...call) => {
+    if (`${file}`.includes("/blobs/")) reads += 1;
+    return promises.open(file, ...call);
+  };
+  const watched = await openLayout(path, { owner, files: { ...promises, open } });
+
+  await Promise.all(images.map(({ descriptor }) => watched.referrers(descriptor.digest)));
+
+  expect(reads).toBe(images.length);
+});
+
 test("layout replaces the entry of a tag and keeps foreign members and entries", async () => {
   const { store, path } = await newLayout();
   const first = await pushImage(store, imageOf("first"), { tags: ["latest", "v1"] });

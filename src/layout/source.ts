@@ -1,3 +1,4 @@
+import { createMemo, type Memo } from "../async/memo.ts";
 import type { CallOptions, Source } from "../content/store.ts";
 import { requireOffset, verifiedManifest } from "../content/verify.ts";
 import { WaybillError } from "../errors.ts";
@@ -71,14 +72,13 @@ type Referrers = Awaited<ReturnType<typeof referrersIn>>;
 
 /** Reads the graph once for each state of index.json: an image's copy asks for the referrers of every manifest. */
 function rememberedReferrers(layout: Layout): (options: CallOptions) => Promise<Referrers> {
-  let last: { readonly version: string; readonly referrers: Referrers } | undefined;
+  let last: { readonly version: string; readonly graphs: Memo<Referrers> } | undefined;
   return async (options) => {
     options.signal?.throwIfAborted();
     const { listing, version } = await layout.index.read(options);
-    if (last?.version === version) return last.referrers;
+    if (last?.version !== version) last = { version, graphs: createMemo() };
     const read = (target: Descriptor, callOptions?: CallOptions) => readManifest(layout, target, callOptions);
-    const referrers = await referrersIn(listing.entries, read, options);
-    last = { version, referrers };
-    return referrers;
+    // Whoever asks meanwhile waits for the same reading.
+    return last.graphs.get("", (signal) => referrersIn(listing.entries, read, { signal }), options.signal);
   };
 }
