@@ -61,6 +61,24 @@ describe("principals", () => {
     expect((await find(request("repository:a/z:pull"))).id).toBe(a.id);
   });
 
+  test("looks at the run's scopes once for all requests for the same", async () => {
+    let looks = 0;
+    const run = new Proxy(["repository:a/x:pull", "repository:a/y:pull"], {
+      get(target, name, receiver): unknown {
+        if (name === Symbol.iterator) looks += 1;
+        return Reflect.get(target, name, receiver);
+      },
+    });
+    const find = principals({ ...options, scopesFor: () => run });
+    const may = oneAccount({ credentials: perTeam, scopesFor: () => run });
+
+    const [first, second] = [await find(request("repository:a/x:pull")), await find(request("repository:a/x:pull"))];
+    expect([second, looks]).toEqual([first, 1]);
+
+    for (const _ of [1, 2]) expect(await may(at("a/x"), at("a/y"))).toBe(true);
+    expect(looks).toBe(3);
+  });
+
   test("keeps a token request short when the run has very many repositories", async () => {
     const many = Array.from({ length: 99 }, (_, index) => `repository:a/${"x".repeat(100)}${index}:pull`);
     const { scopes } = await principals({ ...options, scopesFor: () => many })(request("repository:a/y:push"));

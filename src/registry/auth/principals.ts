@@ -1,5 +1,6 @@
 import type { Clock } from "../../async/clock.ts";
 import { createMemo, type Memo } from "../../async/memo.ts";
+import { rememberedIn } from "../../async/remembered.ts";
 import type { HttpRequest } from "../../http/send.ts";
 import type { Report } from "../../telemetry/events.ts";
 import type { Location } from "../../spec/reference.ts";
@@ -29,6 +30,10 @@ export interface PrincipalsOptions {
   readonly scopesFor?: (registry: string) => readonly string[];
 }
 
+type Scopes = readonly string[];
+
+const noScopes: Scopes = [];
+
 /**
  * Whether the same account serves both repositories of one registry, so that content may be mounted from one into the
  * other. Where a look-up fails the answer is yes: the request itself will tell why.
@@ -36,22 +41,24 @@ export interface PrincipalsOptions {
 export function oneAccount(
   options: Pick<PrincipalsOptions, "credentials" | "scopesFor">,
 ): (from: Location, to: Location) => Promise<boolean> {
+  const judged = rememberedIn<Scopes, boolean>();
   return async (from, to) => {
     if (from.kind !== "registry" || to.kind !== "registry" || from.host !== to.host) return false;
     const { host } = to;
-    const run = options.scopesFor?.(host) ?? [];
+    const run = options.scopesFor?.(host) ?? noScopes;
     const accountOf = (repository: string, own: string) => {
       const here = mergeScopes([own, ...run]).filter((scope) => repositoryOf(scope) === repository);
       return options.credentials(host, repository, here);
     };
-    const accounts = Promise.all([
-      accountOf(from.repository, repositoryScope(from.repository, "pull")),
-      accountOf(to.repository, repositoryScope(to.repository, "pull", "push")),
-    ]);
-    return accounts.then(
-      ([a, b]) => samePrincipal(a, b),
-      () => true,
-    );
+    const judge = async () => {
+      const [a, b] = await Promise.all([
+        accountOf(from.repository, repositoryScope(from.repository, "pull")),
+        accountOf(to.repository, repositoryScope(to.repository, "pull", "push")),
+      ]);
+      return samePrincipal(a, b);
+    };
+    // Each blob of each target asks.
+    return judged(run, `${host} ${from.repository} ${to.repository}`, judge).catch(() => true);
   };
 }
 
@@ -85,9 +92,9 @@ export function principals(options: PrincipalsOptions): (request: RegistryReques
     );
   }
 
-  return async ({ registry, scopes = [] }) => {
+  async function judge(registry: string, scopes: Scopes, run: Scopes): Promise<Principal> {
     const own = mergeScopes(scopes);
-    const all = mergeScopes([...own, ...(options.scopesFor?.(registry) ?? [])]);
+    const all = mergeScopes([...own, ...run]);
     const first = own.map(repositoryOf).find((repository) => repository !== undefined);
     const { credential, unreadable } = await lookUp(registry, first, all);
     const served = await Promise.all(
@@ -99,6 +106,13 @@ export function principals(options: PrincipalsOptions): (request: RegistryReques
     const shared = all.filter((_, at) => served[at]);
     const within = upTo(maxScopesLength, shared, own.length);
     return { id: idOf(credential), credential, scopes: within, ...(unreadable && { unreadable }) };
+  }
+
+  const judged = rememberedIn<Scopes, Principal>();
+  return ({ registry, scopes = noScopes }) => {
+    const run = options.scopesFor?.(registry) ?? noScopes;
+    // Every request asks: the more repositories a run has, the longer the answer takes.
+    return judged(run, `${registry} ${scopes.join(" ")}`, () => judge(registry, scopes, run));
   };
 }
 
