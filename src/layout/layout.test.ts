@@ -141,7 +141,7 @@ test("layout reads its manifests once for all who ask for referrers at the same 
   );
   let reads = 0;
   const open: Files["open"] = async (file, ...call) => {
-    if (`${file}`.includes("/blobs/")) reads += 1;
+    if (String(file).includes("/blobs/")) reads += 1;
     return promises.open(file, ...call);
   };
   const watched = await openLayout(path, { owner, files: { ...promises, open } });
