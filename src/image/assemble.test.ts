@@ -10,7 +10,7 @@ import { parseManifest, type Index } from "../spec/manifest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
 import type { Location } from "../spec/reference.ts";
 import { parseAnnotations } from "./annotations.ts";
-import { assemble, encodeIndex, type Part } from "./assemble.ts";
+import { assemble, encodeIndex, requireReadable, rootOf, type Part } from "./assemble.ts";
 
 const at = (repository: string): Location => ({ kind: "registry", host: "r.example", repository });
 const part = (tree: Tree, more: Partial<Descriptor> = {}, repository = "app"): Part => ({
@@ -167,4 +167,19 @@ describe("encodeIndex", () => {
       }),
     );
   });
+});
+
+test("requireReadable accepts as many manifests as parseManifest does, and no more", () => {
+  const rootWith = (length: number) => {
+    const manifests = Array.from({ length }, () => amd.manifest.descriptor);
+    return rootOf({ kind: "index", mediaType: mediaTypes.ociIndex, manifests }, new Map());
+  };
+  const most = rootWith(5000);
+  const over = rootWith(5001);
+
+  requireReadable(most);
+  parseManifest(most.bytes);
+  const tooLarge = expect.objectContaining({ code: "too_large" }) as Error;
+  expect(() => requireReadable(over)).toThrow(tooLarge);
+  expect(() => parseManifest(over.bytes)).toThrow(tooLarge);
 });

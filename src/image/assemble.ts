@@ -2,7 +2,7 @@ import { WaybillError } from "../errors.ts";
 import { annotationsJson, descriptorJson, type Descriptor } from "../spec/descriptor.ts";
 import { digestOf, type Digest } from "../spec/digest.ts";
 import { goJson } from "../spec/json.ts";
-import type { Index, Manifest } from "../spec/manifest.ts";
+import { defaultMaxDescriptors, maxManifestBytes, type Index, type Manifest } from "../spec/manifest.ts";
 import { isDockerType, mediaTypes } from "../spec/media-type.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { annotateChildren, annotateIndex, type Annotation } from "./annotations.ts";
@@ -70,6 +70,28 @@ export function rootOf(index: Index, origins: Root["origins"]): Root {
   const bytes = encodeIndex(index);
   const descriptor = { mediaType: index.mediaType, digest: digestOf(bytes), size: bytes.byteLength };
   return { descriptor, bytes, document: index, origins };
+}
+
+/**
+ * Refuses a root that nobody could read again, ourselves included. `maxDescriptors`: default 5,000.
+ *
+ * @throws WaybillError `too_large`
+ */
+export function requireReadable({ document, bytes }: Manifest, maxDescriptors = defaultMaxDescriptors): void {
+  const count = document.kind === "index" ? document.manifests.length : 0;
+  if (count > maxDescriptors) {
+    throw new WaybillError(
+      "too_large",
+      `Cannot make the new image: its ${count} manifests are more than the ${maxDescriptors} that are accepted in one index`,
+      { advice: "Publish fewer platforms at once, or raise --max-descriptors: registries may accept fewer" },
+    );
+  }
+  if (bytes.byteLength <= maxManifestBytes) return;
+  throw new WaybillError(
+    "too_large",
+    `Cannot make the new image: the ${bytes.byteLength} bytes of its index are more than the ${maxManifestBytes} of a manifest`,
+    { advice: "Shorten its annotations, or publish fewer platforms at once" },
+  );
 }
 
 /** The bytes of `index` as Go writes them: its field order, two spaces, map keys sorted, no newline at the end. */

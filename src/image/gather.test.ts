@@ -274,6 +274,44 @@ describe("gather", () => {
     expect(digestOf(root.bytes)).toBe(root.descriptor.digest);
   });
 
+  test("refuses an index that is larger than a manifest may be, before anything is asked for it, unless a filter makes it smaller", async () => {
+    const large = { note: "x".repeat(2_300_000) };
+    const at = repositories({
+      "r.example/app": {
+        "1": index([{ tree: amd, platform: linux("amd64"), annotations: large }]),
+        "2": index([{ tree: arm, platform: linux("arm64"), annotations: large }]),
+      },
+    });
+    const sources = ["r.example/app:1", "r.example/app:2"];
+    const selected: Tree["manifest"][] = [];
+    const gathering = gather(
+      { ...defaults, sources, rescue: false },
+      { open: at.open, onSelected: (root) => selected.push(root) },
+    );
+    await expect(gathering).rejects.toMatchObject({
+      code: "too_large",
+      message: expect.stringMatching(
+        /^Cannot make the new image: the 46\d{5} bytes of its index are more than the 4194304 /,
+      ),
+    });
+    expect(selected).toEqual([]);
+    expect(digests(await run(at, { sources, platforms: ["linux/arm64"] }))).toEqual([digest(arm)]);
+  });
+
+  test("refuses an index of more manifests than are accepted, those that are rescued among them", async () => {
+    const at = repositories({ "r.example/app": { amd, arm } });
+    shelve(at.store("r.example/app"), attestation(amd, true));
+    const sources = ["r.example/app:amd", "r.example/app:arm"];
+    const most = (maxDescriptors: number) => gather({ ...defaults, sources }, { open: at.open, maxDescriptors });
+    await expect(most(1)).rejects.toMatchObject({
+      code: "too_large",
+      message: "Cannot make the new image: its 2 manifests are more than the 1 that are accepted in one index",
+      context: { advice: expect.stringContaining("--max-descriptors") },
+    });
+    await expect(most(2)).rejects.toMatchObject({ message: expect.stringContaining("its 3 manifests") });
+    expect(digests(await most(3))).toHaveLength(3);
+  });
+
   test("parses tags in their order", async () => {
     const at = repositories({ "r.example/app": { amd } });
     const tags = ["b.example/app:2", "alpine", "oci-layout://x:1"];

@@ -8,7 +8,7 @@ import type { Manifest } from "../spec/manifest.ts";
 import { formatLocation, formatReference, parseReference, type Location, type Reference } from "../spec/reference.ts";
 import type { Platform } from "../spec/platform.ts";
 import { parseAnnotations, unmatchedPlatforms, type Annotation } from "./annotations.ts";
-import { assemble, type Replaced, type Root } from "./assemble.ts";
+import { assemble, requireReadable, type Replaced, type Root } from "./assemble.ts";
 import { referrersOf, rescued, unattested } from "./attestations.ts";
 import { readPart, type SharedReads } from "./part.ts";
 import { absentPlatforms, parsePlatforms, selectPlatforms, withChildren, type AbsentPlatforms } from "./select.ts";
@@ -45,6 +45,8 @@ export interface GatherOptions extends CallOptions {
   readonly assembling?: <T>(work: () => T) => T;
   /** Told what the root lists, while its attestations are still being looked for: those may be added to it. */
   readonly onSelected?: (root: Root) => void;
+  /** Most manifests in the root; default 5,000. */
+  readonly maxDescriptors?: number;
 }
 
 /** What the targets shall hold, and where it can be read. */
@@ -82,7 +84,8 @@ interface Understood {
  *
  * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
  *   `invalid_annotation` for what the request says; `not_found` where no platform is left, `size_mismatch` where a source is of
- *   another size; `precondition_failed` where a target names another digest; whatever the sources throw.
+ *   another size; `precondition_failed` where a target names another digest; `too_large` where nobody could read the root again;
+ *   whatever the sources throw.
  */
 export async function gather(request: GatherRequest, options: GatherOptions): Promise<Gathered> {
   const understood = understand(request);
@@ -95,6 +98,7 @@ export async function gather(request: GatherRequest, options: GatherOptions): Pr
     ]);
     const referrers = request.rescue ? await referrersOfUnattested(selected, reads) : new Map<Digest, Descriptor[]>();
     const { origins, replaces, ...root } = withRescued(selected, referrers);
+    requireReadable(root, options.maxDescriptors);
     checkTargets(targets, root.descriptor.digest);
     const manifests = new Map(parts.map(({ manifest }) => [manifest.descriptor.digest, manifest]));
     const children = selected.document.kind === "index" ? selected.document.manifests : [];
@@ -112,13 +116,15 @@ interface SelectOptions extends GatherOptions {
 async function select(
   { sources, annotations, platforms }: Understood,
   { preferIndex }: GatherRequest,
-  { reads, scope, assembling = (work) => work(), onSelected }: SelectOptions,
+  { reads, scope, assembling = (work) => work(), onSelected, maxDescriptors }: SelectOptions,
 ) {
   const parts = await Promise.all(sources.map((source) => scope.spawn(() => readPart(source, reads))));
   const { selected, absent } = assembling(() => {
     const whole = assemble(parts, { annotations, preferIndex });
     return { selected: selectPlatforms(whole, platforms), absent: absentPlatforms(whole, platforms) };
   });
+  // Attestations only add to it: what is too much now stays so, and nobody is asked for anything.
+  requireReadable(selected, maxDescriptors);
   onSelected?.(selected);
   return { parts, selected, absent };
 }

@@ -29,6 +29,9 @@ export interface Index {
 /** The largest manifest that is read or written. Spec: distribution-spec v1.1.1, "Pushing Manifests". */
 export const maxManifestBytes = 4 * 1024 * 1024;
 
+/** The most descriptors in a manifest that is read or written, where nothing else was said. */
+export const defaultMaxDescriptors = 5000;
+
 /** The exact bytes of a manifest, which its digest speaks of, beside what we understood of them. */
 export interface Manifest {
   /** `mediaType`, `digest` and `size` of `bytes`. */
@@ -74,7 +77,7 @@ export function parseManifest(bytes: Uint8Array, options: ManifestOptions = {}):
   const mediaType = settleMediaType(raw, options.mediaType);
   const members = raw as { layers?: unknown; manifests?: unknown };
   const count = lengthOf(members.layers) + lengthOf(members.manifests);
-  const { maxDescriptors = 5000 } = options;
+  const { maxDescriptors = defaultMaxDescriptors } = options;
   if (count > maxDescriptors) {
     throw new WaybillError("too_large", `Cannot read manifest: ${count} descriptors are more than ${maxDescriptors}`);
   }

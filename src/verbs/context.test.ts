@@ -4,16 +4,17 @@ import { pushImage } from "../../test/support/images.ts";
 import { WaybillError } from "../errors.ts";
 import type { Send } from "../http/send.ts";
 import { createMemoryStorage, createRegistry, faulty } from "../server/index.ts";
-import { openContext } from "./context.ts";
+import { openContext, type ContextOptions } from "./context.ts";
 import { create } from "./create.ts";
 import { inspect } from "./inspect.ts";
 
-function contextOver(send: Send, { signal } = new AbortController()) {
+function contextOver(send: Send, { signal = new AbortController().signal, ...more }: Partial<ContextOptions> = {}) {
   const clock = fakeClock();
   const retries: string[] = [];
   const opening = openContext({
     clock,
     random: () => 0.5,
+    ...more,
     env: {},
     signal,
     network: { send, close: async () => undefined },
@@ -84,3 +85,30 @@ test("what a signal ends keeps its reason where that says by itself what it is",
 
   await expect(inspect({ reference: "r.example/from:1" }, context)).rejects.toMatchObject({ code: "timeout" });
 });
+
+test.each([true, false])(
+  "an index of more manifests than the context accepts is written nowhere, dry run %s",
+  async (dryRun) => {
+    const written: string[] = [];
+    const registry = createRegistry(createMemoryStorage());
+    const recorded: Send = (request) => {
+      if (request.method !== "GET" && request.method !== "HEAD") written.push(`${request.method} ${request.url}`);
+      return registry(request);
+    };
+    await using context = await contextOver(recorded, { maxDescriptors: 1 }).opening;
+    const store = context.registry("r.example").repository("from");
+    for (const tag of ["1", "2"]) await pushImage(store, { layers: [Buffer.from(tag)], tags: [tag] });
+    written.length = 0;
+
+    const creating = create(
+      { sources: ["r.example/from:1", "r.example/from:2"], tags: ["r.example/to:1"], dryRun },
+      context,
+    );
+
+    await expect(creating).rejects.toMatchObject({
+      code: "too_large",
+      message: expect.stringContaining("2 manifests"),
+    });
+    expect(written).toEqual([]);
+  },
+);

@@ -29,6 +29,8 @@ export interface Context {
   readonly ownLoad?: OwnLoad;
   /** The slowest that a blob may go before its step is given up; default 128 KiB a second. */
   readonly leastBytesPerSecond?: number;
+  /** Most descriptors in one manifest; default 5,000. */
+  readonly maxDescriptors?: number;
 }
 
 /** The places that a run touches. */
@@ -54,7 +56,7 @@ export interface ContextOptions extends StoresOptions {
  * @throws WaybillError `invalid_argument`, `invalid_config` for what the options name.
  */
 export async function openContext(options: ContextOptions): Promise<OpenContext> {
-  const { clock, random } = options;
+  const { clock, random, maxDescriptors } = options;
   const report = guarded(options.report);
   const { ownLoad = eventLoopLoad(clock) } = options;
   const stores = await openStores({ ...options, report, ownLoad });
@@ -69,6 +71,7 @@ export async function openContext(options: ContextOptions): Promise<OpenContext>
     random,
     signal: crowded(ended.signal),
     ownLoad,
+    ...(maxDescriptors !== undefined && { maxDescriptors }),
     ...(options.recorder && { recorder: options.recorder }),
     async [Symbol.asyncDispose]() {
       await stores[Symbol.asyncDispose]();
