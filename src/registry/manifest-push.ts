@@ -173,7 +173,8 @@ async function judgeRefusal(push: Push, response: HttpResponse, tags: readonly s
 /** A 404 for a blob, seen from a manifest's PUT, is a missing child and not a missing repository. */
 function refusal(access: Access, problem: Problem, facts: Pick<ErrorContext, "retryAfterMs" | "sent">): WaybillError {
   const codes = problem.codes.map((code) => (code === "BLOB_UNKNOWN" ? "MANIFEST_BLOB_UNKNOWN" : code));
-  const error = errorFrom(access, { ...problem, codes }, { doing: "Cannot push manifest to", ...facts });
+  const options = { doing: "Cannot push manifest to", sends: "manifest", ...facts } as const;
+  const error = errorFrom(access, { ...problem, codes }, options);
   if (error.code !== "not_found") return error;
   if (!codes.includes("MANIFEST_BLOB_UNKNOWN")) return withRepositoryAdvice(access, error);
   return new WaybillError("blob_unknown", error.message, { ...error.context, missing: problem.digests });

@@ -392,6 +392,16 @@ describe("pushManifest", () => {
     });
   });
 
+  test("pushManifest says of a manifest that is too large for the registry what makes it so, and nothing of chunks", async () => {
+    const to = await ready({
+      faults: [{ method: "PUT", path: "/manifests/", fault: { kind: "status", status: 413 } }],
+    });
+    await expect(to.repository.pushManifest(image)).rejects.toMatchObject({
+      code: "too_large",
+      context: { advice: expect.stringMatching(/^The image has too many entries or annotations(?!.*--chunk-size)/) },
+    });
+  });
+
   test("pushManifest sends nothing that is larger than 4 MiB", async () => {
     const to = client();
     const big = { ...image, bytes: new Uint8Array(4 * 1024 * 1024 + 1) };

@@ -25,6 +25,8 @@ export interface Problem {
   readonly html: boolean;
 }
 
+type Content = "blob" | "manifest";
+
 /** Reads an error answer to its end, at most 64 KiB, and closes it. Never throws. */
 export async function readProblem(response: HttpResponse): Promise<Problem> {
   await using _ = response;
@@ -88,17 +90,17 @@ export async function problemOf(access: Access, response: HttpResponse, doing: s
 
 /**
  * The typed error for `problem`: one sentence with status, code and the registry's own words, and advice where we know some. `sent`: an
- * earlier attempt had left by so much, and may have been done.
+ * earlier attempt had left by so much, and may have been done. `sends`: what the request carried, where that is content.
  */
 export function errorFrom(
   access: Access,
   problem: Problem,
-  options: { readonly doing: string } & Pick<ErrorContext, "retryAfterMs" | "sent">,
+  options: { readonly doing: string; readonly sends?: Content } & Pick<ErrorContext, "retryAfterMs" | "sent">,
 ): WaybillError {
   const { status, codes, detail, digests } = problem;
   const code = codeOf(problem);
   const [registryCode] = codes;
-  const advice = adviceFor(code, access.host, problem);
+  const advice = code === "too_large" ? sizeAdvice[options.sends ?? "other"] : adviceFor(code, access.host, problem);
   const context: ErrorContext = {
     ...contextOf(access),
     status,
@@ -169,6 +171,13 @@ function codeOf({ status, codes, detail, html }: Problem): ErrorCode {
   return byStatus[status] ?? "rejected";
 }
 
+/** Only blobs can go in pieces. */
+const sizeAdvice: Readonly<Record<Content | "other", string>> = {
+  blob: "A proxy before the registry limits request bodies: raise its limit, or use a smaller --chunk-size",
+  manifest: "The image has too many entries or annotations for this registry, or for a proxy before it",
+  other: "A proxy before the registry limits requests: raise its limit",
+};
+
 function adviceFor(code: ErrorCode, host: string, { codes, detail }: Problem): string | undefined {
   if (code === "auth_required") return `Log in with: ${loginWords(host)} (or docker login ${host})`;
   if (code === "auth_denied") return "Check that this account may read the source and write the target repository";
@@ -176,8 +185,6 @@ function adviceFor(code: ErrorCode, host: string, { codes, detail }: Problem): s
     return "Check the repository's name, and that this account may see it";
   if (code === "tag_immutable") return "Choose another tag: this registry does not let this one move";
   if (code === "quota_exceeded") return "Free space in the registry, or have its quota raised";
-  if (code === "too_large")
-    return "A proxy before the registry limits request bodies: raise its limit, or use a smaller --chunk-size";
   if (/x-forwarded-proto/i.test(detail)) return "The proxy before the registry should send X-Forwarded-Proto: https";
   // Go's words to whoever does not speak TLS.
   if (/HTTP request to an HTTPS server/i.test(detail)) return `"${host}" speaks TLS: leave --plain-http out`;

@@ -108,7 +108,7 @@ export async function refusal(
   const wait = retryAfterMs(headers.get("retry-after"), access.clock.now());
   const problem = await readProblem(response);
   const doing = `Cannot push blob ${blob.digest} to`;
-  const error = errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
+  const error = errorFrom(access, problem, { doing, sends: "blob", ...(wait !== undefined && { retryAfterMs: wait }) });
   if (status === 413) return { type: "too-large", error };
   if (status === 416) return { type: "out-of-range", held: heldBytes(headers.get("range")), error };
   if (status === 404 || status === 410 || isLostSession(problem.codes)) return { type: "lost", error };
