@@ -24,7 +24,10 @@ export type WaybillEvent =
       readonly planned?: { readonly blobs: number; readonly bytes: number };
       readonly at: number;
     }
-  /** The work towards `target` has come to `phase`. `waitingFor`: how many other targets the barrier still waits for. */
+  /**
+   * The work towards `target` has come to `phase`. `waitingFor`: how many other targets the barrier still waits for; of many, told
+   * again when they are half as many.
+   */
   | {
       readonly type: "phase";
       readonly target: string;

@@ -72,6 +72,23 @@ test("followPhases counts down whom the barrier waits for", () => {
   ]);
 });
 
+test("followPhases tells many who wait when their number has halved, and each number below four", () => {
+  const places = Array.from({ length: 20 }, (_, at): Location => ({ kind: "memory", name: `t${at}` }));
+  const all = places.flatMap((at) => stepsAt(at));
+  const barrier: Step = { kind: "barrier", id: "barrier", after: all.filter(isStaging).map(({ id }) => id) };
+  const plan = { steps: [...all.filter(isStaging), barrier, ...all.filter((step) => !isStaging(step))] };
+  const ended = places.flatMap((at) => [`stage ${formatLocation(at)}`, `verify ${formatLocation(at)}`]);
+
+  const waits = told(plan, ended).filter((line) => line.includes("barrier"));
+  const of = (name: string) =>
+    waits.filter((line) => line.startsWith(`${name} `)).map((line) => line.split(" ").at(-1));
+
+  expect(of("t0")).toEqual(["19", "9", "4", "3", "2", "1"]);
+  expect(of("t3")).toEqual(["16", "8", "4", "3", "2", "1"]);
+  expect(of("t18")).toEqual(["1"]);
+  expect(waits).toHaveLength(86);
+});
+
 test("followPhases says no more of a target that has failed", () => {
   const steps = stepsAt(a, { after: [] });
 

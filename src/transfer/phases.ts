@@ -3,7 +3,7 @@ import type { Phase } from "../telemetry/events.ts";
 import type { StepOutcome } from "./run.ts";
 import type { BarrierStep, Plan, Step, TargetStep } from "./step.ts";
 
-/** Where a target stands. `waitingFor`: how many other targets the barrier still waits for. */
+/** Where a target stands. `waitingFor`: how many other targets the barrier still waits for; many are told when they have halved. */
 export interface Standing {
   readonly phase: Phase;
   readonly waitingFor?: number;
@@ -67,6 +67,8 @@ class Barrier {
   readonly #waiters = new Set<string>();
   readonly #awaited: ReadonlySet<string>;
   readonly #open = new Map<string, number>();
+  /** How many targets have not arrived. */
+  #openTargets: number;
 
   constructor({ id, after }: BarrierStep, { steps }: Plan) {
     this.id = id;
@@ -77,19 +79,22 @@ class Barrier {
       if (step.after.includes(id)) this.#waiters.add(name);
       if (this.#awaited.has(step.id)) this.#open.set(name, this.#openAt(name) + 1);
     }
+    this.#openTargets = this.#open.size;
   }
 
   /** True when `target` has arrived by this. */
   leave(stepId: string, target: string): boolean {
     if (!this.#awaited.has(stepId)) return false;
     this.#open.set(target, this.#openAt(target) - 1);
-    return this.#openAt(target) === 0;
+    const hasArrived = this.#openAt(target) === 0;
+    if (hasArrived) this.#openTargets--;
+    return hasArrived;
   }
 
   /** How many others `target` waits for here; 0 where it does not wait. */
   othersFor(target: string): number {
     if (this.isPassed || !this.#waiters.has(target) || this.#openAt(target) > 0) return 0;
-    return [...this.#open.values()].filter((count) => count > 0).length;
+    return this.#openTargets;
   }
 
   #openAt(target: string): number {
@@ -113,11 +118,11 @@ class Target {
     this.#barriers = barriers;
   }
 
-  /** Where it stands, when that is not what was said last. */
+  /** Where it stands, when that is news after what was said last. */
   changed(): Standing | undefined {
     const standing = this.isLost ? undefined : this.#standing();
-    if (standing?.phase === this.#told?.phase && standing?.waitingFor === this.#told?.waitingFor) return undefined;
-    this.#told = standing ?? this.#told;
+    if (!standing || !isWorthTelling(standing, this.#told)) return undefined;
+    this.#told = standing;
     return standing;
   }
 
@@ -132,4 +137,14 @@ class Target {
     if (tag > 0) return { phase: "tag" };
     return confirm > 0 ? { phase: "confirm" } : undefined;
   }
+}
+
+/** From here on each of the others that arrives is told of. */
+const fewOthers = 3;
+
+/** Who waits for many hears when they are half as many, not of each: that would be news by the square of the targets. */
+function isWorthTelling({ phase, waitingFor = 0 }: Standing, told: Standing | undefined): boolean {
+  if (phase !== told?.phase) return true;
+  const { waitingFor: before = 0 } = told;
+  return waitingFor > before || (waitingFor < before && waitingFor <= Math.max(fewOthers, before / 2));
 }
