@@ -4,7 +4,7 @@ import { goArguments } from "./arguments.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import type { Host } from "./host.ts";
 import { groupHelp, rootHelp } from "./help.ts";
-import { groups, route, type Route } from "./route.ts";
+import { route, type Route } from "./route.ts";
 import { ToldError } from "./told.ts";
 
 /**
@@ -46,11 +46,8 @@ async function dispatch(found: Route, host: Host): Promise<void> {
 
 /** Lets commander find the nearest name. The help of so many commands would leave the error out of sight. */
 async function refuse(name: string, host: Host): Promise<void> {
-  const { newCommand } = await import("./options.ts");
-  const root = newCommand("waybill", host);
-  for (const known of [...(groups[""] ?? []).map((entry) => entry.name), ...Object.keys(groups)])
-    if (known !== "") root.command(known);
-  await parse(root, [name]);
+  const { knownCommands } = await import("./known-commands.ts");
+  await parse(knownCommands(host), [name]);
 }
 
 /** commander's own refusals become usage errors; help that was asked for is no error. */
