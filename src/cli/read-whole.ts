@@ -1,5 +1,7 @@
 import { createReadStream } from "node:fs";
-import { WaybillError } from "../errors.ts";
+import { collect } from "../content/collect.ts";
+import type { Bytes } from "../content/store.ts";
+import { hasCode, WaybillError } from "../errors.ts";
 import type { Host } from "./host.ts";
 import { reasonOf } from "./reason.ts";
 
@@ -22,18 +24,17 @@ export async function readWhole(
   options: ReadOptions = {},
 ): Promise<Buffer> {
   const { maxBytes = 32 * 1024 * 1024, missing = "file" } = options;
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
   try {
-    for await (const chunk of typeof from === "string" ? createReadStream(from) : from) {
-      chunks.push(Buffer.from(chunk as Uint8Array));
-      sizeBytes += chunk.length;
-      if (sizeBytes > maxBytes)
-        throw new WaybillError("io_failed", `Cannot read ${what}: it is longer than ${maxBytes} bytes`);
-    }
+    const bytes = await collect(inBytes(typeof from === "string" ? createReadStream(from) : from), maxBytes);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (error) {
-    if (error instanceof WaybillError) throw error;
-    throw new WaybillError("io_failed", `Cannot read ${what}: ${reasonOf(error, { missing })}`, {}, { cause: error });
+    const isTooLong = hasCode(error, "too_large");
+    if (error instanceof WaybillError && !isTooLong) throw error;
+    const seen = isTooLong ? `it is longer than ${maxBytes} bytes` : reasonOf(error, { missing });
+    throw new WaybillError("io_failed", `Cannot read ${what}: ${seen}`, {}, { cause: error });
   }
-  return Buffer.concat(chunks, sizeBytes);
+}
+
+async function* inBytes(chunks: Host["stdin"]): Bytes {
+  for await (const chunk of chunks) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
 }
