@@ -21,11 +21,10 @@ export function headline({ targets }: CreateResult, error: unknown): string {
 }
 
 function failure(targets: readonly TargetResult[], error: unknown): string {
-  const count = (...states: readonly TagState[]) =>
-    targets.reduce((sum, { tags }) => sum + tags.filter(({ state }) => states.includes(state)).length, 0);
+  const count = (...states: readonly TagState[]) => countTags(targets, ({ state }) => states.includes(state));
   const what = isInterrupted(error) ? "interrupted" : "failed";
   const written = count("created", "moved");
-  const unsure = targets.reduce((sum, { tags }) => sum + tags.filter(({ mayDiffer }) => mayDiffer).length, 0);
+  const unsure = countTags(targets, ({ mayDiffer = false }) => mayDiffer);
   const wanted = written + count("failed", "not-attempted");
   if (count("rolled-back", "left-behind") > 0) {
     const left = count("left-behind") + written + unsure;
@@ -34,6 +33,10 @@ function failure(targets: readonly TargetResult[], error: unknown): string {
   if (written === 0)
     return `${what}: ${unsure === 0 ? "no tag was written" : `${counted(unsure, "tag")} may have been written`}`;
   return `${what}: ${written} of ${counted(wanted, "tag")} written${unsure === 0 ? "" : `, ${unsure} more may be`}`;
+}
+
+function countTags(targets: readonly TargetResult[], isCounted: (told: TagResult) => boolean): number {
+  return targets.reduce((sum, { tags }) => sum + tags.filter(isCounted).length, 0);
 }
 
 /** Why each target is not complete, those with the same reason together, those that only waited last. Foreign text. */
@@ -72,13 +75,13 @@ export function nextLines(result: CreateResult, next: Next): readonly string[] {
   const first = isInterrupted(error) ? "" : advice.length > 0 ? "then: " : "put right what failed, then: ";
   if (recordedAs === undefined && canGoOn(result))
     return [...advice, `${first}run the same command again: what is there is not sent again`];
-  const count = (isCounted: (told: TagResult) => boolean) =>
-    targets.reduce((sum, { tags }) => sum + tags.filter(isCounted).length, 0);
   // Nobody can put back what named nobody knows what.
-  const moved = count(({ state, before }) => state === "moved" && before !== undefined);
+  const moved = countTags(targets, ({ state, before }) => state === "moved" && before !== undefined);
   return [
     ...advice,
-    ...(canGoOn(result) ? [`${first}${typed} resume ${recordedAs}  (${counted(count(isOpen), "tag")} to write)`] : []),
+    ...(canGoOn(result)
+      ? [`${first}${typed} resume ${recordedAs}  (${counted(countTags(targets, isOpen), "tag")} to write)`]
+      : []),
     ...(moved > 0 && recordedAs !== undefined
       ? [`or: ${typed} rollback ${recordedAs}  (puts ${counted(moved, "tag")} back)`]
       : []),
