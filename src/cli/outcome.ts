@@ -1,5 +1,5 @@
 import { hasCode, WaybillError } from "../errors.ts";
-import { isComplete, tagStates, type StateFacts } from "../transfer/result.ts";
+import { isComplete, noReason, tagStates, type StateFacts } from "../transfer/result.ts";
 import type { CreateResult } from "../verbs/create.ts";
 
 /**
@@ -11,8 +11,7 @@ export function outcomeError(result: CreateResult, next?: { readonly command?: s
   const failed = result.targets.filter((target) => !isComplete(target));
   const first = failed.find(({ error }) => error !== undefined) ?? failed[0];
   if (!first) return undefined;
-  const error =
-    withoutPlace(first.error) ?? new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
+  const error = withoutPlace(first.error) ?? noReason();
   if (!(error instanceof WaybillError)) return error;
   const how = canGoOn(result) ? next : "told";
   const command = how === "told" ? undefined : how?.command;

@@ -1,21 +1,19 @@
 import type { Clock } from "../async/clock.ts";
-import { lagPatience } from "../async/lag-patience.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode, innermostMessage, WaybillError } from "../errors.ts";
+import { hasCode, innermostMessage } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
-import { afterwards, apartMs } from "./afterwards.ts";
 import { asCancelled } from "./cancelled.ts";
 import { isFound, preflightResult, type Looked } from "./look.ts";
-import { namedText, noNames, withNames, type Named, type NamesOfTags } from "./named.ts";
-import { nameNow } from "./name-now.ts";
-import { writtenState, type TagResult, type TagState, type TargetResult } from "./result.ts";
+import { noNames, withNames, type NamesOfTags } from "./named.ts";
+import { noReason, writtenState, type TagResult, type TagState, type TargetResult } from "./result.ts";
 import { undo, type Move, type Undone, type UndoOptions } from "./rollback.ts";
 import type { StepOutcome } from "./run.ts";
 import type { TargetStep } from "./step.ts";
+import { UnsureWrites, type Doubt } from "./unsure-writes.ts";
 
 export interface LedgerOptions {
   readonly open: (location: Location) => Promise<Store>;
@@ -36,19 +34,13 @@ export class Ledger {
   #open = 0;
   #endedAt: number | undefined;
   #error: unknown;
-  /**
-   * Tags whose writing failed, or was cancelled while it was under way, and was not acknowledged: by what. Each may have been
-   * written all the same.
-   */
-  readonly #unsure = new Map<string, unknown>();
+  readonly #unsure: UnsureWrites;
   /** Tags that an earlier run was about to write, and of which nobody says what they name. */
   readonly #doubtful = new Set<string>();
   /** Of those of one step the first: that is what failed, as far as anybody knows. */
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
   #before: NamesOfTags;
-  /** What tags whose write has failed name now; `undefined` where nobody can tell. */
-  readonly #asked = new Map<string, Promise<Named | undefined>>();
   readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
@@ -58,6 +50,7 @@ export class Ledger {
     this.#root = root;
     this.#options = options;
     this.#before = looked.before ?? noNames;
+    this.#unsure = new UnsureWrites({ ...options, at: this.at, root });
     if (looked.state === "refused") this.#fail(looked.error);
   }
 
@@ -129,8 +122,7 @@ export class Ledger {
 
   /** The first failure counts. A store may reject with nothing: that is a failure all the same. */
   #fail(error: unknown): void {
-    const noReason = () => new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
-    this.#error ??= error === undefined ? noReason() : error;
+    this.#error ??= error ?? noReason();
   }
 
   #noteFailed(tags: readonly string[], error: unknown): void {
@@ -139,7 +131,7 @@ export class Ledger {
     const [failed, ...others] = tags.filter((tag) => !this.#acknowledged.has(tag));
     if (failed === undefined) return;
     this.#failed.add(failed);
-    for (const tag of [failed, ...others]) this.#unsure.set(tag, error);
+    for (const tag of [failed, ...others]) this.#unsure.add(tag, error);
   }
 
   #count(blob: Descriptor, result: string): void {
@@ -215,24 +207,14 @@ export class Ledger {
   }
 
   /** What is known of a tag whose write has failed, where that may have done something. */
-  async #doubtOf(tag: string): Promise<Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why">> {
+  async #doubtOf(tag: string): Promise<Doubt> {
     const undone = this.#undone.get(tag);
     if (undone) return "now" in undone ? { now: undone.now, mayDiffer: true } : {};
-    const error = this.#unsure.get(tag);
-    if (!mayHaveArrived(error)) return this.#doubtOfEarlier(tag);
-    const now = await this.#nameAfterFailure(tag);
-    if (now === undefined)
-      return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
-    if (now !== this.#before[tag]) return { now, mayDiffer: true, why: `it names ${namedText(now)} now` };
-    if (isAnswerLost(error))
-      return { now, mayDiffer: true, why: "its answer was lost, and the registry may show late that it was written" };
-    if (isLeftAlone(error))
-      return { now, mayDiffer: true, why: "nobody has waited for its answer, and it may be written still" };
-    return { now, isUnwritten: true };
+    return (await this.#unsure.doubtOf(tag, this.#before[tag])) ?? this.#doubtOfEarlier(tag);
   }
 
   /** What is known of a tag that this run has not changed. */
-  #doubtOfEarlier(tag: string): Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why"> {
+  #doubtOfEarlier(tag: string): Doubt {
     const now = this.#before[tag];
     if (!this.#doubtful.has(tag)) return { isUnwritten: true, ...(now !== undefined && { now }) };
     return { mayDiffer: true, why: "an earlier run wrote it, or was about to, and nobody can tell what it names now" };
@@ -246,56 +228,9 @@ export class Ledger {
     return this.#failed.has(tag) || this.#doubtful.has(tag) ? "failed" : "not-attempted";
   }
 
-  /** A write whose answer was lost may have happened, whatever became of its repetition. */
   async #isWritten(tag: string): Promise<boolean> {
-    if (this.#acknowledged.has(tag)) return true;
-    return this.#unsure.has(tag) && (await this.#nameAfterFailure(tag)) === this.#root;
+    return this.#acknowledged.has(tag) || this.#unsure.isDone(tag, this.#before[tag]);
   }
-
-  /** The registry is asked, for all who want to know. */
-  #nameAfterFailure(tag: string): Promise<Named | undefined> {
-    const asked = this.#asked.get(tag) ?? this.#ask(tag);
-    this.#asked.set(tag, asked);
-    return asked;
-  }
-
-  /** Asks again with growing waits, unless interrupted, where the registry may show late what it was not heard to acknowledge. */
-  async #ask(tag: string): Promise<Named | undefined> {
-    const { clock, signal: run } = this.#options;
-    const patience = lagPatience(clock, clock.now() + apartMs);
-    let now: Named | undefined;
-    try {
-      const store = await this.#options.open(this.at);
-      do now = await afterwards(this.#options, this.at, (signal) => nameNow(store, tag, { signal }));
-      while (this.#mayShowLate(tag, now) && (await patience.wait(run)));
-    } catch {
-      // What was seen before is all that is known.
-    }
-    return now;
-  }
-
-  #mayShowLate(tag: string, now: Named | undefined): boolean {
-    if (now === undefined || now === this.#root || !isAnswerLost(this.#unsure.get(tag))) return false;
-    return now === (this.#before[tag] ?? now);
-  }
-}
-
-/** Whether a write that failed so may have changed something. A refusal has not; neither has what never left. */
-function mayHaveArrived(error: unknown): boolean {
-  if (isAnswerLost(error) || isLeftAlone(error)) return true;
-  // A 503 says that nobody was there to do it.
-  if (hasCode(error, "unavailable")) return error.context.status !== 503;
-  return hasCode(error, "digest_mismatch");
-}
-
-/** Whether nobody has said what became of the write, or of an attempt before the one that was refused. */
-function isAnswerLost(error: unknown): boolean {
-  return error instanceof WaybillError && (error.context.sent ?? "nothing") !== "nothing";
-}
-
-/** Whether the run itself was over while the write was under way: nobody has said how much of that had left. */
-function isLeftAlone(error: unknown): boolean {
-  return hasCode(error, "connection_failed", "timeout", "cancelled") && error.context.sent === undefined;
 }
 
 function plannedBy(steps: readonly TargetStep[]): { readonly blobs: number; readonly bytes: number } {

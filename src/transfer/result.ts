@@ -1,11 +1,12 @@
+import { WaybillError } from "../errors.ts";
 import type { Location } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
 import type { Named } from "./named.ts";
 
 /**
- * What a tag came to. `moved` is said, too, where nobody knows what it named. `failed` is said only where the tag does not name the new content, or nobody can know. After a roll-back:
- * `rolled-back` names what it named before, also where that was nothing; `left-behind` is new, or nobody knows what it
- * named; it names the new content, and was not taken away.
+ * What a tag came to. `moved` is said, too, where nobody knows what it named. `failed` is said only where the tag does not name
+ * the new content, or nobody can know. After a roll-back: `rolled-back` names what it named before, also where that was nothing;
+ * `left-behind` is new, or nobody knows what it named; it names the new content, and was not taken away.
  */
 export type TagState = "created" | "moved" | "unchanged" | "failed" | "rolled-back" | "left-behind" | "not-attempted";
 
@@ -73,4 +74,9 @@ export interface TargetResult {
 /** True when everything that was asked for is at the target. */
 export function isComplete({ error, heldBack, tags }: TargetResult): boolean {
   return error === undefined && !heldBack && tags.every(({ state }) => tagStates[state].isAsAsked);
+}
+
+/** What is told of a target that has failed with nothing. */
+export function noReason(): WaybillError {
+  return new WaybillError("internal", "Cannot tell why a target failed: it gave no reason");
 }

@@ -1,0 +1,106 @@
+import type { Clock } from "../async/clock.ts";
+import { lagPatience } from "../async/lag-patience.ts";
+import type { Store } from "../content/store.ts";
+import { hasCode, WaybillError } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Location } from "../spec/reference.ts";
+import { afterwards, apartMs } from "./afterwards.ts";
+import { namedText, type Named } from "./named.ts";
+import { nameNow } from "./name-now.ts";
+import type { TagResult } from "./result.ts";
+
+/** What there is to say of a tag whose write has failed. */
+export type Doubt = Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why">;
+
+/** Where the tags are, what they were to name, and how the target is asked. */
+export interface UnsureWritesOptions {
+  readonly at: Location;
+  readonly root: Digest;
+  readonly open: (location: Location) => Promise<Store>;
+  readonly clock: Clock;
+  /** The run's own. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Tags of one target whose writing failed, or was cancelled while it was under way, and was not acknowledged: by what. Each may
+ * have been written all the same, and the target is asked, once for all who want to know. `before`: what a tag named before.
+ */
+export class UnsureWrites {
+  readonly #options: UnsureWritesOptions;
+  readonly #errors = new Map<string, unknown>();
+  /** What they name now; `undefined` where nobody can tell. */
+  readonly #asked = new Map<string, Promise<Named | undefined>>();
+
+  constructor(options: UnsureWritesOptions) {
+    this.#options = options;
+  }
+
+  add(tag: string, error: unknown): void {
+    this.#errors.set(tag, error);
+  }
+
+  /** A write whose answer was lost may have happened, whatever became of its repetition. */
+  async isDone(tag: string, before: Named | undefined): Promise<boolean> {
+    return this.#errors.has(tag) && (await this.#nameOf(tag, before)) === this.#options.root;
+  }
+
+  /** What is known of a tag; `undefined` where no write of this run can have changed it. */
+  async doubtOf(tag: string, before: Named | undefined): Promise<Doubt | undefined> {
+    const error = this.#errors.get(tag);
+    if (!mayHaveArrived(error)) return undefined;
+    const now = await this.#nameOf(tag, before);
+    if (now === undefined)
+      return { mayDiffer: true, why: "its answer was lost, and nobody can tell what it names now" };
+    if (now !== before) return { now, mayDiffer: true, why: `it names ${namedText(now)} now` };
+    if (isAnswerLost(error))
+      return { now, mayDiffer: true, why: "its answer was lost, and the registry may show late that it was written" };
+    if (isLeftAlone(error))
+      return { now, mayDiffer: true, why: "nobody has waited for its answer, and it may be written still" };
+    return { now, isUnwritten: true };
+  }
+
+  #nameOf(tag: string, before: Named | undefined): Promise<Named | undefined> {
+    const asked = this.#asked.get(tag) ?? this.#ask(tag, before);
+    this.#asked.set(tag, asked);
+    return asked;
+  }
+
+  /** Asks again with growing waits, unless interrupted, where the registry may show late what it was not heard to acknowledge. */
+  async #ask(tag: string, before: Named | undefined): Promise<Named | undefined> {
+    const { at, open, clock, signal: run } = this.#options;
+    const patience = lagPatience(clock, clock.now() + apartMs);
+    let now: Named | undefined;
+    try {
+      const store = await open(at);
+      do now = await afterwards(this.#options, at, (signal) => nameNow(store, tag, { signal }));
+      while (this.#mayShowLate(tag, before, now) && (await patience.wait(run)));
+    } catch {
+      // What was seen before is all that is known.
+    }
+    return now;
+  }
+
+  #mayShowLate(tag: string, before: Named | undefined, now: Named | undefined): boolean {
+    if (now === undefined || now === this.#options.root || !isAnswerLost(this.#errors.get(tag))) return false;
+    return now === (before ?? now);
+  }
+}
+
+/** Whether a write that failed so may have changed something. A refusal has not; neither has what never left. */
+function mayHaveArrived(error: unknown): boolean {
+  if (isAnswerLost(error) || isLeftAlone(error)) return true;
+  // A 503 says that nobody was there to do it.
+  if (hasCode(error, "unavailable")) return error.context.status !== 503;
+  return hasCode(error, "digest_mismatch");
+}
+
+/** Whether nobody has said what became of the write, or of an attempt before the one that was refused. */
+function isAnswerLost(error: unknown): boolean {
+  return error instanceof WaybillError && (error.context.sent ?? "nothing") !== "nothing";
+}
+
+/** Whether the run itself was over while the write was under way: nobody has said how much of that had left. */
+function isLeftAlone(error: unknown): boolean {
+  return hasCode(error, "connection_failed", "timeout", "cancelled") && error.context.sent === undefined;
+}
