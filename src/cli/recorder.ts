@@ -96,7 +96,7 @@ export async function openRecorder(flags: RecordFlags, host: Host, options: Reco
           owner,
           clock,
           report: news,
-          ...(earlier && { earlier }),
+          earlier,
         });
   let begun: Recording | undefined;
   let folder: string | undefined;

@@ -9,7 +9,11 @@ import { broken, corrupt, cut, edited, stall } from "./fault-bodies.ts";
 import { expiringTokens, lagging, losingSessions } from "./fault-memory.ts";
 import { narrow, rateLimited, requirePace } from "./fault-pace.ts";
 
-/** Sets `fault` to work on the way to `send`. What it remembers is its own. @throws TypeError where there is no such fault; RangeError for a pace that is none */
+/**
+ * Sets `fault` to work on the way to `send`. What it remembers is its own.
+ *
+ * @throws TypeError where there is no such fault; RangeError for a pace that is none
+ */
 export function mischiefOf(fault: Fault, send: Send): Mischief {
   switch (fault.kind) {
     case "lose-session":

@@ -19,8 +19,8 @@ import { rememberedSources } from "./remembered.ts";
  *
  * @returns also when targets failed: each result says what happened there since the first run.
  * @throws WaybillError `digest_mismatch`, `invalid_argument` where the record is not what it says; for what cannot be read from the
- *   sources, which is `partial` where an earlier run has moved a tag. `busy` where another process is at it. A tag that names neither what it named before nor the new content fails its target
- *   with `precondition_failed`.
+ *   sources, which is `partial` where an earlier run has moved a tag. `busy` where another process is at it. A tag that names
+ *   neither what it named before nor the new content fails its target with `precondition_failed`.
  */
 export async function resume(publication: Publication, context: Context): Promise<CreateResult> {
   const root = closureRootOf(publication);
