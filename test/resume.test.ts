@@ -2,7 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { HttpRequest } from "../src/http/send.ts";
+import { exitCodeOf } from "../src/cli/exit-code.ts";
+import { outcomeError } from "../src/cli/outcome.ts";
+import type { HttpRequest, Send } from "../src/http/send.ts";
+import { faulty } from "../src/server/faults.ts";
 import { journalRecorder } from "../src/transfer/journal.ts";
 import type { Recorder, Recording } from "../src/transfer/recording.ts";
 import { isComplete } from "../src/transfer/result.ts";
@@ -48,24 +51,30 @@ interface ProcessOptions {
   readonly name?: string;
   /** The number of the request at which it dies; default never. */
   readonly dieAt?: number;
+  /** Asked at each request whether it dies now; default never. */
+  readonly dieWhen?: () => boolean;
   /** Hears of every request. */
   readonly asked?: (request: HttpRequest) => void;
+  /** What is wrong with the registries by now. */
+  readonly wrong?: (registries: Send) => Send;
 }
 
 /** A process of its own: it has the journals that those before it have left, and knows that they are gone. */
 async function newProcess(at: PublishCase, options: ProcessOptions = {}) {
   const { name = "a process", dieAt = Number.POSITIVE_INFINITY, asked } = options;
+  const { dieWhen = () => false, wrong = (send) => send } = options;
   let die: (how: "died") => void = () => undefined;
   const died = new Promise<"died">((resolve) => (die = resolve));
   const simulation = await simulate({
     storages: at.storages,
     roots: [at.root, at.old],
     registries,
-    faults: () => (next) => {
+    faults: () => (registries) => {
+      const next = wrong(registries);
       let count = 0;
       return (request) => {
         asked?.(request);
-        if (++count < dieAt) return next(request);
+        if (++count < dieAt && !dieWhen()) return next(request);
         die("died");
         // A dead process hears of nothing any more.
         return new Promise(() => undefined);
@@ -216,6 +225,81 @@ test("resume leaves a tag alone that somebody else has moved since", async () =>
   expect(result.targets[1]?.heldBack).toBe(true);
 });
 
+const [first] = targets;
+const firstTag = `https://${first.host}/v2/${first.repository}/manifests/1`;
+const isLook = ({ method, url }: HttpRequest) => method !== "PUT" && url === firstTag;
+
+test.each([1, 3])("a tag that does not show for %i looks is not gone", async (times) => {
+  const at = await makeCase();
+  await diesBetweenTags(at);
+  const [run] = await listRuns(folder);
+
+  const stray = { when: isLook, times, fault: { kind: "status", status: 404 } } as const;
+  const { simulation, context } = await newProcess(at, { wrong: (send) => faulty(send, [stray]) });
+  const result = await simulation.settle(resume(run!.publication, context));
+
+  expect(await wrongAfter(result, at, simulation)).toEqual([]);
+});
+
+test("an earlier run's tag that seems to be gone for good may still differ", async () => {
+  const at = await makeCase();
+  await diesBetweenTags(at);
+  const [run] = await listRuns(folder);
+  expect(at.storages[first.host]!.catalogue.tagged(first.repository, "1")).toBe(at.root);
+
+  const gone = { when: isLook, times: Infinity, fault: { kind: "status", status: 404 } } as const;
+  const { simulation, context } = await newProcess(at, { wrong: (send) => faulty(send, [gone]) });
+  const result = await simulation.settle(resume(run!.publication, context));
+
+  expect(result.targets[0]?.tags[0]).toMatchObject({ state: "failed", mayDiffer: true });
+  expect(exitCodeOf(outcomeError(result))).toBe(3);
+});
+
+/** Lets a publish die once it has written the first target's first tag. */
+async function diesBetweenTags(at: PublishCase): Promise<void> {
+  const isWritten = () => at.storages[first.host]!.catalogue.tagged(first.repository, "1") === at.root;
+  const { simulation, context, died } = await newProcess(at, { name: "dead", dieWhen: isWritten });
+  const working = publishWith(simulation, context);
+  working.catch(() => undefined);
+  expect(await simulation.settle(Promise.race([working, died]))).toBe("died");
+}
+
+test("rollback puts back a tag that still shows what it named before, because its registry is late", async () => {
+  const at = await makeCase();
+  const published = await newProcess(at);
+  await published.simulation.settle(publishWith(published.simulation, published.context));
+  const [run] = await listRuns(folder);
+  const late = (send: Send): Send => {
+    const before = firstTag.replace(/1$/, at.old);
+    return (request) => send(isLook(request) ? { ...request, url: before } : request);
+  };
+
+  const { simulation, context } = await newProcess(at, { wrong: late });
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
+  const results = await simulation.settle(rollback(plan, at.root, context));
+
+  expect(results[0]?.tags[0]).toMatchObject({ tag: "1", state: "rolled-back" });
+  expect(at.storages[first.host]!.catalogue.tagged(first.repository, "1")).toBe(at.old);
+});
+
+test("rollback deletes a new tag that does not show yet, where it may", async () => {
+  const at = await makeCase();
+  const published = await newProcess(at);
+  await published.simulation.settle(publishWith(published.simulation, published.context));
+  const [run] = await listRuns(folder);
+  const { host, repository } = targets[1];
+  const tag = `https://${host}/v2/${repository}/manifests/1`;
+  const isRead = ({ method, url }: HttpRequest) => (method === "GET" || method === "HEAD") && url === tag;
+  const hidden = { when: isRead, times: Infinity, fault: { kind: "status", status: 404 } } as const;
+
+  const { simulation, context } = await newProcess(at, { wrong: (send) => faulty(send, [hidden]) });
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { deleteCreated: true }));
+  const results = await simulation.settle(rollback(plan, at.root, context));
+
+  expect(results[1]?.tags[0]).toMatchObject({ tag: "1", state: "rolled-back" });
+  expect(at.storages[host]!.catalogue.tagged(repository, "1")).toBeUndefined();
+});
+
 test("rollback puts back what a publish has moved, leaves what was new, and says so", async () => {
   const at = await makeCase();
   const first = await newProcess(at);
@@ -257,7 +341,7 @@ test("rollback takes new tags away where it is asked to and nothing else goes wi
   expect(untouched(at, 0) && untouched(at, 1)).toBe(true);
 });
 
-test("rollback does not touch a tag that names something else by now, nor one that no run has written", async () => {
+test("rollback changes nothing of a tag that no run has written", async () => {
   const at = await makeCase();
   await dieIn(at, 25);
   const [run] = await listRuns(folder);
@@ -275,7 +359,7 @@ test("rollback does not touch a tag that names something else by now, nor one th
   );
   const looked = await simulation.settle(planRollback(run!.publication, { tags: all }, context));
   expect(looked.flatMap(({ tags }) => tags.map(({ move }) => move))).toEqual([
-    "untouched",
+    "put-back",
     "untouched",
     "untouched",
     "untouched",

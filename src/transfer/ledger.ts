@@ -167,8 +167,7 @@ export class Ledger {
       .filter((_tag, at) => written[at])
       .map((tag) => {
         const before = this.#before[tag];
-        const isFresh = this.#acknowledged.get(tag) !== undefined;
-        return { tag, ours: this.#root, isFresh, ...(before !== undefined && { before }) };
+        return { tag, ours: this.#root, ...(before !== undefined && { before }) };
       });
   }
 

@@ -3,10 +3,11 @@ import type { PullQuota, Store, TargetFacts } from "../content/store.ts";
 import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { recordFrom } from "../spec/json.ts";
-import { formatLocation, type Location } from "../spec/reference.ts";
-import { nameNow } from "./name-now.ts";
+import type { Location } from "../spec/reference.ts";
+import { nameAgain, nameNow } from "./name-now.ts";
 import { namedText, noNames, withNames, type KnownTags, type Named, type NamesOfTags } from "./named.ts";
 import { isUpToDate } from "./plan.ts";
+import { tagName } from "./recording.ts";
 
 /** Where a publish goes: one repository or layout and the tags it shall get there, in order. Without tags: by digest only. */
 export interface PublishTarget {
@@ -75,12 +76,15 @@ export function preflightResult({ target, facts, push = "unknown" }: Found): Pre
   };
 }
 
-/** What looking needs. `expect`: what tags must name before they are moved, by reference with tag. */
+/** What looking needs. Tags are known by `tagName`. */
 export interface LookOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
+  /** What tags must name before they are moved; default: nothing is demanded. */
   readonly expect?: ReadonlyMap<string, Named>;
+  /** Tags that are known to name something: that they name nothing is not believed at once. Default none. */
+  readonly present?: ReadonlySet<string>;
 }
 
 /**
@@ -96,8 +100,10 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
   const startedAt = options.clock.now();
   try {
     const store = await options.open(target.at);
-    const call = { signal: options.signal };
-    const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameNow(store, tag, call)] as const));
+    const call = { signal: options.signal, clock: options.clock };
+    const isKnown = (tag: string) => options.present?.has(tagName(target.at, tag)) === true;
+    const nameOf = (tag: string) => (isKnown(tag) ? nameAgain : nameNow)(store, tag, call);
+    const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameOf(tag)] as const));
     const before = recordFrom(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
     return expecting({ state: "found", target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
   } catch (error) {
@@ -109,7 +115,7 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
 function expecting(found: Found, expect: LookOptions["expect"] = new Map()): Found {
   const { at, tags } = found.target;
   const expected = tags.flatMap((tag): Expectation[] => {
-    const digest = expect.get(`${formatLocation(at)}:${tag}`);
+    const digest = expect.get(tagName(at, tag));
     return digest === undefined ? [] : [[tag, digest]];
   });
   return expected.length === 0 ? found : { ...demanding(found, expected), expected };
@@ -156,7 +162,7 @@ function preconditionFailed(
   tag: string,
   { doing, seen }: { readonly doing: "move" | "write"; readonly seen: string },
 ): WaybillError {
-  const name = `${formatLocation(target.at)}:${tag}`;
+  const name = tagName(target.at, tag);
   const context: ErrorContext = { subject: name, side: "target" };
   return new WaybillError("precondition_failed", `Cannot ${doing} tag "${name}": ${seen}`, context);
 }

@@ -1,3 +1,5 @@
+import type { Clock } from "../async/clock.ts";
+import { lagPatience } from "../async/lag-patience.ts";
 import type { CallOptions, Target } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
 import type { Named } from "./named.ts";
@@ -17,5 +19,24 @@ export async function nameNow(store: Target, tag: string, call: CallOptions): Pr
   } catch (error) {
     if (hasCode(error, "auth_denied")) return undefined;
     throw error;
+  }
+}
+
+/** So long a tag may seem to name nothing until that is believed. */
+const vanishedMs = 3000;
+
+/**
+ * The same of a tag that is known to name something. Where it seems to name nothing, it is asked for again for a few seconds: that
+ * may be a copy of the registry that lags behind, or a stray 404.
+ */
+export async function nameAgain(
+  store: Target,
+  tag: string,
+  { clock, ...call }: CallOptions & { readonly clock: Clock },
+): Promise<Named | undefined> {
+  const patience = lagPatience(clock, clock.now() + vanishedMs);
+  for (;;) {
+    const now = await nameNow(store, tag, call);
+    if (now !== "absent" || !(await patience.wait(call.signal))) return now;
   }
 }

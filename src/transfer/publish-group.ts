@@ -18,7 +18,7 @@ import { inSeries } from "./serial.ts";
 import { sharedReads, type SharedReads } from "./shared-reads.ts";
 import { stepNews, type StepNews } from "./step-news.ts";
 import type { ConfirmStep, Plan, Step, TagStep } from "./step.ts";
-import { pastSeen } from "./tag-past.ts";
+import { pastSeen, type TagPast } from "./tag-past.ts";
 import { watch } from "./watchdog.ts";
 
 /** As for the whole publish; what counts as proof is settled, because it follows from all targets. */
@@ -139,7 +139,7 @@ function firstBefore(
 
 /**
  * The tags that earlier runs have written, and those that they were about to write, as far as that is still so: not every
- * target can be looked at again, and not every one says what its tags name.
+ * target can be looked at again, not every one says what its tags name, and one that named something may not be found for a moment.
  */
 function writtenEarlier(
   { target, before = noNames }: Looked,
@@ -147,12 +147,16 @@ function writtenEarlier(
   { recording }: GroupOptions,
 ): Record<"written" | "doubtful", readonly string[]> {
   const { at, tags } = target;
-  const writeOf = (tag: string) => pastSeen(recording.earlier.tags.get(tagName(at, tag)), before[tag], root).write;
-  const isOpen = (tag: string) => before[tag] === undefined || before[tag] === root;
-  return {
-    written: tags.filter((tag) => isOpen(tag) && writeOf(tag) === "acknowledged"),
-    doubtful: tags.filter((tag) => isOpen(tag) && writeOf(tag) === "begun"),
-  };
+  const pasts = tags.map((tag) => ({
+    tag,
+    ...pastSeen(recording.earlier.tags.get(tagName(at, tag)), before[tag], root),
+  }));
+  const open = pasts.filter(
+    ({ tag, before: first }) =>
+      before[tag] === undefined || before[tag] === root || (before[tag] === "absent" && first !== "absent"),
+  );
+  const ofThose = (how: TagPast["write"]) => open.filter(({ write }) => write === how).map(({ tag }) => tag);
+  return { written: ofThose("acknowledged"), doubtful: ofThose("begun") };
 }
 
 /** Puts back what was moved, where a tag could not be written and the policy says so. */

@@ -18,8 +18,6 @@ export interface Move {
   readonly before?: Named;
   /** What it was made to name. */
   readonly ours: Digest;
-  /** This run's write of it was acknowledged: where it names what it named before, the registry may only show the write late. */
-  readonly isFresh?: boolean;
 }
 
 /**
@@ -106,15 +104,15 @@ export function movedOn(now: Digest | "absent"): Restored & { readonly state: "f
   return { state: "failed", why, now };
 }
 
+/** Also where the tag seems to name what it named before: registries may show late what was written. */
 async function restore(
   store: Store,
-  { tag, before, ours, isFresh = false }: KnownMove,
+  { tag, before, ours }: KnownMove,
   { siblings = [], signal }: UndoOptions & CallOptions,
 ): Promise<Restored> {
   const call = { signal };
   const now = await knownName(store, tag, call);
   if (now !== ours && now !== before) return movedOn(now);
-  if (now === before && !isFresh) return { state: "rolled-back" };
   if (before === "absent") {
     const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, call);
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };

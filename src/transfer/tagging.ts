@@ -5,7 +5,7 @@ import { answerWords, hasCode, WaybillError } from "../errors.ts";
 import { recordFrom } from "../spec/json.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { movedSince, type Named, type NamesOfTags } from "./named.ts";
-import { nameNow } from "./name-now.ts";
+import { nameAgain, nameNow } from "./name-now.ts";
 import { placeOf } from "./place.ts";
 import { tagName } from "./recording.ts";
 import type { CompareStep, ConfirmStep, TagStep, VerifyStep } from "./step.ts";
@@ -28,8 +28,7 @@ export interface Comparison {
 
 /**
  * Which tags of the step still have to be written: those that name what they named before. One that names the content
- * already is left alone. One that named something and seems to name nothing is asked for again for a few seconds: that may be a copy of
- * the registry that lags behind, or a stray 404.
+ * already is left alone. One that named something and seems to name nothing is asked for again for a few seconds.
  *
  * @throws WaybillError `precondition_failed` where somebody else has moved a tag since it was looked at, or where it does not
  *   show what is demanded of it. Nothing is written then.
@@ -40,7 +39,11 @@ export async function compareTags(
   call: Call,
 ): Promise<Omit<Comparison, "at">> {
   const found = await Promise.all(
-    step.tags.map(async (tag) => ({ tag, now: await nameAgain(step, tag, { ...call, target }) })),
+    step.tags.map(async (tag) => {
+      const wanted = wantedOf(step, tag);
+      const ask = wanted === undefined || wanted === "absent" ? nameNow : nameAgain;
+      return { tag, now: await ask(target, tag, call) };
+    }),
   );
   const open = found.filter(({ now }) => now !== step.content.digest);
   for (const { tag, now } of open) {
@@ -56,23 +59,6 @@ export async function compareTags(
 /** What the tag must name to be moved; `undefined` where anything will do. */
 function wantedOf({ before, demanded }: CompareStep | TagStep, tag: string): Named | undefined {
   return before[tag] ?? demanded?.[tag];
-}
-
-/** So long a tag may seem to name nothing until that is believed. */
-const vanishedMs = 3000;
-
-async function nameAgain(
-  step: CompareStep | TagStep,
-  tag: string,
-  { target, ...call }: Call & { readonly target: Target },
-): Promise<Named | undefined> {
-  const wanted = wantedOf(step, tag);
-  const mayVanish = wanted === undefined || wanted === "absent";
-  const patience = lagPatience(call.clock, call.clock.now() + vanishedMs);
-  for (;;) {
-    const now = await nameNow(target, tag, call);
-    if (mayVanish || now !== "absent" || !(await patience.wait(call.signal))) return now;
-  }
 }
 
 function notAsBefore(step: CompareStep | TagStep, tag: string, now: Named | undefined): WaybillError {

@@ -30,7 +30,8 @@ export async function resume(publication: Publication, context: Context): Promis
   using _ = context.announce({ pull, push: targets.map(({ at }) => at) });
   const { policy } = publication;
   await using looks = openScope({ signal: context.signal });
-  const lookings = beginLooking(targets, looks, context).map(({ target, looking }) => ({
+  const present = presentIn(publication);
+  const lookings = beginLooking(targets, looks, { ...context, present }).map(({ target, looking }) => ({
     target,
     looking: looking.then((entry) => unmoved(entry, publication)),
   }));
@@ -47,6 +48,14 @@ export async function resume(publication: Publication, context: Context): Promis
     context,
   );
   return { root: { descriptor, bytes }, ...published };
+}
+
+/** The tags that named something when the first run looked at them. */
+function presentIn({ targets }: Publication): ReadonlySet<string> {
+  const named = targets.flatMap(({ target, tags, before }) =>
+    tags.filter((tag) => (before[tag] ?? "absent") !== "absent").map((tag) => tagName(target, tag)),
+  );
+  return new Set(named);
 }
 
 /** The entry, refused where somebody else has moved one of its tags since the first run looked at it. */

@@ -19,9 +19,9 @@ export interface RollbackTarget {
 }
 
 /**
- * One tag: `put-back` names what it named before again; `delete` was new and is taken away; `left` was new, or nobody knows
- * what it named, and is not;
- * `untouched` does not name what was published, so that it is not ours to move; `unseen` cannot be looked at.
+ * One tag: `put-back` names what it named before again; `delete` was new and is taken away; both also where that seems to be so
+ * already, because registries may show late what was written. `left` was new, or nobody knows what it named, and is not;
+ * `untouched` names something else than what was published, or nothing again; `unseen` cannot be looked at.
  */
 export interface RollbackTag {
   readonly tag: string;
@@ -45,7 +45,9 @@ export async function planRollback(
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
   using _ = context.announce({ pull: [], push: targets.map(({ at }) => at) });
-  const looked = await lookAsTasks(targets, context);
+  const written = [...pasts].filter(([, { write }]) => write !== undefined);
+  const present = new Set(written.map(([name]) => name));
+  const looked = await lookAsTasks(targets, { ...context, present });
   return looked.map((entry) => {
     const { at, tags } = entry.target;
     const root = publication.root.digest;
@@ -82,10 +84,12 @@ function moveOf(
   },
 ): RollbackTag {
   const known = { ...(before !== undefined && { before }), ...(now !== undefined && { now }) };
-  if (now !== root) return { tag, move: "untouched", ...known };
+  // Where it is as it was, its registry may only show late what was written.
+  if (now === undefined || (now !== root && now !== before)) return { tag, move: "untouched", ...known };
   if (before === undefined) return { tag, move: "left", ...known };
   if (before !== "absent") return { tag, move: "put-back", ...known };
-  return { tag, move: deletes ? "delete" : "left", ...known };
+  if (deletes) return { tag, move: "delete", ...known };
+  return { tag, move: now === root ? "left" : "untouched", ...known };
 }
 
 /** Does what was planned, all targets at the same time. A tag that somebody has moved since then stays. Never rejects. */

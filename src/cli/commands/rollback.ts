@@ -119,9 +119,9 @@ async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
 function moveText({ move, before, now }: RollbackTag): readonly [string, string] {
   switch (move) {
     case "put-back":
-      return ["put back to", shortDigest(before ?? "")];
+      return [now === before ? "put back once more to" : "put back to", shortDigest(before ?? "")];
     case "delete":
-      return ["is deleted: it was new", ""];
+      return [now === before ? "is deleted, if it shows up: it was new" : "is deleted: it was new", ""];
     case "unseen":
       return ["cannot be looked at", ""];
     case "left":
