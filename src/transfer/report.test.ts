@@ -113,8 +113,13 @@ describe("interimReport", () => {
     const report = interimReport(told, times.startedAt, seen);
     expect(report.state).toBe("unfinished");
     expect(report.targets[0]?.tags).toEqual([
-      { tag: "1", state: "moved", before: old },
+      { tag: "1", state: "moved", before: old, after: told.root.digest },
       { tag: "latest", state: "not-attempted", before: null, isBeingWritten: true },
+    ]);
+    const [begun] = interimReport(told, times.startedAt, { begun: () => false, tagged: () => false }).targets;
+    expect(begun?.tags).toEqual([
+      { tag: "1", state: "not-attempted", before: old, after: old },
+      { tag: "latest", state: "not-attempted", before: null, after: null },
     ]);
     expect(validate(JSON.parse(JSON.stringify(report))), JSON.stringify(validate.errors)).toBe(true);
   });

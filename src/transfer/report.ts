@@ -159,7 +159,7 @@ export function reportOf(
   };
 }
 
-/** The account while it runs: nothing is claimed but tags that were acknowledged, and those whose write has begun. */
+/** The account while it runs: no tag is told as written before that was acknowledged, and of one whose write has begun not what it names. */
 export function interimReport(
   publication: Publication,
   startedAt: number,
@@ -173,12 +173,13 @@ export function interimReport(
     ...headOf(publication, "unfinished", startedAt),
     targets: targets.map(({ target, tags, before }) => ({
       target,
-      tags: tags.map((tag) => {
+      tags: tags.map((tag): TagReport => {
         const was = before[tag];
         const isTagged = seen.tagged(target, tag);
-        const state = isTagged ? writtenState(was) : was === root.digest ? "unchanged" : "not-attempted";
-        const isBeingWritten = !isTagged && seen.begun(target, tag);
-        return { tag, state, ...beforeOf(was), ...(isBeingWritten && { isBeingWritten }) };
+        const state: TagState = isTagged ? writtenState(was) : was === root.digest ? "unchanged" : "not-attempted";
+        const known = { tag, state, ...beforeOf(was) };
+        if (!isTagged && seen.begun(target, tag)) return { ...known, isBeingWritten: true };
+        return { ...known, ...afterOf(state, { before: was, root: root.digest }) };
       }),
       sentBytes: 0,
       mountedBytes: 0,
@@ -249,7 +250,11 @@ function beforeOf(before: Named | undefined): Pick<TagReport, "before"> {
 
 function afterOf(
   state: TagState,
-  { before, root, now }: Pick<TargetResult["tags"][number], "before" | "now"> & { readonly root: Digest | undefined },
+  {
+    before,
+    root,
+    now,
+  }: { readonly before: Named | undefined; readonly root: Digest | undefined; readonly now?: Named | undefined },
 ): Pick<TagReport, "after"> {
   const { names } = tagStates[state];
   if (names === "root") return root === undefined ? {} : { after: root };
