@@ -86,6 +86,16 @@ export function createLanes(options: LanesOptions): Lanes {
   };
 }
 
+/** Does `work` with a slot of `lanes` held. @throws the signal's reason when it aborts before there is one; what `work` throws. */
+export async function inLane<T>(lanes: Lanes, options: AcquireOptions, work: () => Promise<T>): Promise<T> {
+  const release = await lanes.acquire(options);
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
 function urgencyOf(urgent: boolean): Urgency {
   return urgent ? "urgent" : "ordinary";
 }

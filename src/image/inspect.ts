@@ -1,5 +1,5 @@
 import { rememberedBy } from "../async/remembered.ts";
-import { createLanes, type Lanes } from "../async/lanes.ts";
+import { createLanes, inLane } from "../async/lanes.ts";
 import { readSmallBlob } from "../content/small-blob.ts";
 import type { CallOptions, Source } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
@@ -51,15 +51,6 @@ export function createReader(source: Source, root: Manifest, options: CallOption
     blob: (descriptor, maxBytes) =>
       inLane(lanes, options, () => readSmallBlob(source, descriptor, { ...options, maxBytes })),
   };
-}
-
-async function inLane<T>(lanes: Lanes, options: CallOptions, work: () => Promise<T>): Promise<T> {
-  const release = await lanes.acquire(options);
-  try {
-    return await work();
-  } finally {
-    release();
-  }
 }
 
 /**

@@ -1,11 +1,12 @@
 import { dirname, join } from "node:path";
+import { createLanes, inLane } from "../async/lanes.ts";
 import type { Bytes, CallOptions, Content, FetchOptions } from "../content/store.ts";
 import { exactly, verified } from "../content/verify.ts";
 import { absent, ioCall, unless } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, hexOf, type Digest } from "../spec/digest.ts";
-import { openLinked, openPlain, readWhole, type Files, type RegularFile } from "./files.ts";
+import { openLinked, openPlain, readWhole, smallFilesAtOnce, type Files, type RegularFile } from "./files.ts";
 
 /** The folder `blobs/` of a layout, for reading. */
 export interface Blobs {
@@ -22,6 +23,7 @@ export interface Blobs {
 /** The blobs of the layout at `root`. Nothing is opened yet. */
 export function blobsIn(root: string, files: Files): Blobs {
   const pathOf = (digest: Digest) => join(root, "blobs", algorithmOf(digest), hexOf(digest));
+  const reading = createLanes({ limit: smallFilesAtOnce });
   return {
     pathOf,
     async has({ digest, size }) {
@@ -33,10 +35,11 @@ export function blobsIn(root: string, files: Files): Blobs {
       const found = await find(root, pathOf(blob.digest), files);
       return found && contentOf(blob, found, options);
     },
-    async readWhole(digest, maxBytes, options = {}) {
-      const found = await find(root, pathOf(digest), files);
-      return found && readWhole(found.file, maxBytes, options);
-    },
+    readWhole: (digest, maxBytes, options = {}) =>
+      inLane(reading, options, async () => {
+        const found = await find(root, pathOf(digest), files);
+        return found && readWhole(found.file, maxBytes, options);
+      }),
   };
 }
 

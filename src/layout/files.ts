@@ -13,6 +13,12 @@ export type Files = Pick<
   "access" | "open" | "rename" | "unlink" | "link" | "mkdir" | "stat" | "realpath" | "readdir" | "lstat"
 >;
 
+/**
+ * Small files that are read, or written, at the same time: each takes a file descriptor, and an image may have more manifests than
+ * a process may have files open.
+ */
+export const smallFilesAtOnce = 32;
+
 type Handle = promises.FileHandle;
 
 /** An open file that is a file. Whoever opened it disposes of it. */

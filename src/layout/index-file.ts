@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { createLanes, inLane } from "../async/lanes.ts";
 import type { Bytes, CallOptions } from "../content/store.ts";
 import { ioCall, syncFolder } from "../disk/durable.ts";
 import { WaybillError } from "../errors.ts";
 import { emptyListing, formatListing, parseListing, type Listing } from "./entries.ts";
-import { openPlain, readWhole, replaceFile, type Files } from "./files.ts";
+import { openPlain, readWhole, replaceFile, smallFilesAtOnce, type Files } from "./files.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { lock, type LayoutOwner } from "./lock.ts";
 
@@ -25,12 +26,14 @@ const maxBytes = 4 * 1024 * 1024;
 /** The index of the layout at `root`, an absolute path. */
 export function indexFileIn(root: string, files: Files, owner: LayoutOwner): IndexFile {
   const path = join(root, "index.json");
-  const read = async ({ signal }: CallOptions = {}) => {
+  const reading = createLanes({ limit: smallFilesAtOnce });
+  const readNow = async ({ signal }: CallOptions) => {
     const file = await openPlain(files, path);
     if (!file) return { listing: emptyListing, version: "" };
     const { version } = file;
     return { listing: parseListing(await readWhole(file, maxBytes, { signal }), path), version };
   };
+  const read = (options: CallOptions = {}) => inLane(reading, options, () => readNow(options));
   let isTidy = false;
   return {
     read,

@@ -134,6 +134,28 @@ test("layout has a blob's file closed when its content was read to its end, left
   for (const content of [whole, left]) await content[Symbol.asyncDispose]();
 });
 
+test("layout has few files open at a time, however many manifests come together", async () => {
+  const path = await newFolder();
+  let [count, most] = [0, 0];
+  const open: Files["open"] = async (...call) => {
+    const file = await promises.open(...call);
+    most = Math.max(most, ++count);
+    const close = file.close.bind(file);
+    return Object.assign(file, { close: () => close().finally(() => count--) });
+  };
+  const store = await openLayout(path, { owner, files: { ...promises, open } });
+  await pushImage(store, imageOf("many"));
+  const manifests = Array.from({ length: 400 }, (_, at) => imageOf("many", { annotations: { at: `${at}` } }));
+
+  await Promise.all(manifests.map((manifest) => store.pushManifest(manifest)));
+  await Promise.all(manifests.map(({ descriptor }) => store.manifest(descriptor)));
+  await Promise.all(manifests.map(({ descriptor }) => store.referrers(descriptor.digest)));
+
+  expect(await readdir(join(path, "blobs/sha256"))).toHaveLength(403);
+  expect(most).toBeLessThanOrEqual(64);
+  expect(count).toBe(0);
+});
+
 test("layout reads its manifests once for all who ask for referrers at the same time", async () => {
   const { store, path } = await newLayout();
   const images = await Promise.all(

@@ -1,3 +1,4 @@
+import { createLanes, inLane } from "../async/lanes.ts";
 import { createMemo } from "../async/memo.ts";
 import { childrenMissing, neededBy, requireTags } from "../content/needs.ts";
 import type { CallOptions, PushManifestOptions, Target } from "../content/store.ts";
@@ -9,7 +10,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { folderOf } from "./blobs.ts";
 import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, withoutTag, type Listing } from "./entries.ts";
-import { replaceFile } from "./files.ts";
+import { replaceFile, smallFilesAtOnce } from "./files.ts";
 import { streamOf } from "./index-file.ts";
 import { prepare, type Layout } from "./folder.ts";
 import { probeFolder } from "./probe.ts";
@@ -19,6 +20,7 @@ import { lookUp, readManifest } from "./source.ts";
 /** The writing half of a layout. */
 export function targetOf(layout: Layout): Omit<Target, "location"> {
   const folders = createMemo<void>();
+  const writing = createLanes({ limit: smallFilesAtOnce });
   const write = async (
     digest: Digest,
     body: Parameters<typeof replaceFile>[2],
@@ -28,6 +30,10 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
     await folders.get(folder, () => prepare(layout, folder));
     await replaceFile(layout.files, layout.blobs.pathOf(digest), body, { ...options, mark: layout.mark });
   };
+  const keepManifest = (manifest: Manifest, { signal }: CallOptions): Promise<void> =>
+    inLane(writing, { signal }, async () => {
+      if (!(await holds(layout, manifest))) await write(manifest.descriptor.digest, streamOf(manifest.bytes), {});
+    });
   return {
     facts: () => ({ movesTags: true, deletesTagsAlone: true }),
     probe: (options) => probeFolder(layout, options),
@@ -51,7 +57,7 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       const { descriptor, bytes } = manifest;
       requireMatch(descriptor, bytes);
       await requireChildren(layout, manifest);
-      if (!(await holds(layout, manifest))) await write(descriptor.digest, streamOf(bytes), {});
+      await keepManifest(manifest, options);
       await list(layout, manifest, options);
       for (const tag of options.tags ?? []) options.onTagged?.(tag);
     },
