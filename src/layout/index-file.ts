@@ -6,19 +6,28 @@ import { WaybillError } from "../errors.ts";
 import { emptyListing, formatListing, parseListing, type Listing } from "./entries.ts";
 import { openPlain, readWhole, replaceFile, smallFilesAtOnce, type Files } from "./files.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { lock, type LayoutOwner } from "./lock.ts";
+import { lock, queueFor, type LayoutOwner, type Lock } from "./lock.ts";
+import { sharedTurns, type Sharer } from "./shared-turns.ts";
 
 /** The file index.json of a layout. */
 export interface IndexFile {
   /** What it lists now. `version` changes whenever it is replaced; both are empty where there is no file. */
   read(options?: CallOptions): Promise<{ readonly listing: Listing; readonly version: string }>;
   /**
-   * Replaces what it lists by what `change` makes of it, under the lock. Updates from one process follow one another; a
-   * listing that `change` gives back as it was is not written.
+   * Replaces what it lists by what `change` makes of it, under the lock. Changes that wait for the same turn follow one another
+   * and are written as one; a listing that they give back as it was is not written. Resolves when it survives a crash.
    *
-   * @throws WaybillError `busy` where another process holds the lock; `disk_full`, `io_failed`: then the old file is there.
+   * @throws WaybillError `busy` where another process holds the lock; `disk_full`, `io_failed`, `too_large`: then the old file is
+   *   there, and no change of that turn has been made. What `change` throws concerns no other.
    */
-  update(change: (listing: Listing) => Promise<Listing>, options?: CallOptions): Promise<void>;
+  update(change: Change, options?: UpdateOptions): Promise<void>;
+}
+
+type Change = (listing: Listing) => Promise<Listing>;
+
+export interface UpdateOptions extends CallOptions {
+  /** Their names survive a crash before the listing speaks of what is in them; default none. */
+  readonly folders?: readonly string[];
 }
 
 const maxBytes = 4 * 1024 * 1024;
@@ -34,25 +43,50 @@ export function indexFileIn(root: string, files: Files, owner: LayoutOwner): Ind
     return { listing: parseListing(await readWhole(file, maxBytes, { signal }), path), version };
   };
   const read = (options: CallOptions = {}) => inLane(reading, options, () => readNow(options));
+  const write = async (listing: Listing, held: Lock): Promise<void> => {
+    const bytes = formatListing(listing);
+    if (bytes.byteLength > maxBytes)
+      throw new WaybillError("too_large", `Cannot write "${path}": it would be larger than ${maxBytes} bytes`);
+    await replaceFile(files, path, streamOf(bytes), { mark: `${owner.pid}`, beforeCommit: () => held.requireHeld() });
+    await syncFolder(root, files);
+  };
   let isTidy = false;
+  const share = sharedTurns<{ readonly change: Change; readonly folders: readonly string[] }>();
   return {
     read,
-    async update(change, options = {}) {
+    async update(change, { folders = [], ...options } = {}) {
       // One layout has one queue, however it is spelled.
       const folder = await ioCall(`lock "${path}"`, () => files.realpath(root));
-      await using held = await lock(files, join(folder, "index.json.lock"), owner, options);
-      if (!isTidy) await removeLeftovers(folder, files, owner);
-      isTidy = true;
-      const { listing, version } = await read(options);
-      const changed = await change(listing);
-      if (changed === listing && version !== "") return;
-      const bytes = formatListing(changed);
-      if (bytes.byteLength > maxBytes)
-        throw new WaybillError("too_large", `Cannot write "${path}": it would be larger than ${maxBytes} bytes`);
-      await replaceFile(files, path, streamOf(bytes), { mark: `${owner.pid}`, beforeCommit: () => held.requireHeld() });
-      await syncFolder(root, files);
+      const lockPath = join(folder, "index.json.lock");
+      await share({ change, folders }, queueFor(lockPath, owner), options, async (take) => {
+        await using held = await lock(files, lockPath, owner, options);
+        if (!isTidy) await removeLeftovers(folder, files, owner);
+        isTidy = true;
+        const sharers = take();
+        for (const named of new Set(sharers.flatMap(({ item }) => item.folders))) await syncFolder(named, files);
+        const { listing, version } = await read();
+        const changed = await changedBy(sharers, listing);
+        if (changed && (changed !== listing || version === "")) await write(changed, held);
+      });
     },
   };
+}
+
+/** What those make of `listing` that neither fail nor have been given up; `undefined` where there is none. */
+async function changedBy(
+  sharers: readonly Sharer<{ readonly change: Change }>[],
+  listing: Listing,
+): Promise<Listing | undefined> {
+  let changed: Listing | undefined;
+  for (const { item, signal, refuse } of sharers) {
+    try {
+      signal?.throwIfAborted();
+      changed = await item.change(changed ?? listing);
+    } catch (error) {
+      refuse(error);
+    }
+  }
+  return changed;
 }
 
 /** `bytes` as a stream. */

@@ -230,6 +230,32 @@ test("layout records a standalone signature once, with its subject", async () =>
   ]);
 });
 
+test("layout writes its index once for referrers that come together, before it acknowledges any of them", async () => {
+  const path = await newFolder();
+  let writes = 0;
+  const rename: Files["rename"] = async (from, to) => {
+    if (String(to).endsWith("index.json")) writes += 1;
+    return promises.rename(from, to);
+  };
+  const store = await openLayout(path, { owner, files: { ...promises, rename } });
+  const { descriptor } = await pushImage(store, imageOf("signed"), { tags: ["v1"] });
+  const signatures = Array.from({ length: 30 }, (_, at) =>
+    imageOf("signed", { subject: descriptor, annotations: { at: `${at}` } }),
+  );
+  writes = 0;
+
+  await Promise.all(
+    signatures.map(async (signature) => {
+      await store.pushManifest(signature);
+      const { manifests } = await indexJson(path);
+      expect(manifests.map(({ digest }) => digest)).toContain(signature.descriptor.digest);
+    }),
+  );
+
+  expect(writes).toBeLessThanOrEqual(15);
+  expect(await store.referrers(descriptor.digest)).toHaveLength(30);
+});
+
 test("layout does not record an attestation that its index leads to, in whatever order they come", async () => {
   const { store, path } = await newLayout();
   const image = await pushImage(store, imageOf("attested"));

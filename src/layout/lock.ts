@@ -29,6 +29,13 @@ export function createLayoutOwner(self: Process): LayoutOwner {
   return { ...self, queues: new Map() };
 }
 
+/** The queue of those in this process who want to change what `path` locks; it has one place. */
+export function queueFor(path: string, { queues }: LayoutOwner): Lanes {
+  const queue = queues.get(path) ?? createLanes({ limit: 1 });
+  queues.set(path, queue);
+  return queue;
+}
+
 /** A lock that is ours until the block is left. */
 export interface Lock extends AsyncDisposable {
   /** @throws WaybillError `busy` where somebody took the lock file away. */
@@ -36,7 +43,7 @@ export interface Lock extends AsyncDisposable {
 }
 
 /**
- * Locks `path` against other processes, and queues behind whoever holds it in this one.
+ * Locks `path` against other processes. In this one `queueFor` lets in one at a time.
  *
  * The lock is a file that names its holder, made only where there is none. Node has no `flock`, which buildkit uses: it
  * sees our file but not our lock, so with buildkit on the same layout at the same moment one update may be lost, though
@@ -48,24 +55,13 @@ export interface Lock extends AsyncDisposable {
  * @throws WaybillError `busy` where it still holds it then; the reason of `signal`.
  */
 export async function lock(files: Files, path: string, owner: LayoutOwner, options: CallOptions = {}): Promise<Lock> {
-  const queue = owner.queues.get(path) ?? createLanes({ limit: 1 });
-  owner.queues.set(path, queue);
-  const release = await queue.acquire({ signal: options.signal });
-  try {
-    const held = await lockFile(files, path, owner, options.signal);
-    return {
-      async requireHeld() {
-        if (!(await ioCall(`read "${path}"`, () => held.isHeld()))) throw busy(path);
-      },
-      async [Symbol.asyncDispose]() {
-        await held[Symbol.asyncDispose]();
-        release();
-      },
-    };
-  } catch (error) {
-    release();
-    throw error;
-  }
+  const held = await lockFile(files, path, owner, options.signal);
+  return {
+    async requireHeld() {
+      if (!(await ioCall(`read "${path}"`, () => held.isHeld()))) throw busy(path);
+    },
+    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+  };
 }
 
 const patienceMs = 5000;

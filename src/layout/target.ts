@@ -3,13 +3,21 @@ import { createMemo } from "../async/memo.ts";
 import { childrenMissing, neededBy, requireTags } from "../content/needs.ts";
 import type { CallOptions, PushManifestOptions, Target } from "../content/store.ts";
 import { requireMatch, verified } from "../content/verify.ts";
-import { syncFolder } from "../disk/durable.ts";
 import { hasCode } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import { folderOf } from "./blobs.ts";
-import { isReferrer, withReferrer, withRoot, withTag, withoutReachable, withoutTag, type Listing } from "./entries.ts";
+import {
+  isReferrer,
+  withReferrer,
+  withRoot,
+  withTag,
+  withoutReachable,
+  withoutTag,
+  type Entry,
+  type Listing,
+} from "./entries.ts";
 import { replaceFile, smallFilesAtOnce } from "./files.ts";
 import { streamOf } from "./index-file.ts";
 import { prepare, type Layout } from "./folder.ts";
@@ -20,6 +28,7 @@ import { lookUp, readManifest } from "./source.ts";
 /** The writing half of a layout. */
 export function targetOf(layout: Layout): Omit<Target, "location"> {
   const folders = createMemo<void>();
+  const graph = graphOf(layout);
   const writing = createLanes({ limit: smallFilesAtOnce });
   const write = async (
     digest: Digest,
@@ -58,7 +67,7 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       requireMatch(descriptor, bytes);
       await requireChildren(layout, manifest);
       await keepManifest(manifest, options);
-      await list(layout, manifest, options);
+      await list({ layout, graph }, manifest, options);
       for (const tag of options.tags ?? []) options.onTagged?.(tag);
     },
     async deleteTag(tag, options = {}) {
@@ -91,54 +100,57 @@ async function holds(layout: Layout, { descriptor, bytes }: Manifest): Promise<b
   }
 }
 
-async function list(layout: Layout, manifest: Manifest, options: PushManifestOptions): Promise<void> {
+async function list(
+  { layout, graph }: { readonly layout: Layout; readonly graph: RootGraph },
+  manifest: Manifest,
+  options: PushManifestOptions,
+): Promise<void> {
   const { tags = [], root = false, signal } = options;
   const subject = manifest.document.subject?.digest;
   if (tags.length === 0 && !root && subject === undefined) return;
-  const graph = graphOf(layout, { signal });
-  await makeDurable(layout, manifest);
   await layout.index.update(
     async (listing) => {
       const named = tags.reduce((before, tag) => withTag(before, manifest.descriptor, tag), listing);
-      if (tags.length > 0) return graph.tidy(named);
-      if (root || subject === undefined) return graph.tidy(withRoot(listing, manifest.descriptor));
-      if (await graph.leadsTo(listing, manifest.descriptor.digest)) return listing;
+      if (tags.length > 0) return graph.tidy(named, { signal });
+      if (root || subject === undefined) return graph.tidy(withRoot(listing, manifest.descriptor), { signal });
+      if (await graph.leadsTo(listing, manifest.descriptor.digest, { signal })) return listing;
       return withReferrer(listing, manifest.descriptor, subject);
     },
-    { signal },
+    { signal, folders: foldersOf(layout, manifest) },
   );
 }
 
-/** What a listing says must be on the disk before the listing is. */
-async function makeDurable({ files, blobs, root }: Layout, { descriptor, document }: Manifest): Promise<void> {
+/** Where what a listing says of the manifest lies. */
+function foldersOf({ blobs, root }: Layout, { descriptor, document }: Manifest): readonly string[] {
   const digests = [
     descriptor.digest,
     ...neededBy({ descriptor, document, bytes: new Uint8Array() }).map((child) => child.digest),
   ];
-  for (const folder of new Set(digests.map((digest) => folderOf(blobs, digest)))) await syncFolder(folder, files);
-  await syncFolder(root, files);
+  return [...new Set(digests.map((digest) => folderOf(blobs, digest))), root];
 }
 
 interface RootGraph {
   /** Without referrers' own entries that a root leads to. */
-  tidy(listing: Listing): Promise<Listing>;
-  leadsTo(listing: Listing, digest: Digest): Promise<boolean>;
+  tidy(listing: Listing, options: CallOptions): Promise<Listing>;
+  leadsTo(listing: Listing, digest: Digest, options: CallOptions): Promise<boolean>;
 }
 
-function graphOf(layout: Layout, options: CallOptions): RootGraph {
-  const read = (target: Descriptor, callOptions?: CallOptions) => readManifest(layout, target, callOptions);
-  const reachable = (listing: Listing) =>
-    reachableFrom(
-      listing.entries.filter((entry) => !isReferrer(entry)),
-      read,
-      options,
-    );
+/** Changes of one turn start from the same entries, and share the reading; what they are about was written before. */
+function graphOf(layout: Layout): RootGraph {
+  const read = (target: Descriptor, options?: CallOptions) => readManifest(layout, target, options);
+  let last: { readonly roots: readonly Entry[]; readonly digests: ReadonlySet<Digest> } | undefined;
+  const reachable = async (listing: Listing, options: CallOptions) => {
+    const roots = listing.entries.filter((entry) => !isReferrer(entry));
+    if (last?.roots.length !== roots.length || last.roots.some((root, at) => root !== roots[at]))
+      last = { roots, digests: new Set((await reachableFrom(roots, read, options)).keys()) };
+    return last.digests;
+  };
   return {
-    async tidy(listing) {
+    async tidy(listing, options) {
       if (!listing.entries.some(isReferrer)) return listing;
-      const found = await reachable(listing);
+      const found = await reachable(listing, options);
       return withoutReachable(listing, (digest) => found.has(digest));
     },
-    leadsTo: async (listing, digest) => (await reachable(listing)).has(digest),
+    leadsTo: async (listing, digest, options) => (await reachable(listing, options)).has(digest),
   };
 }
