@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -64,6 +64,18 @@ test("a journal with a damaged entry gives what came before and keeps the rest b
   await writeFile(path, damaged);
   expect(await entries()).toEqual([{ at: 0 }]);
   expect((await readFile(`${path}.damaged`)).toString()).toContain('{"at":2}');
+});
+
+test("a journal gives back entries that are longer than a block, however they lie in the file", async () => {
+  const long = [0, 1, 2, 256, 700].map((more) => "é".repeat(256 * 1024 + more));
+  await Journal.rewrite(path, [...long, { at: 1 }]);
+  const { size } = await stat(path);
+  expect(await entries()).toEqual([...long, { at: 1 }]);
+
+  await truncate(path, size - 10);
+
+  expect(await entries()).toEqual(long);
+  expect((await stat(path)).size + (await stat(`${path}.damaged`)).size).toBe(size - 10);
 });
 
 test("a file that is no journal is refused and left alone", async () => {

@@ -165,19 +165,23 @@ interface Lengths {
  */
 async function replayLines(file: FileHandle, path: string, replay: (entry: unknown) => void): Promise<Lengths> {
   let sound = 0;
-  let rest: Buffer = Buffer.alloc(0);
+  // The beginning of a line that goes on in the next block. It is put together once: one line may be most of the file.
+  let begun: Buffer[] = [];
   for await (const chunk of blocksOf(file, path)) {
-    rest = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      const line = rest.toString("utf8", 0, end);
+    let at = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, at)) {
+      const bytes = Buffer.concat([...begun, chunk.subarray(at, end)]);
+      const line = bytes.toString();
       if (sound === 0 && `${line}\n` !== headline) throw notAJournal(path);
       if (sound > 0 && !replayLine(line, replay)) return { soundBytes: sound, wholeBytes: (await file.stat()).size };
-      sound += end + 1;
-      rest = rest.subarray(end + 1);
+      sound += bytes.byteLength + 1;
+      begun = [];
+      at = end + 1;
     }
+    begun.push(chunk.subarray(at));
+    if (sound === 0 && !headline.startsWith(Buffer.concat(begun).toString())) throw notAJournal(path);
   }
-  if (sound === 0 && !headline.startsWith(rest.toString())) throw notAJournal(path);
-  return { soundBytes: sound, wholeBytes: sound + rest.byteLength };
+  return { soundBytes: sound, wholeBytes: sound + Buffer.concat(begun).byteLength };
 }
 
 function notAJournal(path: string): WaybillError {
