@@ -533,6 +533,74 @@ describe("send over HTTP/2", () => {
     expect(server.sessions()).toBe(2);
   });
 
+  /** A balancer that forgets its first connection on request: what is sent over it gets nowhere, and nobody says so. */
+  async function forgetful(port: number) {
+    let isForgotten = false;
+    const relay = await socketServer((client, number) => {
+      const isLost = () => isForgotten && number === 1;
+      const registry = connect(port, "127.0.0.1").on("error", () => undefined);
+      client.on("data", (chunk) => !isLost() && registry.write(chunk)).on("close", () => registry.destroy());
+      registry.on("data", (chunk) => !isLost() && client.write(chunk));
+    });
+    const forget = () => (isForgotten = true);
+    return {
+      relay,
+      url: `https://127.0.0.1:${relay.port}/`,
+      forget,
+      [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
+    };
+  }
+
+  test("ends all that waits over a connection at once when it is silent and a PING is not answered", async () => {
+    let onArrival = () => {};
+    await using server = await http2Server(secure(), (stream, number) => (number > 2 ? answer(stream) : onArrival()));
+    await using balancer = await forgetful(server.port);
+    const clock = fakeClock();
+    await using net = network({ http2: "auto", clock, deadlines: { headersMs: 100_000 } });
+    const get = () => net.send({ method: "GET", url: balancer.url });
+    async function waiting() {
+      const hasArrived = new Promise<void>((resolve) => (onArrival = resolve));
+      const error = get().catch((failure: unknown) => failure);
+      await hasArrived;
+      return { error };
+    }
+    const first = await waiting();
+    await clock.advanceSlowly(10_000);
+    const second = await waiting();
+
+    balancer.forget();
+    await clock.advanceSlowly(27_000);
+
+    const lost = { code: "connection_failed", message: expect.stringContaining("a PING was not answered") };
+    expect(await Promise.all([first.error, second.error])).toMatchObject([lost, lost]);
+    expect(await textOf(await get())).toBe("whole");
+    expect(server.sessions()).toBe(2);
+  });
+
+  test("keeps a connection that answers PINGs, however long the answer to a request takes", async () => {
+    let heard = () => {};
+    let finish = () => {};
+    await using server = await http2Server(secure(), (stream) => {
+      // It is answered in order: by then what answers its own PING has come.
+      stream.session?.on("ping", () => stream.session?.ping(() => heard()));
+      finish = () => answer(stream);
+      heard();
+    });
+    const next = () => new Promise<void>((resolve) => (heard = resolve));
+    const clock = fakeClock();
+    await using net = network({ http2: "auto", clock, deadlines: { headersMs: 100_000 } });
+    const begun = next();
+    const sending = net.send({ method: "GET", url: server.url });
+    await begun;
+    for (let round = 0; round < 3; round += 1) {
+      const asked = next();
+      await clock.advanceSlowly(17_000);
+      await asked;
+    }
+    finish();
+    expect(await textOf(await sending)).toBe("whole");
+  });
+
   test("leaves a connection whose body has fallen silent", async () => {
     await using server = await http2Server(secure(), (stream, number) => {
       if (number > 1) return answer(stream);

@@ -11,6 +11,7 @@ import { headersFrom } from "./headers.ts";
 import { cancelledError, codeOf, errorOf, type AttemptOutcome } from "./outcome.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { HttpRequest } from "./send.ts";
+import { openStreams } from "./session2-streams.ts";
 
 /** Node's 64 KiB let a fast line idle between window updates. */
 const streamWindowBytes = 2 * 1024 * 1024;
@@ -66,7 +67,7 @@ export function openSession(origin: string, line: Line, context: SessionContext)
   // All that had come when a deadline passed.
   let silentAt: number | undefined;
   const isSilent = () => line.socket.bytesRead === silentAt;
-  const streams = streamCounter(session, isSilent);
+  const streams = openStreams(session, line, { ...context, isSilent });
   return {
     reachedOn: line.reachedOn,
     get usable() {
@@ -236,31 +237,6 @@ function plain(headers: object): Record<string, string | readonly string[]> {
     ([name]) => !name.startsWith(":"),
   );
   return Object.fromEntries(entries);
-}
-
-interface StreamCounter {
-  readonly open: number;
-  readonly count: (stream: ClientHttp2Stream) => void;
-}
-
-/** Keeps the process alive only while streams are open; a session that is silent ends with the last of them. */
-function streamCounter(session: ClientHttp2Session, isSilent: () => boolean): StreamCounter {
-  let open = 0;
-  return {
-    get open() {
-      return open;
-    },
-    count(stream) {
-      open += 1;
-      if (open === 1 && !session.destroyed) session.ref();
-      stream.once("close", () => {
-        open -= 1;
-        if (open > 0 || session.destroyed) return;
-        if (isSilent()) session.destroy();
-        else session.unref();
-      });
-    },
-  };
 }
 
 function closed(session: ClientHttp2Session, line: Line): Promise<void> {
