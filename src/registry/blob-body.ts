@@ -165,14 +165,16 @@ interface Rest {
 
 /** What `response` brings beyond what was read. */
 function rest(blob: Descriptor, reading: Rest): Bytes {
-  return skipped(blob, reading)(contentOf(blob, reading.response));
+  return skipped(blob, reading)(contentOf(blob, reading));
 }
 
 /** A body that is labelled as encoded although it was asked for plain: its length tells whether the label is true. */
-function contentOf(blob: Descriptor, response: HttpResponse): Bytes {
+function contentOf(blob: Descriptor, { response, access }: Rest): Bytes {
   const coding = codingOf(response.headers);
   const isRaw = coding === undefined || response.status === 206 || sizeIn(response.headers) === blob.size;
-  return isRaw ? response.body : decodeStream(response.body, coding, blob.size);
+  if (isRaw) return response.body;
+  const doing = `Cannot read blob ${blob.digest} from "${nameOfRepository(access)}"`;
+  return decodeStream(response.body, { coding, maxBytes: blob.size, doing, about: about(blob, access) });
 }
 
 /** How to get from the first byte of the answer to the first that is still wanted. */

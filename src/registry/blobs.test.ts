@@ -203,7 +203,11 @@ describe("fetch", () => {
     const bomb = gzipSync(Buffer.alloc(1_000_000));
     const headers = { "content-encoding": "gzip" };
     const to = client({ send: async (request) => ({ ...respond(request, 200, { headers }), body: pieces(bomb) }) });
-    await expect(read(to)).rejects.toMatchObject({ code: "too_large" });
+    await expect(read(to)).rejects.toMatchObject({
+      code: "too_large",
+      message: expect.stringContaining(`Cannot read blob ${blob.digest} from "`),
+      context: { registry: expect.any(String), subject: blob.digest },
+    });
   });
 
   test("fetch gives the bytes back whole wherever the connections break", async () => {

@@ -106,9 +106,27 @@ describe("manifest", () => {
     await expect(to.repository.manifest("v1")).rejects.toMatchObject({ code: "too_large" });
   });
 
+  test.each([
+    ["br", "unsupported", 'its content encoding is "br"'],
+    ["gzip", "digest_mismatch", "it is not the gzip that it is labelled as"],
+  ])(
+    "manifest names itself and its repository when it is encoded as %s and cannot be decoded",
+    async (coding, code, seen) => {
+      const to = answering({ "content-type": mediaType, "content-encoding": coding }, "neither");
+      await expect(to.repository.manifest("v1")).rejects.toMatchObject({
+        code,
+        message: `Cannot read manifest "v1" from "registry.example/app": ${seen}`,
+        context: { registry: "registry.example", repository: "app", subject: "v1" },
+      });
+    },
+  );
+
   test("manifest stops reading beyond 4 MiB", async () => {
     const to = answering({ "content-type": mediaType }, Buffer.alloc(4 * 1024 * 1024 + 1));
-    await expect(to.repository.manifest("v1")).rejects.toMatchObject({ code: "too_large" });
+    await expect(to.repository.manifest("v1")).rejects.toMatchObject({
+      code: "too_large",
+      message: expect.stringContaining('manifest "v1" from "registry.example/app"'),
+    });
   });
 
   test("manifest tells a login page from a registry", async () => {

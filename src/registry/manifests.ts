@@ -55,7 +55,16 @@ async function rawManifest(
   const response = await requestManifest(access, "GET", name, signal);
   if (response.status !== 200) throw await problemOf(access, response, `Cannot read manifest ${shown(name)} in`);
   await refuseHtml(access, response);
-  return { raw: await readBody(response, maxManifestBytes), headers: response.headers };
+  return { raw: await wholeBody(access, name, response), headers: response.headers };
+}
+
+async function wholeBody(access: Access, name: string, response: HttpResponse): Promise<Uint8Array> {
+  try {
+    return await readBody(response, maxManifestBytes);
+  } catch (error) {
+    // What breaks on the way names who it was by itself.
+    throw hasCode(error, "too_large") ? refused(access, name, error) : error;
+  }
 }
 
 async function requestManifest(
@@ -87,26 +96,39 @@ function parsed(
   try {
     return parseManifest(bytes, options);
   } catch (error) {
-    const prefix = `Cannot accept manifest ${shown(name)} from "${nameOfRepository(access)}": `;
-    throw inContext(error, about(access, name), prefix);
+    throw refused(access, name, error);
   }
+}
+
+function refused(access: Access, name: string, error: unknown): unknown {
+  const prefix = `Cannot accept manifest ${shown(name)} from "${nameOfRepository(access)}": `;
+  return inContext(error, about(access, name), prefix);
 }
 
 /** The bytes that the digests speak of: the raw ones, or what they decode to where the answer is labelled as encoded. */
 function settleContent(
   access: Access,
   raw: Uint8Array,
-  about: { readonly headers: HttpHeaders; readonly name: string; readonly pinned: Descriptor | undefined },
+  answer: { readonly headers: HttpHeaders; readonly name: string; readonly pinned: Descriptor | undefined },
 ): { bytes: Uint8Array; digest: Digest } {
-  const { headers, name, pinned } = about;
+  const { headers, name, pinned } = answer;
   const announced = announcedDigest(headers);
   const wanted = isDigest(name) ? name : announced;
   const coding = codingOf(headers);
   const isRaw = coding === undefined || (wanted !== undefined && digestOf(raw, algorithmOf(wanted)) === wanted);
-  const bytes = isRaw ? raw : decodeBytes(raw, coding, maxManifestBytes);
+  const bytes = isRaw ? raw : decoded(access, name, { raw, coding });
   for (const expected of [wanted, announced]) if (expected) requireDigest(access, bytes, expected);
   if (pinned !== undefined && pinned.size !== bytes.byteLength) throw wrongSize(access, pinned, bytes.byteLength);
   return { bytes, digest: wanted ?? digestOf(bytes) };
+}
+
+function decoded(
+  access: Access,
+  name: string,
+  { raw, coding }: { readonly raw: Uint8Array; readonly coding: string },
+): Uint8Array {
+  const doing = `Cannot read manifest ${shown(name)} from "${nameOfRepository(access)}"`;
+  return decodeBytes(raw, { coding, maxBytes: maxManifestBytes, doing, about: about(access, name) });
 }
 
 /** `Docker-Content-Digest` where it is present and a digest. Not all registries send it, and some send other things. */
