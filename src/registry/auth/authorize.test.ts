@@ -354,6 +354,19 @@ describe("authorize", () => {
     }
   });
 
+  test("falls back to GET where a gateway answers POST with a page that forbids it, and takes a service's own word", async () => {
+    const answersOf = async (type: string) => {
+      const headers = { "content-type": type };
+      const { send, log } = world({
+        onToken: (request) => (request.method === "POST" ? respond(request, 403, { headers }) : undefined),
+      });
+      const answer = await send(pull()).catch((error: unknown) => error);
+      return [answer, log.filter((line) => line.includes("token")).length];
+    };
+    expect(await answersOf("text/html; charset=utf-8")).toMatchObject([{ status: 200 }, 2]);
+    expect(await answersOf("application/json")).toMatchObject([{ code: "auth_denied", context: { status: 403 } }, 1]);
+  });
+
   test("does not call a token service unavailable that lacks what it is asked for", async () => {
     const { send } = world({ onToken: (request) => respond(request, 501) });
     await expect(send(pull())).rejects.toMatchObject({ code: "rejected", context: { status: 501 } });

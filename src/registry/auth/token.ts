@@ -8,6 +8,7 @@ import { scrub } from "../../http/scrub.ts";
 import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
 import { originOf, withoutQuery } from "../../http/url.ts";
 import { parseJson } from "../../spec/json.ts";
+import { essence } from "../../spec/media-type.ts";
 import { basicAuthorization, secretOf, type Credential } from "../credentials/credential.ts";
 import { loginWords } from "../login-words.ts";
 import type { RegistryIdentity } from "./realm.ts";
@@ -88,8 +89,14 @@ export function tokenService({ send, clock }: TokenServiceOptions): (request: To
 }
 
 /** A GET cannot carry an identity token, which has no user name, to a service that knows no POST. */
-function mayAskByGet({ status }: HttpResponse, credential: LongLived): boolean {
-  return postUnsupported.has(status) || (postForbidden.has(status) && credential.kind === "basic");
+function mayAskByGet(response: HttpResponse, credential: LongLived): boolean {
+  const { status } = response;
+  return postUnsupported.has(status) || (credential.kind === "basic" && isPostForbidden(response));
+}
+
+/** Gateways that suspect every form answer 403 with a page. A service that refuses what is asked for says so itself. */
+function isPostForbidden({ status, headers }: HttpResponse): boolean {
+  return postForbidden.has(status) || (status === 403 && essence(headers.get("content-type") ?? "") === "text/html");
 }
 
 function postRequest(request: TokenRequest, credential: LongLived): HttpRequest {
