@@ -1,12 +1,13 @@
 import { sleep, type Clock } from "../async/clock.ts";
 import type { EventOf, Report } from "../telemetry/events.ts";
 import type { HttpRequest } from "./send.ts";
-import { withoutQuery } from "./url.ts";
+import { shownUrl } from "./url.ts";
 
 type Retry = EventOf<"retry">;
 
 /** What failed: `target` as in its news. */
-export type Failed = Pick<HttpRequest, "method" | "url" | "registry" | "task" | "signal"> & Pick<Retry, "target">;
+export type Failed = Pick<HttpRequest, "method" | "url" | "ledBy" | "registry" | "task" | "signal"> &
+  Pick<Retry, "target">;
 
 /**
  * Waits for `delayMs` before what failed is tried again, with the news that it will be.
@@ -14,14 +15,14 @@ export type Failed = Pick<HttpRequest, "method" | "url" | "registry" | "task" | 
  * @throws the signal's reason, as soon as it aborts
  */
 export function pause(
-  { method, url, registry, target, task, signal }: Failed,
+  { method, url, ledBy, registry, target, task, signal }: Failed,
   wait: Pick<Retry, "attempt" | "delayMs" | "why" | "cause">,
   { clock, report }: { readonly clock: Clock; readonly report: Report },
 ): Promise<void> {
   report({
     type: "retry",
     method,
-    url: withoutQuery(url),
+    url: shownUrl({ url, ledBy }),
     ...(registry !== undefined && { registry }),
     ...(target !== undefined && { target }),
     ...(task !== undefined && { task }),

@@ -73,6 +73,13 @@ describe("traceAttempts", () => {
     ]);
   });
 
+  test("tells no signature in the path of an address that a registry led to", async () => {
+    const { send, attempts } = traced(async () => answer());
+    const signed = `https://cdn.example/${"s".repeat(40)}/data`;
+    await readBody(await send({ method: "GET", url: signed, ledBy: originOf("https://r.example") }), 100);
+    expect(attempts()).toMatchObject([{ url: "https://cdn.example/ssssssss…/data" }]);
+  });
+
   test("tells a failure by its code and passes it on", async () => {
     const failure = new WaybillError("timeout", "Cannot finish");
     const { send, attempts } = traced(() => Promise.reject(failure));

@@ -7,7 +7,7 @@ import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
 import { withoutCredentials } from "./echoes.ts";
 import type { HttpHeaders, HttpRequest, HttpResponse, Interceptor, Origin, RequestHistory } from "./send.ts";
-import { originOf, withoutQuery } from "./url.ts";
+import { originOf, shownUrl } from "./url.ts";
 
 export interface TraceOptions {
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export function traceRequests(): Interceptor {
 }
 
 /**
- * Reports one `http` event for each attempt, when its response's body has ended or it has failed. URLs lose their query. What
+ * Reports one `http` event for each attempt, when its response's body has ended or it has failed. URLs as `shownUrl` has them. What
  * `report` and `headersFor` throw is dropped.
  */
 export function traceAttempts({ clock, report, headersFor }: TraceOptions): Interceptor {
@@ -142,7 +142,7 @@ class Attempt {
 
   end(ending: Ending, receivedBytes = 0, endedAt = this.#wire.noting.now()): void {
     const { report } = this.#wire;
-    const { method, url, task, registry, operation, authorization, attempt = 1 } = this.request;
+    const { method, task, registry, operation, authorization, attempt = 1 } = this.request;
     this.#load.inFlight -= 1;
     const event: Mutable<AttemptEvent> = {
       type: "http",
@@ -151,7 +151,7 @@ class Attempt {
       inFlight: this.#inFlight,
       startedAt: this.#startedAt,
       method,
-      url: withoutQuery(url, this.#origin),
+      url: shownUrl(this.request, this.#origin),
       attempt,
       durationMs: endedAt - this.#startedAt,
       sentBytes: this.#sentBytes,

@@ -14,7 +14,7 @@ import {
   webPath,
 } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bareHost, hostOf, isLoopbackHost, originOf, portOf } from "./url.ts";
+import { bareHost, hostOf, isLoopbackHost, originOf, portOf, shownUrl } from "./url.ts";
 
 const anyHost = oneof(
   domain(),
@@ -72,6 +72,16 @@ describe("originOf", () => {
 test("hostOf keeps a port that the scheme does not imply", () => {
   expect(hostOf(originOf("https://a.example:8443/v2/"))).toBe("a.example:8443");
   expect(hostOf(originOf("http://[::1]:5000/"))).toBe("[::1]:5000");
+});
+
+test("shownUrl leaves of long parts of a path their beginning where a registry has led us elsewhere", () => {
+  const [registry, signature] = [originOf("https://r.example"), "hmac=0a1b2c3d4e5f60718293a4b5c6d7"];
+  const shown = (url: string, ledBy?: typeof registry) => shownUrl({ url, ledBy });
+  expect(shown(`https://cdn.example/x/${signature}/blobs/data?sig=1`, registry)).toBe(
+    "https://cdn.example/x/hmac=0a1…/blobs/data",
+  );
+  expect(shown(`https://r.example/v2/${signature}`, registry)).toBe(`https://r.example/v2/${signature}`);
+  expect(shown(`https://cdn.example/${signature}`)).toBe(`https://cdn.example/${signature}`);
 });
 
 test("portOf knows the port that a scheme implies", () => {

@@ -1,4 +1,4 @@
-import type { Origin } from "./send.ts";
+import type { HttpRequest, Origin } from "./send.ts";
 
 const octet = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
 const label = "(?:[a-z0-9]+(?:-[a-z0-9]+)*)";
@@ -34,6 +34,19 @@ const plainPath = /^\/[\w.~!$&'()*+,;=:@%/-]*(?=[?#]|$)/;
 export function withoutQuery(url: string, origin: Origin = originOf(url)): string {
   const path = url.startsWith(origin) ? plainPath.exec(url.slice(origin.length))?.[0] : undefined;
   return origin + (path ?? new URL(url).pathname);
+}
+
+/** What no name of a file or folder is as long as, and how much is left of what is longer. */
+const longSegment = /([^/]{8})[^/]{17,}/g;
+
+/**
+ * A request's URL as it may be shown: `withoutQuery`, and where a registry has led us to somebody else only the beginning of each part of
+ * the path that is longer than 24 characters. Some storages sign their addresses there.
+ */
+export function shownUrl({ url, ledBy }: Pick<HttpRequest, "url" | "ledBy">, origin: Origin = originOf(url)): string {
+  const shown = withoutQuery(url, origin);
+  if (ledBy === undefined || ledBy === origin) return shown;
+  return origin + shown.slice(origin.length).replace(longSegment, "$1…");
 }
 
 /** The port that a URL stands for. */
