@@ -2,7 +2,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Interceptor } from "../../src/http/send.ts";
 import type { Fault } from "../../src/server/fault.ts";
 import { faulty, type FaultRule } from "../../src/server/faults.ts";
-import { attributesOf, otlpReceiver, pointsOf, type ReceivedSpan } from "../support/otlp-receiver.ts";
+import {
+  attributesOf,
+  otlpReceiver,
+  pointsOf,
+  type OtlpReceiver,
+  type ReceivedSpan,
+} from "../support/otlp-receiver.ts";
 import { buildProgram, type Program } from "../support/program.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../support/running-registry.ts";
 import { seeded } from "../support/simulation.ts";
@@ -181,16 +187,29 @@ test("what is measured says how much was sent, spared, repeated, allowed, and ho
   expect(mounted("waybill.bytes.mounted")).toContainEqual(some(here));
 }, 60_000);
 
-test("spans that there was no room for are counted, and so measured", async () => {
-  await using collector = await otlpReceiver();
+/** Publishes with room for four spans. */
+async function publishNarrowly(collector: OtlpReceiver, flush: string) {
   await using target = await startRegistry();
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_BSP_MAX_QUEUE_SIZE: "4",
     OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "4",
   };
-  const args = ["create", "--no-journal", "-q", "--telemetry-flush", "20s", "-t", `${target.host}/app:1`];
-  const ran = await program.run([...args, `${source.host}/app:1`], { env });
+  const args = ["create", "--no-journal", "-q", "--telemetry-flush", flush, "-t", `${target.host}/app:1`];
+  return await program.run([...args, `${source.host}/app:1`], { env });
+}
+
+test("a collector that takes all gets every span, however few may wait", async () => {
+  await using collector = await otlpReceiver();
+  const ran = await publishNarrowly(collector, "20s");
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  expect(treeOf(collector.spans)).toMatchObject({ repeated: 0, orphans: [], roots: ["waybill create"] });
+  expect(collector.spans.length).toBeGreaterThan(20);
+});
+
+test("spans that there was no room for are counted, and so measured", async () => {
+  await using collector = await otlpReceiver((_request, response) => void setTimeout(() => response.end(), 500));
+  const ran = await publishNarrowly(collector, "4s");
   const [, dropped] = /^telemetry degraded: (\d+) spans dropped; the run was not affected$/m.exec(ran.stderr) ?? [];
   expect(Number(dropped)).toBeGreaterThan(0);
   const drops = pointsOf(collector, "waybill.telemetry.drops");

@@ -42,7 +42,7 @@ function link(options: LinkCase = {}) {
 
 const willing = (message: ToExporter, thread: ThreadEvents) => {
   if (message.type === "news") thread.onMessage({ type: "taken" });
-  else thread.onMessage({ type: "done", health: healthy });
+  else if (message.type === "finish") thread.onMessage({ type: "done", health: healthy });
 };
 
 describe("ExporterLink", () => {
@@ -74,6 +74,17 @@ describe("ExporterLink", () => {
     one.add(event(1));
     expect(degradation(await one.finish(2000))).toBeUndefined();
     expect([news().length, state.stops]).toEqual([1, 1]);
+  });
+
+  test("lets its thread wait for room until half of the time at the end has gone, and finishes when all is taken", async () => {
+    const { link: one, clock, posted, state } = link({ capacity: 2000 });
+    for (let at = 0; at < 600; at += 1) one.add(event(at));
+    const ended = one.finish(2000);
+    expect(posted.slice(8)).toEqual([{ type: "hurry", until: clock.now() + 1000 }]);
+    for (let taken = 0; taken < 2; taken += 1) state.thread?.onMessage({ type: "taken" });
+    expect(posted.slice(9).map(({ type }) => type)).toEqual(["news", "news", "finish"]);
+    state.thread?.onMessage({ type: "done", health: healthy });
+    expect((await ended).spansDropped).toBe(0);
   });
 
   test("waits for the time given and no longer when nobody answers", async () => {

@@ -114,8 +114,12 @@ export class ExporterLink {
         cancel();
         resolve();
       };
+      this.#pump();
+      const now = this.#options.clock.now();
+      // What is left of the time is for what was taken in last, and for measurements, which are complete then.
+      this.#thread?.post({ type: "hurry", until: now + withinMs / 2 });
       // The thread has its answer ready in time, also where it has to give up.
-      this.#finishBy = this.#options.clock.now() + withinMs - Math.min(answerMs, withinMs / 5);
+      this.#finishBy = now + withinMs - Math.min(answerMs, withinMs / 5);
       this.#pump();
     });
   }
@@ -123,6 +127,7 @@ export class ExporterLink {
   #pump(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    if (this.#isGone) return;
     this.#thread ??= this.#start();
     while (!this.#isGone && this.#waiting.length > 0 && this.#untaken < mostUntaken) {
       this.#untaken++;

@@ -16,6 +16,8 @@ export interface ExportOrder {
 /** What the exporting thread is told. */
 export type ToExporter =
   | { readonly type: "news"; readonly events: readonly WaybillEvent[] }
+  /** What is left of the news follows. It is taken in by `until`, in milliseconds since the Unix epoch, whatever has to go for it. */
+  | { readonly type: "hurry"; readonly until: number }
   /**
    * No more news. Whatever is left is to be sent by `until`, in milliseconds since the Unix epoch, and `done` to be answered.
    * `lost`: spans for which there was no room before.

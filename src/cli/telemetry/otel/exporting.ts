@@ -16,7 +16,10 @@ import { spanFactory } from "./spans.ts";
 
 /** Makes spans and measurements of news, and sends them where they are wanted. */
 export interface Exporting {
-  take(events: readonly WaybillEvent[]): void;
+  /** Waits while there is no room for their spans, as long as that is of use. Must not be called again before it has settled. */
+  take(events: readonly WaybillEvent[]): Promise<void>;
+  /** Nothing waits for room after `until`, by `Date.now()`. */
+  hurry(until: number): void;
   /**
    * Sends what is left, and closes everything. Settles by `until`, by `Date.now()`; `take` must not be called again. `lost`: spans
    * that were never taken.
@@ -52,6 +55,7 @@ export async function openExporting(order: ExportOrder, tell: (message: FromExpo
   const health = () => healthOf({ spans, sendings, problems: known.list });
   return {
     take: taker(order, { spans, meter, onProblem }),
+    hurry: (until) => void setTimeout(() => spans.forEach((shipper) => shipper.press()), until - Date.now()),
     async finish(until, lost) {
       if (spans.length > 0) onDrop(lost);
       await Promise.all(sendings.map(({ shipper }) => shipper.finish(until)));
@@ -74,8 +78,9 @@ function taker({ identity }: ExportOrder, { spans, meter, onProblem }: Taking) {
     if (span) for (const shipper of spans) shipper.add(span);
     if (meter) for (const measurement of measurer.take(event)) meter.add(measurement);
   };
-  return (events: readonly WaybillEvent[]) => {
+  return async (events: readonly WaybillEvent[]) => {
     for (const event of events) {
+      for (const shipper of spans) await shipper.room();
       try {
         takeOne(event);
       } catch (error) {

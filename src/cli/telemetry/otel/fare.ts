@@ -24,15 +24,15 @@ export class Fare implements Faring {
     this.#onChange = onChange;
   }
 
-  /** Sends, unless something is being sent. */
-  start(send: () => Promise<void>): void {
-    this.#sending ??= send().finally(() => {
+  /** Sends, unless something is being sent. Settles with what is under way. */
+  start(send: () => Promise<void>): Promise<void> {
+    return (this.#sending ??= send().finally(() => {
       this.#sending = undefined;
-    });
+    }));
   }
 
   /** Waits for what is under way, then sends once more; not where the last time failed. */
-  async finish(start: () => void): Promise<void> {
+  async finish(start: () => unknown): Promise<void> {
     await this.#sending;
     if (this.lastFailed) return;
     start();

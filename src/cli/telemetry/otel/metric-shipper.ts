@@ -35,7 +35,7 @@ export class MetricShipper {
 
   /** A slow collector gets the next numbers when it has taken the last. */
   #start(): void {
-    this.fare.start(() => this.#ship());
+    void this.fare.start(() => this.#ship());
   }
 
   async #ship(): Promise<void> {

@@ -56,6 +56,31 @@ test("Shipper lets the oldest go when there is no room, and counts them", async 
   expect(sent.flat()).toEqual([0, 1, 2, 3, 4, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
 });
 
+test("Shipper loses nothing of what waits for room", async () => {
+  const { shipper: one, sent } = shipper([]);
+  for (let at = 0; at < 500; at += 1) {
+    await one.room();
+    one.add(at);
+  }
+  await one.finish(0);
+  expect(sent.flat()).toEqual(Array.from({ length: 500 }, (_, at) => at));
+  expect(one.dropped).toBe(0);
+});
+
+test("Shipper has room at once when waiting for it has become useless", async () => {
+  const { shipper: pressed } = shipper([new Promise(() => undefined)]);
+  for (let at = 0; at < 15; at += 1) pressed.add(at);
+  const waiting = pressed.room();
+  pressed.press();
+  await waiting;
+  await pressed.room();
+
+  const { shipper: failing } = shipper([{ delivered: false }, new Promise(() => undefined)]);
+  for (let at = 0; at < 15; at += 1) failing.add(at);
+  await failing.room();
+  expect([failing.fare.lastFailed, failing.dropped]).toEqual([true, 5]);
+});
+
 test("Shipper sends no more at once than a batch, however they are packed", async () => {
   const { shipper: one, sent } = shipper([], { batchSize: 100, queueSize: 300 });
   for (let at = 0; at < 250; at += 1) one.add(at);

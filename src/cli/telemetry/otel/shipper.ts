@@ -20,8 +20,8 @@ const mostAtOnce = 32;
 const leastParts = 8;
 
 /**
- * Sends items in batches, one at a time, in the background. Holds a bounded number of them, packed: when there is no room the
- * oldest go, as they were packed, for the newest tell more about what is going on. A batch that does not arrive is given up.
+ * Sends items in batches, one at a time, in the background. Holds a bounded number of them, packed: where nobody waits for room
+ * the oldest go, as they were packed, for the newest tell more about what is going on. A batch that does not arrive is given up.
  */
 export class Shipper<Item, Packed extends { readonly count: number }> {
   sent = 0;
@@ -34,6 +34,8 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
   #loose: Item[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isFinishing = false;
+  #isPressed = false;
+  #onRoom: () => void = () => undefined;
   readonly #packSize: number;
 
   constructor(options: ShipperOptions<Item, Packed>) {
@@ -48,8 +50,25 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
     if (this.#held === queueSize) this.#drop(this.#takePacked()?.count ?? this.#loose.splice(0, 1).length);
     this.#loose.push(item);
     if (this.#loose.length >= this.#packSize) this.#pack();
-    if (this.#held >= batchSize) this.#start();
-    else this.#timer ??= setTimeout(() => this.#start(), delayMs);
+    if (this.#held >= batchSize) void this.#start();
+    else this.#timer ??= setTimeout(() => void this.#start(), delayMs);
+  }
+
+  /**
+   * Settles when there is room for one more; at once where the last batch did not arrive, or after `press`: then the oldest go for
+   * it. One caller at a time.
+   */
+  async room(): Promise<void> {
+    while (this.#held === this.#options.batch.queueSize && !this.#isPressed && !this.fare.lastFailed) {
+      const onRoom = new Promise<void>((resolve) => (this.#onRoom = resolve));
+      await Promise.race([onRoom, this.#start()]);
+    }
+  }
+
+  /** Nobody waits for room any more. */
+  press(): void {
+    this.#isPressed = true;
+    this.#onRoom();
   }
 
   /** Sends what is left, until `deadlineAt`; nothing more where the last batch did not arrive. */
@@ -106,10 +125,10 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
     if (count > 0) this.#options.onDrop(count);
   }
 
-  #start(): void {
+  #start(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.fare.start(() => this.#ship());
+    return this.fare.start(() => this.#ship());
   }
 
   /** Until fewer than a whole batch are left, or none when everything is to go. */
@@ -126,12 +145,18 @@ export class Shipper<Item, Packed extends { readonly count: number }> {
     if (count === 0) return;
     const { outlet, onProblem } = this.#options;
     this.fare.began();
-    const delivery = await outlet.send(batch, (why) => this.fare.troubled(why));
+    this.#onRoom();
+    const delivery = await outlet.send(batch, (why) => this.#trouble(why));
     const { delivered, problem, rejected = 0 } = delivery;
     const lost = delivered ? Math.min(rejected, count) : count;
     this.#drop(lost);
     this.sent += count - lost;
     if (problem !== undefined) onProblem(problem);
     this.fare.ended(delivered);
+  }
+
+  #trouble(why: string): void {
+    this.fare.troubled(why);
+    this.#onRoom();
   }
 }
