@@ -23,6 +23,8 @@ class Evaluation {
   readonly #root: GoValue;
   readonly #output: string[] = [];
   readonly #budget = new Budget();
+  /** What functions may still make, whether or not it is written in the end. */
+  readonly #making = new Budget();
   #steps = 0;
   /** The node that an error is about: the one that was looked at last. */
   #current: Operand | Command | Node | undefined;
@@ -224,7 +226,9 @@ class Evaluation {
     checkCount(name, words.length + last.length);
     const args = words.map((word) => this.#word(word, dot));
     try {
-      return call(name, [...args, ...last]);
+      const made = call(name, [...args, ...last]);
+      if (made?.kind === "string") this.#making.spend(made.data);
+      return made;
     } catch (error) {
       if (error instanceof CallFailure) this.#current = node;
       throw error;

@@ -4,7 +4,7 @@ import { WaybillError } from "../errors.ts";
 export const maxTemplateLength = 64 * 1024;
 /** The deepest nesting of parentheses and blocks. */
 export const maxDepth = 200;
-/** The most text that a template may make, in characters. */
+/** The most text that a template may write, and the most that its functions may make, in characters. */
 export const maxOutputLength = 64 * 1024 * 1024;
 /** The most steps that a template may take: data from outside decide how often a loop runs. */
 export const maxSteps = 5_000_000;

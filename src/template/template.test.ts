@@ -143,6 +143,13 @@ describe("limits", () => {
     const doubling = '{{$x := "0123456789abcdef"}}{{range 40}}{{$x = print $x $x}}{{end}}{{len $x}}';
     expect(() => render(doubling)).toThrow(expect.objectContaining({ code }));
     expect(() => render('{{range 100}}{{printf "%999999d" 1}}{{end}}')).toThrow(expect.objectContaining({ code }));
+    const escaping = `{{$x := "\\""}}{{range 40}}{{$x = json $x}}{{end}}`;
+    const thrownAway = `{{$x := printf "%99999d" 1}}{{range 900}}{{$y := json $x}}{{end}}`;
+    for (const uncounted of [escaping, thrownAway]) {
+      expect(() => render(uncounted)).toThrow(
+        expect.objectContaining({ code, message: expect.stringContaining("67108864 characters") }),
+      );
+    }
     expect(() => render("{{range 9999999}}{{range 9999999}}{{end}}{{end}}")).toThrow(expect.objectContaining({ code }));
   });
 
