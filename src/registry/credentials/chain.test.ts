@@ -107,6 +107,18 @@ describe("credentialChain", () => {
     ]);
   });
 
+  test("reads each folder once, however many repositories are looked up", async () => {
+    const read: string[] = [];
+    const environment = fakeEnvironment({ files: { [`${scoped}/r.io/config.json`]: auths(["r.io", "host"]) } });
+    const readDir = async (path: string) => (read.push(path), environment.readDir(path));
+    const find = credentialChain({ ...environment, readDir }, { clock: fakeClock() });
+
+    await Promise.all(Array.from({ length: 50 }, (_, number) => find("r.io", `team/app-${number}`)));
+    await find("r.io", "team/app-0");
+
+    expect(read.toSorted()).toEqual([scoped, `${scoped}/r.io`, `${scoped}/r.io/team`]);
+  });
+
   test("asks a helper once when many look-ups come at the same time", async () => {
     const { user, environment } = chainOver({
       files: { [docker]: { credsStore: "desktop" } },

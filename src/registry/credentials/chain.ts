@@ -27,13 +27,20 @@ const hubBacked = new Set(["dhi.io", "registry.scout.docker.com"]);
 /**
  * Looks for a credential where docker, buildx and podman keep them, the first place with an entry for the host wins:
  * buildx's scoped configs, `DOCKER_AUTH_CONFIG`, docker's config file, `REGISTRY_AUTH_FILE`, podman's files. Registries
- * that take Docker Hub's accounts use its entry when they have none. Each file is read and each helper asked at most once,
- * and not before the first look-up.
+ * that take Docker Hub's accounts use its entry when they have none. Each file and folder is read and each helper asked at
+ * most once, and not before the first look-up.
  *
  * A malformed `DOCKER_AUTH_CONFIG` is a warning, as in docker; a malformed file and a failing helper are errors.
  */
 export function credentialChain(environment: CredentialEnvironment, options: CredentialChainOptions): CredentialSource {
-  const sources: Sources = { environment, ...options, files: createMemo(), helpers: createMemo() };
+  const folders = createMemo<readonly string[]>();
+  const readDir = (path: string) => folders.get(path, () => environment.readDir(path));
+  const sources: Sources = {
+    environment: { ...environment, readDir },
+    ...options,
+    files: createMemo(),
+    helpers: createMemo(),
+  };
   return async (registry, repository, scopes) => {
     const found = await firstEntry(sources, { registry, repository, scopes });
     if (found || !hubBacked.has(normalizeHost(registry))) return found;
