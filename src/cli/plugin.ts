@@ -81,7 +81,6 @@ export function pluginMetadata(version: string): string {
     Vendor: "Waybill",
     Version: version,
     ShortDescription: "Assemble a multi-platform image and publish it to many registries",
-    URL: "https://waybill.example/",
   };
   return `${JSON.stringify(metadata)}\n`;
 }
