@@ -569,7 +569,7 @@ describe("send over HTTP/2", () => {
     const second = await waiting();
 
     balancer.forget();
-    await clock.advanceSlowly(27_000);
+    await clock.advanceSlowly(37_000);
 
     const lost = { code: "connection_failed", message: expect.stringContaining("a PING was not answered") };
     expect(await Promise.all([first.error, second.error])).toMatchObject([lost, lost]);

@@ -11,15 +11,15 @@ function said(seconds: number, sightAt: (second: number) => Partial<Sight>): rea
 }
 
 describe("pulse", () => {
-  test("asks once when nothing has come for 15 s, and gives up 10 s later", () => {
-    expect(said(25, () => ({}))).toEqual(["ask at 15", "lost at 25"]);
+  test("asks once when nothing has come for 15 s, and gives up 20 s later", () => {
+    expect(said(35, () => ({}))).toEqual(["ask at 15", "lost at 35"]);
   });
 
   test("asks again only after 15 s more when anything has come since", () => {
-    expect(said(45, (second) => ({ heardBytes: second < 20 ? 0 : 17 }))).toEqual([
+    expect(said(55, (second) => ({ heardBytes: second < 20 ? 0 : 17 }))).toEqual([
       "ask at 15",
       "ask at 35",
-      "lost at 45",
+      "lost at 55",
     ]);
   });
 

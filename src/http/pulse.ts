@@ -1,7 +1,10 @@
 /** For how long a connection is silent before it is asked. Servers count PINGs, and some leave whoever sends many. */
 const silentMs = 15_000;
-/** How long the answer may take. */
-const answerMs = 10_000;
+/**
+ * How long the answer may take: what a body has left with this machine goes before what is asked, and on a slow line that may be
+ * more than half a minute's worth.
+ */
+const answerMs = 20_000;
 /** A machine that slept, or a process that was busy, has not listened: longer breaks between looks count for no more. */
 const mostBetweenLooksMs = 2000;
 
@@ -18,7 +21,7 @@ export type Pulse = (now: number, sight: Sight) => "fine" | "ask" | "lost";
 
 /**
  * Begins to listen at `now`. A side that says anything is there; one that is silent for 15 s is asked once, and lost when nothing at
- * all has come 10 s later.
+ * all has come 20 s later.
  */
 export function pulse(now: number, heardBytes: number): Pulse {
   let last = { now, heardBytes };
