@@ -81,6 +81,11 @@ export interface PushManifestOptions extends CallOptions {
    * even without a tag. Default false; registries need nothing for it.
    */
   readonly root?: boolean;
+  /**
+   * Called just before tags are written, each time that this is tried: where it rejects, they are not. Much time may have passed
+   * since anybody has looked at them. Default: nobody minds.
+   */
+  readonly beforeTagging?: (tags: readonly string[]) => Promise<void>;
   /** Called for each tag as soon as the store has acknowledged that it names the manifest. */
   readonly onTagged?: (tag: string) => void;
 }

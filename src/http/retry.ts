@@ -31,7 +31,8 @@ export interface RetryOptions {
  *
  * What waits with everything else to its origin is no storm and costs nothing, and what several requests failed by is paid once.
  *
- * @throws WaybillError `rate_limited` or `unavailable` at once when the registry asks to wait longer than `maxRetryAfterMs`.
+ * @throws WaybillError `rate_limited` or `unavailable` at once when the registry asks to wait longer than `maxRetryAfterMs`; what
+ *   `beforeRepeat` throws.
  */
 export function retry(options: RetryOptions): Interceptor {
   const purses = createPurses(options);
@@ -49,7 +50,12 @@ export function retry(options: RetryOptions): Interceptor {
       isAnswerLost ||= "error" in result && sentBy(result) !== "nothing";
       const so = { sent, isAnswerLost };
       if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, so);
-      await waitFor(request, result, attempt, options).catch((error: unknown) => unwrap({ error }, so));
+      try {
+        await waitFor(request, result, attempt, options);
+        await request.beforeRepeat?.();
+      } catch (error) {
+        return unwrap({ error }, so);
+      }
     }
   };
 }

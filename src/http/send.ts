@@ -58,6 +58,8 @@ export interface HttpRequest {
   readonly attempt?: number;
   /** How often it is sent at most; default as often as any other. */
   readonly attempts?: number;
+  /** Called before it is sent again, when the waiting for that is over: where it rejects, it is not. */
+  readonly beforeRepeat?: () => Promise<void>;
   /** Another request would do in its place: a refusal is believed at the second time, unless it speaks of load. */
   readonly isOptional?: boolean;
   /** Not over a connection that was used before: such a one has just failed. */

@@ -67,6 +67,7 @@ export function targetOf(layout: Layout): Omit<Target, "location"> {
       requireMatch(descriptor, bytes);
       await requireChildren(layout, manifest);
       await keepManifest(manifest, options);
+      if (options.tags) await options.beforeTagging?.(options.tags);
       await list({ layout, graph }, manifest, options);
       for (const tag of options.tags ?? []) options.onTagged?.(tag);
     },

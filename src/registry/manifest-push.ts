@@ -133,6 +133,8 @@ async function put(
 ): Promise<HttpHeaders | undefined> {
   const { access, manifest, options } = push;
   const search = query.length > 0 ? `?${query.map((tag) => `tag=${tag}`).join("&")}` : "";
+  const beforeEach = async () => (tags.length > 0 ? options.beforeTagging?.(tags) : undefined);
+  await beforeEach();
   const response = await ask(access, {
     method: "PUT",
     path: `manifests/${reference}${search}`,
@@ -140,6 +142,7 @@ async function put(
     rights: "pull,push",
     headers: { "content-type": manifest.descriptor.mediaType },
     body: manifest.bytes,
+    beforeRepeat: beforeEach,
     signal: options.signal,
   });
   if (response.status < 200 || response.status >= 300) {

@@ -41,6 +41,8 @@ export class Ledger {
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
   #before: NamesOfTags;
+  /** What its tags were last seen to name before they were to be written. */
+  #seen: NamesOfTags = noNames;
   readonly #undone = new Map<string, Undone & { readonly state: TagState }>();
   #isHeldBack = false;
 
@@ -56,6 +58,11 @@ export class Ledger {
 
   get before(): NamesOfTags {
     return this.#before;
+  }
+
+  /** What some of its tags name, seen later than what it named before. */
+  seen(names: NamesOfTags): void {
+    this.#seen = withNames(this.#seen, names);
   }
 
   /** The target tells now what some of its tags name that are not written yet. */
@@ -202,7 +209,10 @@ export class Ledger {
       ...(why !== undefined && { why }),
     };
     const state = await this.#stateOf(tag);
-    return { tag, state, ...known, ...(state === "failed" && (await this.#doubtOf(tag))) };
+    if (state === "failed") return { tag, state, ...known, ...(await this.#doubtOf(tag)) };
+    const now = this.#seen[tag];
+    const isElsewhere = state === "not-attempted" && now !== undefined && now !== before;
+    return { tag, state, ...known, ...(isElsewhere && { now }) };
   }
 
   /** What is known of a tag whose write has failed, where that may have done something. */
@@ -214,7 +224,7 @@ export class Ledger {
 
   /** What is known of a tag that this run has not changed. */
   #doubtOfEarlier(tag: string): Doubt {
-    const now = this.#before[tag];
+    const now = this.#seen[tag] ?? this.#before[tag];
     if (!this.#doubtful.has(tag)) return { isUnwritten: true, ...(now !== undefined && { now }) };
     return { mayDiffer: true, why: "an earlier run wrote it, or was about to, and nobody can tell what it names now" };
   }

@@ -28,6 +28,8 @@ export interface PerformOptions {
   readonly lookedAt: number;
   /** Called with what tags of a target name where that was not known when the plan was made. */
   readonly onLearned?: (at: Location, before: NamesOfTags) => void;
+  /** Called with what tags of a target name, each time that they are asked for before they are written. */
+  readonly onSeen?: (at: Location, names: NamesOfTags) => void;
   /** Called for each tag when the target has acknowledged it. */
   readonly onTagged: (at: Location, tag: string) => void;
   /** Called when bytes have left towards a target. */
@@ -83,19 +85,22 @@ async function performStep(step: TargetStep, settings: Settings, call: Call): Pr
 async function compare(step: CompareStep | TagStep, settings: Settings, call: Call): Promise<Comparison> {
   const target = await settings.open(step.at);
   const at = settings.clock.now();
-  const seen = await compareTags(step, target, { ...call, clock: settings.clock });
+  const onSeen = (names: NamesOfTags) => settings.onSeen?.(step.at, names);
+  const seen = await compareTags(step, target, { ...call, clock: settings.clock, onSeen });
   if (Object.keys(seen.learned).length > 0) settings.onLearned?.(step.at, seen.learned);
   return { at, ...seen };
 }
 
-/** After so long what was seen of a tag is asked for again. */
-const staleAfterMs = 10_000;
+/** After so long what was seen of a tag is asked for again: where it was asked for just before it is written, and where not. */
+const staleAfterMs = { compared: 1000, looked: 10_000 };
 
 async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<StepResult> {
   const { clock, lookedAt, comparisons } = settings;
-  const last = comparisons.get(formatLocation(step.at)) ?? { at: lookedAt, toWrite: step.tags, learned: {} };
-  const isStale = clock.now() - last.at > staleAfterMs;
-  const { toWrite } = step.compare || isStale ? await compare(step, settings, call) : last;
+  const compared = comparisons.get(formatLocation(step.at));
+  const mayAgeMs = step.compare || compared ? staleAfterMs.compared : staleAfterMs.looked;
+  const last = compared ?? { at: lookedAt, toWrite: step.tags, learned: {} };
+  const isStale = step.compare || clock.now() - last.at > mayAgeMs;
+  const { at: seenAt, toWrite } = isStale ? await compare(step, settings, call) : last;
   const tags = step.tags.filter((tag) => toWrite.includes(tag));
   const names = tags.map((tag) => `${formatLocation(step.at)}:${tag}`);
   for (const name of names) log(step, `pushing ${step.content.digest} to ${name}`, settings);
@@ -103,6 +108,13 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   if (tags.length === 0) return "tagged";
   await settings.recording.tagging(step.at, tags);
   using grace = graceAfter(call.signal, clock);
+  const lookedAtTag = new Map(tags.map((tag) => [tag, seenAt]));
+  const beforeTagging = async (some: readonly string[]) => {
+    const stale = some.filter((tag) => clock.now() - (lookedAtTag.get(tag) ?? 0) > mayAgeMs);
+    if (stale.length === 0) return;
+    const { at } = await compare({ ...step, tags: stale }, settings, { ...call, signal: grace.signal });
+    for (const tag of stale) lookedAtTag.set(tag, at);
+  };
   const untold = new Set(tags);
   const onTagged = (tag: string) => {
     untold.delete(tag);
@@ -110,7 +122,7 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
     grace.done();
   };
   try {
-    await pushManifest(step, settings, { ...call, tags, onTagged, signal: grace.signal });
+    await pushManifest(step, settings, { ...call, tags, beforeTagging, onTagged, signal: grace.signal });
     // Telling of each tag as it is written is up to the target; having come to the end, it has written all.
     for (const tag of untold) onTagged(tag);
     return "tagged";

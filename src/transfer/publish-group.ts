@@ -113,6 +113,7 @@ function performing(
       ledger?.learn(firstBefore({ at, tags: Object.keys(before) }, before, { root: closure.root, options }));
       if (ledger) recording.looked?.(at, ledger.before);
     },
+    onSeen: (at, names) => ledgerAt(at)?.seen(names),
     onTagged(at, tag) {
       ledgerAt(at)?.tagged(tag);
       recording.tagged(at, tag);

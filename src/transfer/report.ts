@@ -258,7 +258,7 @@ function afterOf(
 ): Pick<TagReport, "after"> {
   const { names } = tagStates[state];
   if (names === "root") return root === undefined ? {} : { after: root };
-  const named = names === "old" ? before : now;
+  const named = names === "old" ? (now ?? before) : now;
   return named === undefined ? {} : { after: namedJson(named) };
 }
 

@@ -44,7 +44,10 @@ export interface TagResult {
   readonly before?: Named;
   /** When this run's write was acknowledged, in milliseconds since the epoch. */
   readonly writtenAt?: number;
-  /** For `failed`, where its write was begun: what it was seen to name afterwards; missing where nobody could be asked. */
+  /**
+   * For `failed`, where its write was begun: what it was seen to name afterwards; missing where nobody could be asked. For
+   * `not-attempted`: what it was seen to name, where somebody has moved it meanwhile.
+   */
   readonly now?: Named;
   /** For `failed`: it names something else than before, or its write may have been done, and nobody can tell or it does not show. */
   readonly mayDiffer?: true;

@@ -28,7 +28,8 @@ export interface Comparison {
 
 /**
  * Which tags of the step still have to be written: those that name what they named before. One that names the content
- * already is left alone. One that named something and seems to name nothing is asked for again for a few seconds.
+ * already is left alone. One that named something and seems to name nothing is asked for again for a few seconds. `onSeen` hears
+ * what they name, before any is judged.
  *
  * @throws WaybillError `precondition_failed` where somebody else has moved a tag since it was looked at, or where it does not
  *   show what is demanded of it. Nothing is written then.
@@ -36,7 +37,7 @@ export interface Comparison {
 export async function compareTags(
   step: CompareStep | TagStep,
   target: Target,
-  call: Call,
+  { onSeen, ...call }: Call & { readonly onSeen?: (names: NamesOfTags) => void },
 ): Promise<Omit<Comparison, "at">> {
   const found = await Promise.all(
     step.tags.map(async (tag) => {
@@ -45,6 +46,7 @@ export async function compareTags(
       return { tag, now: await ask(target, tag, call) };
     }),
   );
+  onSeen?.(recordFrom(found.flatMap(({ tag, now }) => (now === undefined ? [] : [[tag, now] as const]))));
   const open = found.filter(({ now }) => now !== step.content.digest);
   for (const { tag, now } of open) {
     const wanted = wantedOf(step, tag);

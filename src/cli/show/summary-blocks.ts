@@ -81,8 +81,10 @@ function stateOf({ error, heldBack }: TargetResult): string {
 }
 
 /** What the tag names now, and before; why it was not put back. Foreign text. */
-function digestWords({ state, before, why }: TagResult, root: string): string {
-  const was = before === undefined ? "" : wordFor(before);
+function digestWords({ state, before, now, why }: TagResult, root: string): string {
+  // Why may say already what it names now.
+  const last = why === undefined ? (now ?? before) : before;
+  const was = last === undefined ? "" : wordFor(last);
   const because = why === undefined ? "" : `: ${why}`;
   switch (state) {
     case "created":
