@@ -1,6 +1,11 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fakeEnvironment } from "../test/support/credential-environment.ts";
 import { fakeClock } from "../test/support/fake-clock.ts";
+import { imageOf, manifestOf, pushImage } from "../test/support/samples.ts";
+import { mediaTypes } from "./spec/media-type.ts";
 import type { WaybillEvent } from "./telemetry/events.ts";
 import { openStores } from "./stores.ts";
 
@@ -23,6 +28,31 @@ test("a malformed config file of docker's is a warning until a credential is wan
 
   expect(stores.endpoints).toBeDefined();
   expect(events).toMatchObject([{ type: "warning", isUrgent: true, message: expect.stringContaining("config.json") }]);
+});
+
+test("a layout's manifest may have as many descriptors as a registry's", async () => {
+  const path = await mkdtemp(join(tmpdir(), "waybill-stores-"));
+  const openedWith = async (maxDescriptors: number) => {
+    const stores = await openStores({
+      env: {},
+      environment: fakeEnvironment({}),
+      clock: fakeClock(),
+      random: () => 0.5,
+      report: () => undefined,
+      maxDescriptors,
+    });
+    return stores.open({ kind: "layout", path });
+  };
+  const [strict, generous] = [await openedWith(1), await openedWith(2)];
+  const images = await Promise.all(["a", "b"].map((name) => pushImage(generous, imageOf(name))));
+  const two = manifestOf(mediaTypes.ociIndex, { manifests: images.map(({ descriptor }) => descriptor) });
+  await generous.pushManifest(two, { tags: ["two"] });
+
+  for (const name of ["two", two.descriptor.digest]) {
+    await expect(strict.manifest(name)).rejects.toMatchObject({ code: "too_large" });
+    expect((await generous.manifest(name)).descriptor.digest).toBe(two.descriptor.digest);
+  }
+  await rm(path, { recursive: true });
 });
 
 test("chunks of two bytes are not", async () => {

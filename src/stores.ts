@@ -235,7 +235,7 @@ interface Opening {
 
 async function openStore(location: Location, opening: Opening): Promise<Store> {
   if (location.kind === "registry") return withMirrors(location, opening);
-  if (location.kind === "layout") return openLayoutFolder(location.path, opening.owner);
+  if (location.kind === "layout") return openLayoutFolder(location.path, opening);
   throw new WaybillError("unsupported", `Cannot open ${formatLocation(location)}: a store in memory has no name here`);
 }
 
@@ -250,9 +250,10 @@ function withMirrors(location: Location & { kind: "registry" }, { registries, bu
 }
 
 /** Loaded only for runs that read or write a layout. */
-async function openLayoutFolder(path: string, owner: () => Promise<LayoutOwner>): Promise<Store> {
+async function openLayoutFolder(path: string, { owner, options }: Opening): Promise<Store> {
   const { openLayout } = await import("./layout/layout.ts");
-  return openLayout(path, { owner: await owner() });
+  const { maxDescriptors } = options;
+  return openLayout(path, { owner: await owner(), ...(maxDescriptors !== undefined && { maxDescriptors }) });
 }
 
 async function layoutOwner(clock: Clock): Promise<LayoutOwner> {

@@ -2,7 +2,7 @@ import type { Hash } from "node:crypto";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, digestFrom, digestOf, hashFor, type Digest } from "../spec/digest.ts";
-import { parseManifest, type Manifest } from "../spec/manifest.ts";
+import { parseManifest, type Manifest, type ManifestOptions } from "../spec/manifest.ts";
 import { essence } from "../spec/media-type.ts";
 import type { Bytes } from "./store.ts";
 
@@ -61,9 +61,10 @@ export function requireMatch(descriptor: Pick<Descriptor, "digest" | "size">, by
 export function verifiedManifest(
   bytes: Uint8Array,
   expected: Pick<Descriptor, "digest" | "size" | "mediaType">,
+  limits: Pick<ManifestOptions, "maxDescriptors"> = {},
 ): Manifest {
   requireMatch(expected, bytes);
-  return parseManifest(bytes, { digest: expected.digest, mediaType: essence(expected.mediaType) });
+  return parseManifest(bytes, { ...limits, digest: expected.digest, mediaType: essence(expected.mediaType) });
 }
 
 /** @throws RangeError where content of so many bytes has no place `offset`; its end is one. */

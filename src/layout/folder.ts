@@ -3,6 +3,7 @@ import { ioCall } from "../disk/durable.ts";
 import { makeFolders } from "../disk/folders.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { goJson, parseJson } from "../spec/json.ts";
+import type { ManifestOptions } from "../spec/manifest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Blobs } from "./blobs.ts";
 import { openPlain, readWhole, replaceFile, type Files } from "./files.ts";
@@ -18,6 +19,8 @@ export interface Layout {
   readonly index: IndexFile;
   /** Part of the names of temporary files. */
   readonly mark: string;
+  /** Of the manifests in it. */
+  readonly limits: Pick<ManifestOptions, "maxDescriptors">;
 }
 
 const version = "1.0.0";

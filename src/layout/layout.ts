@@ -16,6 +16,8 @@ export interface LayoutOptions {
   readonly owner: LayoutOwner;
   /** Default: the machine's. */
   readonly files?: Files;
+  /** Most descriptors in one manifest; default 5,000. */
+  readonly maxDescriptors?: number;
 }
 
 /**
@@ -25,7 +27,8 @@ export interface LayoutOptions {
  * @throws WaybillError `invalid_layout` where `path` is not a folder or a layout of another version; `io_failed`.
  * Spec: image-spec v1.1.1, "OCI Image Layout Specification".
  */
-export async function openLayout(path: string, { owner, files = promises }: LayoutOptions): Promise<Store> {
+export async function openLayout(path: string, options: LayoutOptions): Promise<Store> {
+  const { owner, files = promises, maxDescriptors } = options;
   const root = absolute(path);
   const stat = await ioCall(`open "${path}"`, () => unless(["ENOENT"], () => files.stat(root)));
   if (stat && !stat.isDirectory())
@@ -38,6 +41,7 @@ export async function openLayout(path: string, { owner, files = promises }: Layo
     blobs: blobsIn(root, files),
     index: indexFileIn(root, files, owner),
     mark: `${owner.pid}`,
+    limits: maxDescriptors === undefined ? {} : { maxDescriptors },
   };
   return { location: layout.location, ...sourceOf(layout), ...targetOf(layout) };
 }

@@ -51,7 +51,7 @@ function plain({ mediaType, digest, size }: Descriptor): Descriptor {
 export async function readManifest(layout: Layout, target: Descriptor, options: CallOptions = {}): Promise<Manifest> {
   options.signal?.throwIfAborted();
   const bytes = await layout.blobs.readWhole(target.digest, maxManifestBytes, options);
-  return verifiedManifest(wanted(bytes, layout, target.digest), target);
+  return verifiedManifest(wanted(bytes, layout, target.digest), target, layout.limits);
 }
 
 async function manifestByDigest(layout: Layout, digest: Digest, options: CallOptions = {}): Promise<Manifest> {
@@ -59,7 +59,8 @@ async function manifestByDigest(layout: Layout, digest: Digest, options: CallOpt
   const bytes = wanted(await layout.blobs.readWhole(digest, maxManifestBytes, options), layout, digest);
   const { listing } = await layout.index.read(options);
   const listed = listing.entries.find((entry) => entry.descriptor.digest === digest);
-  return verifiedManifest(bytes, { digest, size: bytes.byteLength, mediaType: listed?.descriptor.mediaType ?? "" });
+  const mediaType = listed?.descriptor.mediaType ?? "";
+  return verifiedManifest(bytes, { digest, size: bytes.byteLength, mediaType }, layout.limits);
 }
 
 function wanted<T>(found: T | undefined, { location }: Layout, name: string): T {
