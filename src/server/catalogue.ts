@@ -27,6 +27,8 @@ interface RepositoryState {
   readonly blobs: Map<Digest, number>;
   readonly manifests: Map<Digest, StoredManifest>;
   readonly tags: Map<string, Digest>;
+  /** The names of `tags` in byte order, where nothing has changed since somebody asked: a client asks for page after page. */
+  sortedTags?: readonly string[] | undefined;
   readonly referrers: Map<Digest, Set<Digest>>;
 }
 
@@ -56,7 +58,7 @@ export class Catalogue {
   /** In byte order; `undefined` for a repository that nobody has written to. */
   tags(repository: string): readonly string[] | undefined {
     const state = this.#repositories.get(repository);
-    return state && [...state.tags.keys()].sort(compareText);
+    return state && (state.sortedTags ??= [...state.tags.keys()].sort(compareText));
   }
 
   repositories(): readonly string[] {
@@ -92,9 +94,11 @@ export class Catalogue {
       case "no-manifest":
         return this.#removeManifest(state, change.digest);
       case "tag":
+        if (!state.tags.has(change.tag)) state.sortedTags = undefined;
         state.tags.set(change.tag, change.digest);
         return;
       case "no-tag":
+        state.sortedTags = undefined;
         state.tags.delete(change.tag);
     }
   }
@@ -144,6 +148,7 @@ export class Catalogue {
     const manifest = state.manifests.get(digest);
     if (!manifest) return;
     state.manifests.delete(digest);
+    state.sortedTags = undefined;
     if (manifest.subject) removeFrom(state.referrers, manifest.subject, digest);
     for (const [tag, target] of state.tags) if (target === digest) state.tags.delete(tag);
     this.#uses.remove(digest);

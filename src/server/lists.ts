@@ -28,13 +28,24 @@ function page({ query, settings }: Exchange, all: readonly string[], path: strin
   if (wanted !== null && !/^[0-9]+$/.test(wanted))
     throw refusal(400, "UNSUPPORTED", "Cannot list: n must be a number, 0 or more");
   const last = query.get("last");
-  const rest = last === null ? all : all.filter((name) => name > last);
+  const start = last === null ? 0 : countUpTo(last, all);
   const count = Math.min(wanted === null ? Number.POSITIVE_INFINITY : Number(wanted), settings.maxPage);
-  const items = rest.slice(0, count);
+  const items = all.slice(start, start + count);
   const end = items.at(-1);
-  if (end === undefined || items.length === rest.length) return { items, headers: {} };
+  if (end === undefined || start + items.length === all.length) return { items, headers: {} };
   const next = new URLSearchParams({ n: String(items.length), last: end });
   return { items, headers: { link: `<${path}?${next.toString()}>; rel="next"` } };
+}
+
+/** How many of the sorted `names` are not after `last`. */
+function countUpTo(last: string, names: readonly string[]): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((names[middle] ?? "") > last) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** An index of the manifests whose subject is `name`; empty where there is none. Spec: distribution-spec v1.1.1, "Listing Referrers". */

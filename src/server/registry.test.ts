@@ -168,6 +168,28 @@ describe("options of createRegistry", () => {
     ]);
   });
 
+  test("createRegistry lists tags as they are at each page, from wherever the last one ended", async () => {
+    const client = registryWith();
+    const [image, other] = [await client.image("a"), await client.image("a", { annotations: { other: "1" } })];
+    const tagsFrom = async (query: string) => {
+      const { json } = await client.ask("GET", `/v2/a/tags/list?${query}`);
+      return (json as { tags: readonly string[] }).tags;
+    };
+    for (const tag of ["b", "f", "d"]) await client.pushManifest("a", tag, image);
+    expect(await tagsFrom("n=2")).toEqual(["b", "d"]);
+
+    await client.pushManifest("a", "e", other);
+    await client.pushManifest("a", "c", image);
+    expect(await tagsFrom("n=2&last=d")).toEqual(["e", "f"]);
+    expect(await tagsFrom("last=bb")).toEqual(["c", "d", "e", "f"]);
+    expect(await tagsFrom("last=f")).toEqual([]);
+
+    await client.ask("DELETE", "/v2/a/manifests/d");
+    expect(await tagsFrom("last=b")).toEqual(["c", "e", "f"]);
+    await client.ask("DELETE", `/v2/a/manifests/${other.digest}`);
+    expect(await tagsFrom("n=9&last=")).toEqual(["b", "c", "f"]);
+  });
+
   test("createRegistry with maxPage pages referrers, and the pages keep the filter", async () => {
     const client = registryWith({ maxPage: 1 });
     const subject = await client.pushImage("a", "subject");
