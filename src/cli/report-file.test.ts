@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -30,6 +30,32 @@ test("a report holds what the tags of a late target named, from before the first
   expect((await readReportFile(path)).earlier.tags).toEqual(
     new Map([["b.example/app:1", { before: old, write: "begun" }]]),
   );
+  await rm(folder, { recursive: true });
+});
+
+test("a report takes away what killed processes have left beside it, a day old, and nothing else", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "waybill-report-"));
+  const leave = async (name: string, ageMs: number) => {
+    await writeFile(join(folder, name), "half");
+    const at = new Date(Date.now() - ageMs);
+    await utimes(join(folder, name), at, at);
+  };
+  const [gone, day, minute] = [4_194_305, 86_400_000, 60_000];
+  const hex = "0123456789ab";
+  for (const pid of [gone, process.pid]) await leave(`.report.json.${pid}-${hex}.tmp`, day + minute);
+  const others = [
+    `.report.json.${process.ppid}-${hex}.tmp`,
+    `.report.json.${hex}.tmp`,
+    `.report.json.old.${gone}-${hex}.tmp`,
+    `.areport.json.${gone}-${hex}.tmp`,
+  ];
+  for (const name of others) await leave(name, day + minute);
+  const young = `.report.json.${gone}-${hex.replace("0", "f")}.tmp`;
+  await leave(young, day - minute);
+
+  await openReportFile(join(folder, "report.json"), { clock: fakeClock(), warn: (message) => expect.fail(message) });
+
+  expect((await readdir(folder)).toSorted()).toEqual([...others, young].toSorted());
   await rm(folder, { recursive: true });
 });
 
