@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import { ioCall } from "../disk/durable.ts";
+import { dirname, join } from "node:path";
+import { ioCall, syncFolder } from "../disk/durable.ts";
 import { makeFolders } from "../disk/folders.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { goJson, parseJson } from "../spec/json.ts";
@@ -43,9 +43,10 @@ function versionIn(bytes: Uint8Array): unknown {
   }
 }
 
-/** Makes `folder`, which is to hold blobs, and the file oci-layout where it is missing. */
+/** Makes `folder`, which is to hold blobs, so that it survives a crash, and the file oci-layout where it is missing. */
 export async function prepare({ root, files, mark }: Layout, folder: string): Promise<void> {
-  await ioCall(`make "${folder}"`, () => makeFolders(folder, 0o755, files));
+  const made = await ioCall(`make "${folder}"`, () => makeFolders(folder, 0o755, files));
+  for (const one of made) await syncFolder(dirname(one), files);
   if (await hasMarker(root, files)) return;
   const marker = Buffer.from(goJson({ imageLayoutVersion: version }));
   await replaceFile(files, join(root, "oci-layout"), streamOf(marker), { mark });

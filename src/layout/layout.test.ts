@@ -102,6 +102,21 @@ test("openLayout writes what the image layout specification asks for", async () 
   expect((await readdir(join(path, "blobs/sha256"))).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
+test("layout has the names of all folders that it makes on the disk", async () => {
+  const path = await newFolder();
+  const synced = new Set<string>();
+  const open: Files["open"] = async (place, ...call) => {
+    const file = await promises.open(place, ...call);
+    const sync = file.sync.bind(file);
+    return Object.assign(file, { sync: () => sync().then(() => void synced.add(String(place))) });
+  };
+
+  await pushImage(await openLayout(path, { owner, files: { ...promises, open } }), imageOf("kept"), { tags: ["v1"] });
+
+  const holding = [dirname(path), path, join(path, "blobs"), join(path, "blobs", "sha256")];
+  expect(holding.filter((folder) => !synced.has(folder))).toEqual([]);
+});
+
 test("layout keeps blobs of both algorithms in folders of their own", async () => {
   const { store, path } = await newLayout();
   const bytes = Buffer.from("long hash");
