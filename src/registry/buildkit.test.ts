@@ -47,6 +47,7 @@ key = '/etc/buildkit/certs/my/key.pem'
       http: false,
       insecure: true,
       ca: ["CA"],
+      missing: ["/elsewhere.pem"],
       mirrors: [],
       keypairs: [{ certificate: "CERT" }],
     });

@@ -19,6 +19,8 @@ export interface RegistrySettings {
   readonly ca: readonly string[];
   /** Client certificates, PEM. */
   readonly keypairs: readonly { readonly certificate: string; readonly key: Secret }[];
+  /** Files of certificates and keys that are named, and of which buildx keeps no copy; absent where there are none. */
+  readonly missing?: readonly string[];
   /** Hosts to read from first, `host[:port][/path]`. */
   readonly mirrors: readonly string[];
 }
@@ -165,6 +167,8 @@ function attempt(parse: () => unknown): unknown {
 
 function registrySettings(instance: Instance, registry: v.InferOutput<typeof registrySchema>): RegistrySettings {
   const { http, insecure, mirrors } = registry;
+  const named = [...registry.ca, ...registry.keypair.flatMap(({ cert, key }) => [cert, key])];
+  const missing = named.filter((path) => path !== "" && fileOf(instance, path) === undefined);
   const keypairs = registry.keypair.flatMap(({ cert, key }) => {
     const [certificate, secret] = [fileOf(instance, cert), fileOf(instance, key)];
     return certificate === undefined || secret === undefined ? [] : [{ certificate, key: new Secret(secret) }];
@@ -174,6 +178,7 @@ function registrySettings(instance: Instance, registry: v.InferOutput<typeof reg
     ...(insecure !== undefined && { insecure }),
     ca: registry.ca.flatMap((path) => fileOf(instance, path) ?? []),
     keypairs,
+    ...(missing.length > 0 && { missing }),
     mirrors,
   };
 }

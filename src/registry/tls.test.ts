@@ -116,6 +116,23 @@ describe("tlsSettings", () => {
     expect(await settings("built.test:443")).toMatchObject({ cert: "C", key: "K" });
   });
 
+  test("tells once of a builder's file that buildx keeps no copy of, where its host is spoken to", async () => {
+    const without = (missing: readonly string[]) => ({ ca: [], keypairs: [], mirrors: [], missing });
+    const builder = new Map([
+      ["a.test", without(["/elsewhere.pem"])],
+      ["b.test", without(["/other.pem"])],
+    ]);
+    const { settings, events } = settingsOver({}, { builder });
+    await settings("a.test:443");
+    await settings("a.test:443");
+    expect(events).toMatchObject([
+      {
+        type: "warning",
+        message: expect.stringContaining('The builder\'s "/elsewhere.pem" for "a.test:443" is ignored'),
+      },
+    ]);
+  });
+
   test("ignores NODE_TLS_REJECT_UNAUTHORIZED=0 with one warning that names the flag (S15)", async () => {
     const { settings, events } = settingsOver({}, { env: { NODE_TLS_REJECT_UNAUTHORIZED: "0" } });
 

@@ -69,6 +69,7 @@ async function settingsFor(options: TlsOptions, hostPort: string, { shared, inse
     (await pairFromFlags(options)) ??
     found.pair ??
     (fromBuilder && { cert: fromBuilder.certificate, key: fromBuilder.key });
+  for (const path of builder?.missing ?? []) warnOfMissing(options, hostPort, path);
   for (const text of builder?.ca ?? []) requireCertificates(text, `the builder's "ca" for "${hostPort}"`);
   const own = [...found.ca, ...(builder?.ca ?? [])];
   return {
@@ -76,6 +77,12 @@ async function settingsFor(options: TlsOptions, hostPort: string, { shared, inse
     ...(pair && { cert: pair.cert, key: pair.key.reveal() }),
     rejectUnauthorized: !names.some((name) => insecure.has(name)) && builder?.insecure !== true,
   };
+}
+
+function warnOfMissing({ clock, report = silent }: TlsOptions, hostPort: string, path: string): void {
+  const seen = `The builder's "${path}" for "${hostPort}" is ignored: buildx keeps no copy of it`;
+  const message = `${seen}; name such a file with --ca-file, or with --cert-file and --key-file`;
+  report({ type: "warning", message, at: clock.now() });
 }
 
 async function pairFromFlags({ files, certFile, keyFile }: TlsOptions): Promise<ClientPair | undefined> {
