@@ -34,7 +34,7 @@ export async function start(invocation: Invocation, version: string, keepCompile
   const telemetry = runTelemetry({ ...host, clock });
   const placeOf = (id?: string) => telemetry.placeOf(id);
   const log = openLog({ asked: logAsked(invocation.args), now: () => clock.now(), placeOf });
-  listen(interrupts, log, () => published);
+  listen({ interrupts, log, published: () => published, exit });
   const ended = await runProgram(invocation.args, { ...host, telemetry, log });
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   const interrupted = interrupts.exitCode();
@@ -50,15 +50,24 @@ export async function start(invocation: Invocation, version: string, keepCompile
 /** An interrupted run has little time left before it is ended. */
 const mostAfterInterruptMs = 1000;
 
-function listen(interrupts: Interrupts, log: Log, published: () => Published | undefined): void {
-  const fail = (error: unknown) => tellAndEnd(error, log);
+interface Listening {
+  readonly interrupts: Interrupts;
+  readonly log: Log;
+  readonly published: () => Published | undefined;
+  readonly exit: (code: number) => void;
+}
+
+function listen({ interrupts, log, published, exit }: Listening): void {
+  // By default for a mistake of ours that nobody has caught.
+  const fail = (error: unknown, code = exitCodeOf(undefined)) =>
+    process.stderr.write(log.ofError(error, code), () => exit(code));
   process.on("SIGINT", () => interrupts.interrupt("SIGINT"));
   process.on("SIGTERM", () => interrupts.interrupt("SIGTERM"));
   process.on("SIGHUP", () => interrupts.interrupt("SIGHUP"));
   const dockerSocket = process.env["DOCKER_CLI_PLUGIN_SOCKET"];
   if (dockerSocket) watchDocker(dockerSocket, () => interrupts.interrupt("docker"));
-  process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
+  process.on("uncaughtException", (error) => fail(error));
+  process.on("unhandledRejection", (reason) => fail(reason));
   // What waits for standard input would wait on, up to the end of the grace.
   process.stdin.on("error", () => undefined);
   interrupts.signal.addEventListener("abort", () => process.stdin.destroy(interrupts.signal.reason));
@@ -68,7 +77,7 @@ function listen(interrupts: Interrupts, log: Log, published: () => Published | u
   process.stdout.on("error", (error) => {
     if (isClosed(error)) return;
     const failure = outputFailed(error, published());
-    tellAndEnd(failure, log, exitCodeOf(failure));
+    fail(failure, exitCodeOf(failure));
   });
   // What is told there is lost, and nobody could be told of it: no reason to stop publishing.
   process.stderr.on("error", () => undefined);
@@ -82,11 +91,6 @@ function outputFailed(error: NodeJS.ErrnoException, published: Published | undef
 }
 
 const shownAgain = "nothing needs to be published again; the same command again moves no tag and shows the result";
-
-/** By default for a mistake of ours that nobody has caught. */
-function tellAndEnd(error: unknown, log: Log, code = exitCodeOf(undefined)): void {
-  process.stderr.write(log.ofError(error, code), () => process.exit(code));
-}
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {

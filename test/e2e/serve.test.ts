@@ -50,9 +50,18 @@ describe("waybill registry serve", () => {
 
   // Of util-linux; others take other arguments.
   const hasScript = spawnSync("script", ["--version"]).status === 0;
-  test.skipIf(!hasScript)("waybill registry serve ends in order when its terminal is closed", async () => {
-    const file = join(folder, "code");
-    const serving = `"${process.execPath}" "${program.path}" registry serve --listen 127.0.0.1:0`;
+  test.skipIf(!hasScript).each([
+    ["ends in order", "", "0\n"],
+    [
+      "tells a mistake in vain, and ends with its code,",
+      `process.on("SIGHUP", () => { throw new Error("mistake"); })`,
+      "70\n",
+    ],
+  ])("waybill registry serve %s when its terminal is closed", async (_what, first, code) => {
+    const file = join(folder, `code-${code.trim()}`);
+    const preload = join(folder, "first.mjs");
+    writeFileSync(preload, first);
+    const serving = `"${process.execPath}" --import "${preload}" "${program.path}" registry serve --listen 127.0.0.1:0`;
     // The shell around it hears of the closed terminal too, and is to outlive it.
     const command = `(trap : HUP; ${serving}; echo $? >"${file}"); :`;
     const env = { ...process.env, SHELL: "/bin/sh" };
@@ -61,7 +70,7 @@ describe("waybill registry serve", () => {
 
     terminal.kill("SIGKILL");
 
-    await expect.poll(() => existsSync(file) && readFileSync(file, "utf8"), { timeout: 10_000 }).toBe("0\n");
+    await expect.poll(() => existsSync(file) && readFileSync(file, "utf8"), { timeout: 10_000 }).toBe(code);
   });
 });
 
