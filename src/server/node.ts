@@ -22,7 +22,7 @@ export interface ServeOptions {
   readonly onListening?: (url: string) => void;
   /** Hears of errors that are bugs: the client gets a 500 or a broken connection. What it throws is dropped. */
   readonly onError?: (error: unknown) => void;
-  /** Default 512. */
+  /** A server that has so many closes the one that is idle longest for the next; where none is idle, the next. Default 512. */
   readonly maxConnections?: number;
   /** Times the closing. */
   readonly clock: Clock;
@@ -67,7 +67,7 @@ export async function serve(send: Send, options: ServeOptions): Promise<RunningS
   };
   const secure = { ...limits, ...tls, handshakeTimeout: handshakeTimeoutMs };
   const server = tls ? createTlsServer(secure) : createServer(limits);
-  const connections = new Connections(server);
+  const connections = new Connections(server, maxConnections);
   server.maxConnections = maxConnections;
   server.timeout = idleTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
@@ -182,22 +182,39 @@ class Connections {
   readonly #open = new Set<Socket>();
   /** Where requests are under way; a client may send several without waiting. */
   readonly #busy = new Tally<Socket>();
+  /** Where an answer has left and nothing has come since, longest first. */
+  readonly #idle = new Set<Socket>();
   #isLeaving = false;
 
-  constructor(server: Server) {
+  constructor(server: Server, most: number) {
     server.on("connection", (socket: Socket) => {
       this.#open.add(socket);
       socket.once("close", () => this.#open.delete(socket));
+      if (this.#open.size >= most) this.#closeIdle();
     });
+    // With TLS, requests come by a socket that is another one than that which was accepted.
+    for (const event of ["connection", "secureConnection"])
+      server.on(event, (socket: Socket) => socket.once("close", () => this.#idle.delete(socket)));
+    server.on("drop", () => this.#closeIdle());
   }
 
   /** `socket` is in use until `outgoing` has left by it. */
   answering(socket: Socket, outgoing: ServerResponse): void {
     this.#busy.add(socket);
+    this.#idle.delete(socket);
     outgoing.once("close", () => {
       this.#busy.remove(socket);
-      if (this.#isLeaving && !this.#busy.has(socket)) socket.destroySoon();
+      if (this.#busy.has(socket)) return;
+      if (this.#isLeaving) socket.destroySoon();
+      else if (!socket.destroyed) this.#idle.add(socket);
     });
+  }
+
+  #closeIdle(): void {
+    const [longest] = this.#idle;
+    if (!longest) return;
+    this.#idle.delete(longest);
+    longest.destroySoon();
   }
 
   /** Ends each when its last answer has left, and at once those on which nobody has said anything. */

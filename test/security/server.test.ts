@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { hashSync } from "bcryptjs";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/async/clock.ts";
@@ -178,6 +180,46 @@ test("S51 connections beyond the limit are closed, and those below it go on", as
   await Promise.all(closed);
   expect(sockets.slice(0, 2).map((socket) => socket.destroyed)).toEqual([false, false]);
   for (const socket of sockets) socket.destroy();
+});
+
+const pem = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
+const tls = { cert: pem("cert.pem"), key: pem("key.pem") };
+
+test.each([
+  ["without TLS", {}, (port: number) => connect(port, "127.0.0.1")],
+  ["with TLS", { tls }, (port: number) => connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false })],
+])("S51 a connection beyond the limit takes the place of the one that is idle longest, %s", async (_how, how, open) => {
+  await using server = await started({ ...how, maxConnections: 3 });
+  const asked = async () => {
+    const socket = open(server.address.port);
+    socket.write("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await once(socket, "data");
+    return socket;
+  };
+  const underWay = open(server.address.port);
+  underWay.write("GET /v2/ HTTP/1.1\r\n");
+
+  let idle = await asked();
+  for (let number = 0; number < 5; number++) {
+    const gone = once(idle, "close");
+    idle = await asked();
+    await gone;
+  }
+
+  expect([underWay.destroyed, idle.destroyed]).toEqual([false, false]);
+  for (const socket of [underWay, idle]) socket.destroy();
+});
+
+test("S51 a server that was full of requests has room again when one of them has ended", async () => {
+  await using server = await started({ maxConnections: 1 });
+  const first = connect(server.address.port, "127.0.0.1");
+  first.write("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(first, "data");
+
+  const refused = connect(server.address.port, "127.0.0.1").resume();
+  await Promise.all([once(first, "close"), once(refused, "close")]);
+
+  expect((await fetch(`${server.url}/v2/`)).status).toBe(200);
 });
 
 test.each([
