@@ -24,6 +24,20 @@ test("isProcessRunning says no for a process that has ended", async () => {
   expect(isProcessRunning(name)).toBe(false);
 });
 
+test.runIf(process.platform === "linux")("isProcessRunning says no for a process that nobody has reaped", async () => {
+  const shell = spawn("sh", ["-c", "sleep 60 & echo $!; read _"], { stdio: ["pipe", "pipe", "ignore"] });
+  const [line] = (await once(shell.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  const name = processName(pid);
+  expect(isProcessRunning(name)).toBe(true);
+
+  shell.kill("SIGSTOP");
+  process.kill(pid);
+
+  await expect.poll(() => isProcessRunning(name)).toBe(false);
+  shell.kill("SIGKILL");
+});
+
 test.each(["", "x", "0x1", "-1", `${process.pid} `, `1 ${process.pid} 2`])(
   "isProcessRunning takes %j for no name",
   (name) => {

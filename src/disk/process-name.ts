@@ -23,8 +23,22 @@ export function isProcessRunning(name: string): boolean {
   return start === undefined || seen === undefined || start === seen;
 }
 
-/** Whether there is a process of this number, whoever's it is. */
+/**
+ * Whether a process of this number runs, whoever's it is. One that has ended and that nobody has asked about (a zombie,
+ * as in a container whose first process reaps none) does not, though it has its number still; only Linux tells.
+ */
 export function isAlive(pid: number): boolean {
+  return hasNumber(pid) && !endedStates.has(statOf(pid)?.[0] ?? "");
+}
+
+/** When a process began, in the kernel's own count; only Linux tells. */
+export function startOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+const endedStates: ReadonlySet<string> = new Set(["Z", "X"]);
+
+function hasNumber(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
@@ -32,11 +46,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in the kernel's own count; only Linux tells. */
-export function startOf(pid: number): string | undefined {
+/** What Linux says of a process, from its state on: the program's name, which goes before, may have any characters. */
+function statOf(pid: number): readonly string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
   } catch {
     return undefined;
   }
