@@ -10,7 +10,7 @@ import type { Ending } from "./recording.ts";
 import { degradation, type TelemetryHealth } from "../telemetry/health.ts";
 import { failureOf } from "../telemetry/task.ts";
 import type { Repeats } from "./repeats.ts";
-import { tagStates, writtenState, type TagState, type TargetResult } from "./result.ts";
+import { namedNow, tagStates, writtenState, type TagState, type TargetResult } from "./result.ts";
 import type { TagPast } from "./tag-past.ts";
 
 /**
@@ -179,7 +179,7 @@ export function interimReport(
         const state: TagState = isTagged ? writtenState(was) : was === root.digest ? "unchanged" : "not-attempted";
         const known = { tag, state, ...beforeOf(was) };
         if (!isTagged && seen.begun(target, tag)) return { ...known, isBeingWritten: true };
-        return { ...known, ...afterOf(state, { before: was, root: root.digest }) };
+        return { ...known, ...afterOf(namedNow({ state, before: was }, root.digest)) };
       }),
       sentBytes: 0,
       mountedBytes: 0,
@@ -221,7 +221,7 @@ export function targetReports(
       tag,
       state,
       ...beforeOf(before),
-      ...afterOf(state, { before, root, now }),
+      ...afterOf(namedNow({ state, before, now }, root)),
       ...(why !== undefined && { why }),
       ...(isUnwritten && { isUnwritten }),
       ...(repeats && tagStates[state].wasTried && { attempts: 1 + repeats.ofTag(result.at, tag) }),
@@ -248,17 +248,7 @@ function beforeOf(before: Named | undefined): Pick<TagReport, "before"> {
   return before === undefined ? {} : { before: namedJson(before) };
 }
 
-function afterOf(
-  state: TagState,
-  {
-    before,
-    root,
-    now,
-  }: { readonly before: Named | undefined; readonly root: Digest | undefined; readonly now?: Named | undefined },
-): Pick<TagReport, "after"> {
-  const { names } = tagStates[state];
-  if (names === "root") return root === undefined ? {} : { after: root };
-  const named = names === "old" ? (now ?? before) : now;
+function afterOf(named: Named | undefined): Pick<TagReport, "after"> {
   return named === undefined ? {} : { after: namedJson(named) };
 }
 

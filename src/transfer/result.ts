@@ -1,4 +1,5 @@
 import { WaybillError } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
 import type { Location } from "../spec/reference.ts";
 import type { PreflightResult } from "./look.ts";
 import type { Named } from "./named.ts";
@@ -55,6 +56,19 @@ export interface TagResult {
   readonly isUnwritten?: true;
   /** What else there is to say, such as why a new tag was left behind by a roll-back. May hold a registry's words. */
   readonly why?: string;
+}
+
+interface KnownOfTag {
+  readonly state: TagState;
+  readonly before?: Named | undefined;
+  readonly now?: Named | undefined;
+}
+
+/** What a tag names now, `root` being the new content; missing where nobody can know. */
+export function namedNow({ state, before, now }: KnownOfTag, root: Digest | undefined): Named | undefined {
+  const { names } = tagStates[state];
+  if (names === "root") return root;
+  return names === "old" ? (now ?? before) : now;
 }
 
 /** What a publish did at one target; true also when it failed. */

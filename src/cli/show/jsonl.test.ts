@@ -8,6 +8,7 @@ import { anyEvents, script } from "../../../test/support/progress-script.ts";
 import { bytesOf, pushImage } from "../../../test/support/images.ts";
 import { makeWorld, type WorldOptions } from "../../../test/support/world.ts";
 import { faulty } from "../../server/faults.ts";
+import { digestOf } from "../../spec/digest.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import { outcomeError } from "../outcome.ts";
 import { jsonLinesRenderer } from "./jsonl.ts";
@@ -104,6 +105,29 @@ describe("jsonLinesRenderer", () => {
       error: { code: "auth_denied", exitCode: 4 },
       targets: [{ heldBack: true }, { error: { code: "auth_denied", status: 403, registryCode: "DENIED" } }],
     });
+  });
+
+  test("says in run-done what each tag names now, and what else is known of it", async () => {
+    const { outcome } = await published();
+    const { result } = outcome;
+    const before = digestOf(bytesOf("old"));
+    const tags = [
+      { tag: "moved", state: "moved", before },
+      { tag: "back", state: "rolled-back", before: "absent" },
+      { tag: "refused", state: "failed", before, now: before, isUnwritten: true },
+      { tag: "lost", state: "failed", before, why: "its write lost its answer" },
+    ] as const;
+    const targets = result.targets.map((target) => ({ ...target, tags }));
+    const lines = written([], { outcome: { result: { ...result, targets } } });
+
+    expect(faultsOf(lines)).toEqual([]);
+    const told = [
+      { tag: "moved", state: "moved", before, after: result.root.descriptor.digest },
+      { tag: "back", state: "rolled-back", before: "absent", after: "absent" },
+      { tag: "refused", state: "failed", before, after: before, isUnwritten: true },
+      { tag: "lost", state: "failed", before, why: "its write lost its answer" },
+    ];
+    expect(parsed(lines).at(-1)).toMatchObject({ targets: [{ tags: told }, { tags: told }] });
   });
 
   test("says how far a blob is once a second, in whole and not in parts", () => {

@@ -1,7 +1,8 @@
 import { WaybillError, type ErrorContext } from "../../errors.ts";
+import type { Digest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
 import { failureOf } from "../../telemetry/task.ts";
-import type { CreateResult } from "../../verbs/create.ts";
+import { namedNow, type TagResult, type TargetResult } from "../../transfer/result.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import type { Outcome } from "./show.ts";
 
@@ -10,16 +11,16 @@ export function outcomeJson({ result, error }: Outcome): object {
   return {
     digest: result?.root.descriptor.digest,
     mediaType: result?.root.descriptor.mediaType,
-    targets: result?.targets.map(targetJson) ?? [],
+    targets: result?.targets.map((target) => targetJson(target, result.root.descriptor.digest)) ?? [],
     error: error === undefined ? undefined : { ...errorJson(error), exitCode: exitCodeOf(error) },
   };
 }
 
-function targetJson(target: CreateResult["targets"][number]): object {
+function targetJson(target: TargetResult, root: Digest): object {
   const { at, tags, sentBytes, mountedBytes, skippedBytes, durationMs, error, heldBack } = target;
   return {
     target: formatLocation(at),
-    tags: tags.map(({ tag, state, before }) => ({ tag, state, before })),
+    tags: tags.map((tag) => tagJson(tag, root)),
     sentBytes,
     mountedBytes,
     skippedBytes,
@@ -27,6 +28,11 @@ function targetJson(target: CreateResult["targets"][number]): object {
     heldBack,
     error: error === undefined ? undefined : errorJson(error),
   };
+}
+
+function tagJson(result: TagResult, root: Digest): object {
+  const { tag, state, before, why, isUnwritten } = result;
+  return { tag, state, before, after: namedNow(result, root), why, isUnwritten };
 }
 
 function errorJson(error: unknown): object {
