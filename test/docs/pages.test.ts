@@ -20,15 +20,20 @@ const anchorsOf = (page: string): readonly string[] =>
       .replaceAll(/\s/g, "-"),
   );
 
+/** What a page links to inside the repository. */
+const linksOf = (page: string): readonly { readonly path: string; readonly anchor: string | undefined }[] =>
+  [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => {
+    if (/^[a-z]+:/.test(link)) return [];
+    const [path = "", anchor] = link.split("#");
+    return { path: path === "" ? page : join(dirname(page), path), anchor };
+  });
+
 describe.each(pages)("%s", (page) => {
   test("links to pages and headings that are there", () => {
-    const links = [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
-    const dead = links.filter((link) => {
-      if (/^[a-z]+:/.test(link)) return false;
-      const [path = "", anchor] = link.split("#");
-      const target = path === "" ? page : join(dirname(page), path);
-      return !existsSync(join(root, target)) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
-    });
+    const dead = linksOf(page).filter(
+      ({ path, anchor }) =>
+        !existsSync(join(root, path)) || (anchor !== undefined && !anchorsOf(path).includes(anchor)),
+    );
     expect(dead).toEqual([]);
   });
 
@@ -36,6 +41,19 @@ describe.each(pages)("%s", (page) => {
     const named = [...textOf(page).matchAll(/`((?:src|test|docs|schema|scripts|bench)\/[\w./-]*\w)`/g)];
     expect(named.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
+});
+
+test("the package has what its pages link to, and the pages that the program names", () => {
+  const { files } = JSON.parse(textOf("package.json")) as { readonly files: readonly string[] };
+  const isPacked = (path: string) => ["README.md", ...files].some((one) => path === one || path.startsWith(`${one}/`));
+  const linked = pages.filter(isPacked).flatMap((page) => linksOf(page).map(({ path }) => path));
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  const named = sources.flatMap((name) => textOf(join("src", name)).match(/docs\/[\w-]+\.md/g) ?? []);
+
+  expect(named).toContain("docs/telemetry.md");
+  expect([...linked, ...named].filter((path) => !isPacked(path) || !existsSync(join(root, path)))).toEqual([]);
 });
 
 test("each decision has a number of its own, the one of its heading", () => {
