@@ -61,7 +61,8 @@ export function addColor(command: Command): Command {
 
 /** Where what outlives a run is kept; `stateFolder` reads it. */
 export function addStateOption(command: Command): Command {
-  return addValue(command, "--state <folder>", "Where the journals are kept (default: $XDG_STATE_HOME/waybill)");
+  const description = "Where the journals are kept (default: $XDG_STATE_HOME/waybill, else ~/.local/state/waybill)";
+  return addValue(command, "--state <folder>", description);
 }
 
 /** What `addReachOptions`, `addRegistryOptions` and `addCommonOptions` leave in a command's options. */
