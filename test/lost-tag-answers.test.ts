@@ -6,7 +6,9 @@ import type { Send } from "../src/http/send.ts";
 import { faulty, type FaultRule } from "../src/server/faults.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
 import { bytesOf, pushImage } from "./support/images.ts";
-import { hosts, makeCase, publishIn, publishUnder, storeAt, untruths } from "./support/publish-case.ts";
+import type { Publication } from "../src/transfer/publication.ts";
+import { nothingEarlier, unrecorded, type Recorder } from "../src/transfer/recording.ts";
+import { hosts, makeCase, publishIn, publishUnder, registries, storeAt, untruths } from "./support/publish-case.ts";
 import { simulate, type SimulationOptions } from "./support/simulation.ts";
 import { answer } from "./support/three-registries.ts";
 
@@ -188,6 +190,27 @@ describe("a run that is interrupted while a tag is written", () => {
   test("is complete where that was the last, as the tag is", async () => {
     const { tags, heldBack, error } = await interrupted(["1"]);
     expect([tags.map(({ state }) => state), heldBack, error]).toEqual([["moved"], false, undefined]);
+  });
+
+  test.each([
+    ["interrupted", new WaybillError("cancelled", "Cancelled: got SIGINT")],
+    ["out of time", new WaybillError("timeout", "Cannot finish in time: it was not done after 2 s")],
+    ["given up by its caller", new Error("enough")],
+  ])("has not attempted a tag of which nothing has left when it is %s", async (_what, reason) => {
+    const at = await makeCase();
+    const interrupt = new AbortController();
+    const begin = async (publication: Publication) => ({
+      ...unrecorded({ publication, earlier: nothingEarlier }),
+      tagging: async () => interrupt.abort(reason),
+    });
+    const recorder: Recorder = { begin, goOn: begin, reopen: () => Promise.reject(new Error("nobody takes it back")) };
+    const simulation = await simulate({ storages: at.storages, registries });
+    const context = { ...simulation.context, recorder, signal: interrupt.signal };
+    const result = await simulation.settle(publishIn({ ...simulation, context }, one));
+
+    expect(result.targets[0]!.tags).toEqual([{ tag: "1", state: "not-attempted", before: at.old }]);
+    expect(untruths(result, at)).toEqual([]);
+    expect(outcomeError(result)).toMatchObject({ code: reason instanceof WaybillError ? reason.code : "cancelled" });
   });
 
   test("has not attempted those behind it", async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode, innermostMessage } from "../errors.ts";
+import { hasCode, innermostMessage, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -135,6 +135,8 @@ export class Ledger {
   #noteFailed(tags: readonly string[], error: unknown): void {
     // Where the run was cancelled, no tag is begun after one that was acknowledged.
     if (hasCode(error, "cancelled") && tags.some((tag) => this.#acknowledged.has(tag))) return;
+    const isOver = this.#options.signal?.aborted === true;
+    if (isOver && error instanceof WaybillError && error.context.sent === "nothing") return;
     const [failed, ...others] = tags.filter((tag) => !this.#acknowledged.has(tag));
     if (failed === undefined) return;
     this.#failed.add(failed);

@@ -6,6 +6,7 @@ import { formatLocation, type Location } from "../spec/reference.ts";
 import type { Report } from "../telemetry/events.ts";
 import { failureOf } from "../telemetry/task.ts";
 import { replayable } from "./body.ts";
+import { asCancelled } from "./cancelled.ts";
 import { graceAfter } from "./grace.ts";
 import type { NamesOfTags } from "./named.ts";
 import { blobName, isContinued, unheard, type Hearing } from "./recording.ts";
@@ -107,6 +108,7 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   for (const tag of step.tags) if (!tags.includes(tag)) settings.onTagged(step.at, tag);
   if (tags.length === 0) return "tagged";
   await settings.recording.tagging(step.at, tags);
+  if (call.signal.aborted) throw inContext(asCancelled(call.signal.reason, call.signal), { sent: "nothing" });
   using grace = graceAfter(call.signal, clock);
   const lookedAtTag = new Map(tags.map((tag) => [tag, seenAt]));
   const beforeTagging = async (some: readonly string[]) => {
