@@ -51,8 +51,8 @@ interface ProcessOptions {
   readonly name?: string;
   /** The number of the request at which it dies; default never. */
   readonly dieAt?: number;
-  /** Asked at each request whether it dies now; default never. */
-  readonly dieWhen?: () => boolean;
+  /** Asked at each request whether it dies now, before that leaves; default never. */
+  readonly dieWhen?: (request: HttpRequest) => boolean;
   /** Hears of every request. */
   readonly asked?: (request: HttpRequest) => void;
   /** What is wrong with the registries by now. */
@@ -74,7 +74,7 @@ async function newProcess(at: PublishCase, options: ProcessOptions = {}) {
       let count = 0;
       return (request) => {
         asked?.(request);
-        if (++count < dieAt && !dieWhen()) return next(request);
+        if (++count < dieAt && !dieWhen(request)) return next(request);
         die("died");
         // A dead process hears of nothing any more.
         return new Promise(() => undefined);
@@ -280,6 +280,61 @@ test("rollback puts back a tag that still shows what it named before, because it
 
   expect(results[0]?.tags[0]).toMatchObject({ tag: "1", state: "rolled-back" });
   expect(at.storages[first.host]!.catalogue.tagged(first.repository, "1")).toBe(at.old);
+});
+
+describe("rollback of a publish that died while its registry had a tag's write, and had not done it", () => {
+  const isWrite = ({ method, url }: HttpRequest) => method === "PUT" && url === firstTag;
+  const nameOf = (at: PublishCase) => at.storages[first.host]!.catalogue.tagged(first.repository, "1");
+
+  /** Rolls back while the registry does the write after `landsAfterMs`. */
+  async function rollBack(at: PublishCase, { landsAfterMs = Infinity, agoMs = 0 }) {
+    const dying = await newProcess(at, { name: "dead", dieWhen: isWrite });
+    const working = publishWith(dying.simulation, dying.context);
+    working.catch(() => undefined);
+    expect(await dying.simulation.settle(Promise.race([working, dying.died]))).toBe("died");
+    const [run] = await listRuns(folder);
+    const begun: { at?: number } = {};
+    const landing = (send: Send): Send => {
+      return (request) => {
+        const now = simulation.clock.now();
+        begun.at ??= now;
+        const { catalogue } = at.storages[first.host]!;
+        const change = { kind: "tag", repository: first.repository, tag: "1", digest: at.root } as const;
+        if (now - begun.at >= landsAfterMs) {
+          landsAfterMs = Infinity;
+          catalogue.apply(change);
+        }
+        return send(request);
+      };
+    };
+    const { simulation, context } = await newProcess(at, { wrong: landing });
+    const heardAt = simulation.clock.now() - agoMs;
+    const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { heardAt }));
+    const startedAt = simulation.clock.now();
+    const results = await simulation.settle(rollback(plan, at.root, context));
+    return { tag: results[0]?.tags[0], tookMs: simulation.clock.now() - startedAt };
+  }
+
+  test("waits for it, and puts it back", async () => {
+    const at = await makeCase();
+    const { tag } = await rollBack(at, { landsAfterMs: 4000 });
+    expect(tag).toEqual({ tag: "1", state: "rolled-back", before: at.old });
+    expect(nameOf(at)).toBe(at.old);
+  });
+
+  test("says that it may still come where it does not come in ten seconds", async () => {
+    const at = await makeCase();
+    const { tag } = await rollBack(at, {});
+    const why = "nobody has heard what came of its write, and it may be written still";
+    expect(tag).toEqual({ tag: "1", state: "failed", before: at.old, now: at.old, mayDiffer: true, why });
+  });
+
+  test("waits for nothing where that was more than a minute ago", async () => {
+    const at = await makeCase();
+    const { tag, tookMs } = await rollBack(at, { agoMs: 61_000 });
+    expect(tag).toEqual({ tag: "1", state: "rolled-back", before: at.old });
+    expect(tookMs).toBeLessThan(1000);
+  });
 });
 
 test("rollback deletes a new tag that does not show yet, where it may", async () => {

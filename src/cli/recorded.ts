@@ -17,7 +17,9 @@ import { typedArguments } from "./typed-name.ts";
 export interface Recorded {
   readonly publication: Publication;
   readonly earlier: Earlier;
+  /** Milliseconds since the epoch: when its first run began, and when the last was heard of. */
   readonly startedAt: number;
+  readonly changedAt: number;
   /** The report file that it was read from. */
   readonly report?: string;
 }
@@ -55,11 +57,12 @@ export async function recordedAs(name: string | undefined, folder: string, wante
  * What the report tells, and what the journal of this machine knows beyond it: a run that went on here without the report. One
  * that was over before the report's began was another publish of the same.
  */
-async function withJournal({ publication, earlier, startedAt }: KeptReport, folder: string): Promise<Recorded> {
+async function withJournal({ publication, earlier, startedAt, toldAt }: KeptReport, folder: string): Promise<Recorded> {
   const run = await readRun(folder, publicationId(publication), thisProcess().user);
   const isAnother = run === undefined || (isOver(run) && run.changedAt <= startedAt);
   const known = isAnother ? earlier : bothEarlier(earlier, run.earlier);
-  return { ...remembered(publication, known), startedAt };
+  const changedAt = isAnother ? toldAt : Math.max(toldAt, run.changedAt);
+  return { ...remembered(publication, known), startedAt, changedAt };
 }
 
 /** Of several runs those that no process works on; all where there is none: whoever begins one is told that it is at work. */

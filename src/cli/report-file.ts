@@ -56,7 +56,8 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
       const begun = new Set(written.map(([name]) => name));
       const tagged = new Set(written.flatMap(([name, { write }]) => (write === "acknowledged" ? [name] : [])));
       const has = (names: ReadonlySet<string>) => (target: string, tag: string) => names.has(tagName(target, tag));
-      const interim = () => interimReport(publication, startedAt, { begun: has(begun), tagged: has(tagged) });
+      const interim = () =>
+        interimReport(publication, { startedAt, updatedAt: clock.now() }, { begun: has(begun), tagged: has(tagged) });
       const tell = () => write(interim());
       return {
         looked(at, before) {

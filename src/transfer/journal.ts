@@ -191,7 +191,7 @@ class JournalRecording implements Recording {
   };
 
   tagging: Recording["tagging"] = (at, tags) =>
-    this.#write({ type: "tagging", target: formatLocation(at), tags }, "append");
+    this.#write({ type: "tagging", target: formatLocation(at), tags, at: this.#parts.clock.now() }, "append");
 
   tagged: Recording["tagged"] = (at, tag) => {
     void this.#write({ type: "tagged", target: formatLocation(at), tag }, "note");

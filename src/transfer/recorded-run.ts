@@ -28,7 +28,12 @@ const entrySchema = v.variant("type", [
     blob: digest,
     session: v.optional(v.pipe(v.string(), v.maxLength(16_384))),
   }),
-  v.object({ type: v.literal("tagging"), target: place, tags: v.pipe(v.array(v.string()), v.readonly()) }),
+  v.object({
+    type: v.literal("tagging"),
+    target: place,
+    tags: v.pipe(v.array(v.string()), v.readonly()),
+    at: v.optional(at),
+  }),
   v.object({ type: v.literal("tagged"), target: place, tag: v.string() }),
   v.object({
     type: v.literal("end"),
@@ -98,6 +103,7 @@ function apply(replay: Replay, entry: JournalEntry): void {
     case "tagging":
       for (const name of entry.tags.map((tag) => tagName(entry.target, tag)))
         replay.writes.set(name, replay.writes.get(name) ?? "begun");
+      replay.run = { ...replay.run, changedAt: entry.at ?? replay.run.changedAt };
       return;
     case "tagged":
       replay.writes.set(tagName(entry.target, entry.tag), "acknowledged");

@@ -15,12 +15,17 @@ export interface KeptReport {
   readonly earlier: Earlier;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** The same, when it was written. */
+  readonly toldAt: number;
 }
 
 const tagSchema = v.pick(tagReportSchema, ["tag", "state", "isBeingWritten", "isUnwritten"]);
+const time = v.pipe(v.string(), v.isoTimestamp());
 const reportSchema = v.object({
   schemaVersion: v.literal(1),
-  startedAt: v.pipe(v.string(), v.isoTimestamp()),
+  startedAt: time,
+  endedAt: v.optional(time),
+  updatedAt: v.optional(time),
   targets: v.array(v.object({ target: v.string(), tags: v.array(tagSchema) })),
   plan: v.optional(publicationSchema),
 });
@@ -34,12 +39,17 @@ const reportSchema = v.object({
 export function parseReport(bytes: Uint8Array, what: string): KeptReport {
   const parsed = v.safeParse(reportSchema, parsedJson(bytes, what));
   if (!parsed.success) throw unreadable(what, issueOf(parsed.issues));
-  const { plan: publication, targets, startedAt } = parsed.output;
+  const { plan: publication, targets, startedAt, endedAt, updatedAt } = parsed.output;
   if (!publication) throw unreadable(what, "its run never came to a plan, so that there is nothing to go on with");
   const writes = new Map(
     targets.flatMap(({ target, tags }) => tags.map((tag) => [tagName(target, tag.tag), writeTold(tag)] as const)),
   );
-  return { publication, earlier: earlierOf(publication, writes), startedAt: Date.parse(startedAt) };
+  return {
+    publication,
+    earlier: earlierOf(publication, writes),
+    startedAt: Date.parse(startedAt),
+    toldAt: Date.parse(endedAt ?? updatedAt ?? startedAt),
+  };
 }
 
 function parsedJson(bytes: Uint8Array, what: string): unknown {

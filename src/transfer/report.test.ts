@@ -106,17 +106,19 @@ describe("reportOf", () => {
   });
 });
 
+const interim = { startedAt: times.startedAt, updatedAt: times.startedAt + 1000 };
+
 describe("interimReport", () => {
   test("interimReport claims a tag only when it was acknowledged, and tells which is being written", async () => {
     const told = await publication();
     const seen = { begun: () => true, tagged: (_target: string, tag: string) => tag === "1" };
-    const report = interimReport(told, times.startedAt, seen);
+    const report = interimReport(told, interim, seen);
     expect(report.state).toBe("unfinished");
     expect(report.targets[0]?.tags).toEqual([
       { tag: "1", state: "moved", before: old, after: told.root.digest },
       { tag: "latest", state: "not-attempted", before: null, isBeingWritten: true },
     ]);
-    const [begun] = interimReport(told, times.startedAt, { begun: () => false, tagged: () => false }).targets;
+    const [begun] = interimReport(told, interim, { begun: () => false, tagged: () => false }).targets;
     expect(begun?.tags).toEqual([
       { tag: "1", state: "not-attempted", before: old, after: old },
       { tag: "latest", state: "not-attempted", before: null, after: null },
@@ -128,10 +130,10 @@ describe("interimReport", () => {
 describe("parseReport", () => {
   test("parseReport gives back the plan, and which tags its run may have written", async () => {
     const told = await publication();
-    const report = interimReport(told, times.startedAt, { begun: () => true, tagged: (_, tag) => tag === "1" });
+    const report = interimReport(told, interim, { begun: () => true, tagged: (_, tag) => tag === "1" });
     const kept = parseReport(Buffer.from(JSON.stringify(report)), "report");
     expect(kept.publication).toEqual(told);
-    expect(kept.startedAt).toBe(times.startedAt);
+    expect([kept.startedAt, kept.toldAt]).toEqual([times.startedAt, times.startedAt + 1000]);
     expect([...kept.earlier.tags]).toEqual([
       ["b.example/app:1", { before: old, write: "acknowledged" }],
       ["b.example/app:latest", { before: "absent", write: "begun" }],
@@ -140,7 +142,7 @@ describe("parseReport", () => {
 
   test("parseReport keeps what a tag named that is called as what every object has", async () => {
     const told = await publication({ constructor: old, prototype: old, ["__proto__"]: old });
-    const report = interimReport(told, times.startedAt, { begun: () => true, tagged: () => true });
+    const report = interimReport(told, interim, { begun: () => true, tagged: () => true });
     const kept = parseReport(Buffer.from(JSON.stringify(report)), "report");
     expect([...kept.earlier.tags]).toEqual(
       ["constructor", "prototype", "__proto__"].map((tag) => [

@@ -24,6 +24,8 @@ export interface PublishReport {
   readonly state: "unfinished" | Ending["state"];
   readonly startedAt: string;
   readonly endedAt?: string;
+  /** When this was written, while the run goes on. */
+  readonly updatedAt?: string;
   readonly root?: { readonly mediaType: string; readonly digest: Digest; readonly size: number };
   /** In the order of the command line. */
   readonly targets: readonly TargetReport[];
@@ -162,7 +164,7 @@ export function reportOf(
 /** The account while it runs: no tag is told as written before that was acknowledged, and of one whose write has begun not what it names. */
 export function interimReport(
   publication: Publication,
-  startedAt: number,
+  { startedAt, updatedAt }: { readonly startedAt: number; readonly updatedAt: number },
   seen: {
     readonly begun: (target: string, tag: string) => boolean;
     readonly tagged: (target: string, tag: string) => boolean;
@@ -171,6 +173,7 @@ export function interimReport(
   const { root, targets } = publication;
   return {
     ...headOf(publication, "unfinished", startedAt),
+    updatedAt: timeText(updatedAt),
     targets: targets.map(({ target, tags, before }) => ({
       target,
       tags: tags.map((tag): TagReport => {

@@ -1,15 +1,16 @@
 import { finestOf, type Clock } from "../async/clock.ts";
 import { storeForTask } from "../content/for-task.ts";
 import type { CallOptions, Store } from "../content/store.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { silent, type Report } from "../telemetry/events.ts";
 import { asTask } from "../telemetry/task.ts";
-import { afterwards } from "./afterwards.ts";
+import { lagPatience } from "../async/lag-patience.ts";
+import { afterwards, apartMs } from "./afterwards.ts";
 import { deleteCreated } from "./delete-created.ts";
-import { knownName } from "./name-now.ts";
-import type { Named } from "./named.ts";
+import { knownName, nameNow } from "./name-now.ts";
+import { namedText, type Named } from "./named.ts";
 
 /** A tag that a publish has moved, or may have. */
 export interface Move {
@@ -18,6 +19,8 @@ export interface Move {
   readonly before?: Named;
   /** What it was made to name. */
   readonly ours: Digest;
+  /** Nobody has heard what came of its write, which the registry may still carry out: that is waited for, for ten seconds. */
+  readonly mayLand?: boolean;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface Move {
  * new content still; somebody else has moved it on, and it is theirs. `kept`: it could not be put back, for `error`.
  */
 export type Undone =
-  | ({ readonly tag: string } & Restored)
+  | ({ readonly tag: string } & (Restored | Unsettled))
   | { readonly tag: string; readonly state: "kept"; readonly error: unknown };
 
 export interface UndoOptions {
@@ -59,6 +62,34 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
 }
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
+  const isSettled = !move.mayLand || (await hasLanded(at, move, options));
+  const undone = await undoNow(at, move, options);
+  if (isSettled || undone.state === "failed" || undone.state === "kept") return undone;
+  return {
+    tag: move.tag,
+    state: "failed",
+    why: mayBeWritten,
+    mayDiffer: true,
+    ...(move.before && { now: move.before }),
+  };
+}
+
+/** Waits until the tag names something else than before. */
+async function hasLanded(at: Location, { tag, before }: Move, options: UndoOptions): Promise<boolean> {
+  const patience = lagPatience(options.clock, options.clock.now() + apartMs);
+  try {
+    const store = await options.open(at);
+    for (;;) {
+      const now = await afterwards(options, at, (signal) => nameNow(store, tag, { signal }));
+      if (now !== undefined && now !== before) return true;
+      if (!(await patience.wait(options.signal))) return false;
+    }
+  } catch {
+    return false;
+  }
+}
+
+async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<Exclude<Undone, Unsettled>> {
   const { open } = options;
   const { tag, before } = move;
   if (before === undefined) return { tag, state: "left-behind", why: unknownBefore };
@@ -91,12 +122,24 @@ async function seenAfterwards(
 
 const notAsked = "new tags stay without --delete-created-tags";
 const unknownBefore = "what it named before is not known";
+const mayBeWritten = "nobody has heard what came of its write, and it may be written still";
+
+/** A write that comes later than so long after a look is looked for again. */
+const lookAgainMs = 1000;
 
 type KnownMove = Move & Required<Pick<Move, "before">>;
 
 type Restored =
   | { readonly state: "rolled-back" | "left-behind"; readonly why?: string }
   | { readonly state: "failed"; readonly why: string; readonly now: Digest | "absent" };
+
+/** It is as it was, and may not stay so. */
+interface Unsettled {
+  readonly state: "failed";
+  readonly why: string;
+  readonly now?: Named;
+  readonly mayDiffer: true;
+}
 
 /** What becomes of a tag that somebody else has moved: it is not ours to undo. */
 export function movedOn(now: Digest | "absent"): Restored & { readonly state: "failed" } {
@@ -108,9 +151,10 @@ export function movedOn(now: Digest | "absent"): Restored & { readonly state: "f
 async function restore(
   store: Store,
   { tag, before, ours }: KnownMove,
-  { siblings = [], signal }: UndoOptions & CallOptions,
+  { siblings = [], signal, clock }: UndoOptions & CallOptions,
 ): Promise<Restored> {
   const call = { signal };
+  const lookedAt = clock.now();
   const now = await knownName(store, tag, call);
   if (now !== ours && now !== before) return movedOn(now);
   if (before === "absent") {
@@ -118,6 +162,12 @@ async function restore(
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
   }
   const old = await store.manifest(before, call);
-  await store.pushManifest(old, { ...call, tags: [tag] });
+  const beforeTagging = async () => {
+    if (clock.now() - lookedAt < lookAgainMs) return;
+    const again = await knownName(store, tag, call);
+    if (again === ours || again === before) return;
+    throw new WaybillError("precondition_failed", `Cannot put tag "${tag}" back: it names ${namedText(again)} now`);
+  };
+  await store.pushManifest(old, { ...call, tags: [tag], beforeTagging });
   return { state: "rolled-back" };
 }

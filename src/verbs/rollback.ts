@@ -29,11 +29,18 @@ export interface RollbackTag {
   /** Absent where nobody knows. */
   readonly before?: Named;
   readonly now?: Named;
+  /** It names what it named before, but nobody has heard what came of its write: rolling back waits whether that is carried out. */
+  readonly mayLand?: true;
 }
 
 export interface RollbackOptions {
   /** Take tags away that were new, where the target is known to take nothing else with them. Default false. */
   readonly deleteCreated?: boolean;
+  /**
+   * When the last run of the publication was last heard of, in milliseconds since the Unix epoch: writes of which nobody has heard
+   * what came of them may be carried out for a minute from then on. Default: they still may.
+   */
+  readonly heardAt?: number;
 }
 
 /** What undoing would do. Asks every registry what the tags name now; changes nothing. */
@@ -41,13 +48,14 @@ export async function planRollback(
   publication: Publication,
   { tags: pasts }: Pick<Earlier, "tags">,
   context: Context,
-  { deleteCreated = false }: RollbackOptions = {},
+  { deleteCreated = false, heardAt }: RollbackOptions = {},
 ): Promise<readonly RollbackTarget[]> {
   const targets = targetsOf(publication);
   using _ = context.announce({ pull: [], push: targets.map(({ at }) => at) });
   const written = [...pasts].filter(([, { write }]) => write !== undefined);
   const present = new Set(written.map(([name]) => name));
   const looked = await lookAsTasks(targets, { ...context, present });
+  const isRecent = heardAt === undefined || context.clock.now() - heardAt < landsWithinMs;
   return looked.map((entry) => {
     const { at, tags } = entry.target;
     const root = publication.root.digest;
@@ -57,13 +65,22 @@ export async function planRollback(
       return { at, tags: ours.map((tag) => unseen(tag, past(tag)?.before)), error: entry.error };
     const canDelete = entry.facts.deletesTagsAlone;
     const deletes = deleteCreated && canDelete === true;
+    const planned = (tag: string): RollbackTag => {
+      const { before, write } = past(tag) ?? {};
+      const now = entry.before[tag];
+      const mayLand = isRecent && write === "begun" && now !== undefined && now === before;
+      return { ...moveOf(tag, { before, now, root, deletes }), ...(mayLand && { mayLand }) };
+    };
     return {
       at,
-      tags: ours.map((tag) => moveOf(tag, { before: past(tag)?.before, now: entry.before[tag], root, deletes })),
+      tags: ours.map(planned),
       ...(canDelete && { canDelete }),
     };
   });
 }
+
+/** Gateways and registries give up a request sooner. */
+const landsWithinMs = 60_000;
 
 function unseen(tag: string, before: Named | undefined): RollbackTag {
   return { tag, move: "unseen", ...(before !== undefined && { before }) };
@@ -104,9 +121,14 @@ export async function rollback(
 
 async function rollBackTarget(target: RollbackTarget, root: Digest, context: Context): Promise<TargetResult> {
   const startedAt = context.clock.now();
-  const ours = target.tags.filter(({ move }) => move !== "untouched" && move !== "unseen");
+  const ours = target.tags.filter(({ move, mayLand }) => mayLand || (move !== "untouched" && move !== "unseen"));
   const deleteCreated = ours.some(({ move }) => move === "delete");
-  const moves = ours.map(({ tag, before }): Move => ({ tag, ours: root, ...(before && { before }) }));
+  const moves = ours.map(({ tag, before, mayLand = false }): Move => ({
+    tag,
+    ours: root,
+    mayLand,
+    ...(before && { before }),
+  }));
   const undone = moves.length === 0 ? [] : await undo(target.at, moves, { ...context, deleteCreated });
   const error = target.error ?? undone.find((one) => one.state === "kept")?.error;
   return {

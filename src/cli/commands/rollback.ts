@@ -73,6 +73,7 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
     const recorded = await recordedAs(found.report ?? publicationId(found.publication), folder, wanted);
     const plan = await planRollback(recorded.publication, recorded.earlier, context, {
       deleteCreated: flags.deleteCreatedTags === true,
+      heardAt: recorded.changedAt,
     });
     host.stderr.write(host.log.say(planText(plan)));
     const rollBack = () => rollback(plan, recorded.publication.root.digest, context);
@@ -95,8 +96,9 @@ function recordFlags({ state }: RollbackFlags, { report }: Recorded) {
   return { ...(state !== undefined && { state }), ...(report !== undefined && { report }) };
 }
 
+/** Whether anything is done about its tags, or waited for. */
 function hasMoves({ tags }: RollbackTarget): boolean {
-  return tags.some(isMove);
+  return tags.some((tag) => isMove(tag) || tag.mayLand === true);
 }
 
 function isMove({ move }: RollbackTag): boolean {
@@ -115,8 +117,12 @@ async function requireYes({ yes }: RollbackFlags, host: Host): Promise<void> {
   }
 }
 
-/** What becomes of a tag, in two cells. */
-function moveText({ move, before, now }: RollbackTag): readonly [string, string] {
+/** What becomes of a tag, in cells. */
+function moveText(tag: RollbackTag): readonly string[] {
+  return [...moveWords(tag), ...(tag.mayLand ? ["waits for what its write comes to"] : [])];
+}
+
+function moveWords({ move, before, now }: RollbackTag): readonly [string, string] {
   switch (move) {
     case "put-back":
       return [now === before ? "put back once more to" : "put back to", shortDigest(before ?? "")];
@@ -166,6 +172,8 @@ function requireBack(plan: readonly RollbackTarget[], results: readonly TargetRe
   const gone = results.flatMap(({ at, tags }) =>
     tags.filter(isFailed).map(({ tag, why = "no reason given" }) => `${tagName(at, tag)}: ${why}`),
   );
+  const isUnsettled = results.some(({ tags }) => tags.some(({ mayDiffer }) => mayDiffer));
+  if (isUnsettled) throw unsettled(gone);
   if (gone.length > 0) throw notOurs(gone, hasMoved || stayed.length > 0 ? "partial" : "precondition_failed");
   requireNone(stayed, plan.some(couldDelete));
 }
@@ -177,6 +185,11 @@ function couldDelete({ tags, canDelete }: RollbackTarget): boolean {
 
 function isFailed({ state }: TagResult): boolean {
   return state === "failed";
+}
+
+function unsettled(tags: readonly string[]): WaybillError {
+  const advice = "run the same command again in a minute: by then its registry has done it, or will not";
+  return new WaybillError("partial", `Cannot put everything back: ${tags.join("; ")}`, { advice });
 }
 
 function notOurs(tags: readonly string[], code: "partial" | "precondition_failed"): WaybillError {
