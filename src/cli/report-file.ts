@@ -6,7 +6,13 @@ import type { TelemetryHealth } from "../telemetry/health.ts";
 import { tagName, withBefore, type Continued, type Witness } from "../transfer/recording.ts";
 import type { Repeats } from "../transfer/repeats.ts";
 import { interimReport, reportOf, withTelemetry, type PublishReport } from "../transfer/report.ts";
-import { maxReportBytes, parseReport, type KeptReport } from "../transfer/report-reader.ts";
+import {
+  maxReportBytes,
+  parseReport,
+  parseUnsettled,
+  type KeptReport,
+  type UnsettledReport,
+} from "../transfer/report-reader.ts";
 import { readWhole } from "./read-whole.ts";
 import { reasonOf } from "./reason.ts";
 import { requireWritable, temporaryFor } from "./replaceable.ts";
@@ -15,7 +21,10 @@ import { requireWritable, temporaryFor } from "./replaceable.ts";
 export interface ReportFile {
   /** Hears of a publication: from its first tag on the file tells how far it is, after all that earlier runs have done. */
   witness(continued: Continued): Witness;
-  /** Writes the account of a run that never came to a plan. Never rejects. */
+  /**
+   * Writes the account of a run that never came to a plan. Where the file tells of a run that had one and has not ended well, what
+   * that tells of its tags stays. Never rejects.
+   */
   fail(error: unknown): Promise<void>;
   /** Adds to the final account, where there is one, how telemetry fared. Never rejects. */
   amend(health: TelemetryHealth): Promise<void>;
@@ -81,7 +90,11 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
     async fail(error) {
       if (told) return;
       const state = hasCode(error, "cancelled") ? "interrupted" : "failed";
-      await writeLast(reportOf({ state, results: [], error }, { startedAt, endedAt: clock.now() }));
+      const ending = { state, results: [], error } as const;
+      const earlier = await unsettledAt(path);
+      const times = { startedAt: earlier?.startedAt ?? startedAt, endedAt: clock.now() };
+      const report = reportOf(ending, times, earlier?.publication);
+      await writeLast(earlier ? { ...report, targets: earlier.targets } : report);
     },
     async amend(health) {
       if (told) await write(withTelemetry(told, health));
@@ -91,9 +104,18 @@ export async function openReportFile(path: string, options: ReportFileOptions): 
 }
 
 /** Reads a report that was written so. @throws WaybillError `io_failed`, `invalid_argument` */
-export async function readReportFile(path: string): Promise<KeptReport> {
+export function readReportFile(path: string): Promise<KeptReport> {
+  return readWith(parseReport, path);
+}
+
+/** What the file tells of a run that had a plan and has not ended well; `undefined` where it tells nothing of the kind. */
+function unsettledAt(path: string): Promise<UnsettledReport | undefined> {
+  return readWith(parseUnsettled, path).catch(() => undefined);
+}
+
+async function readWith<T>(parse: (bytes: Uint8Array, what: string) => T, path: string): Promise<T> {
   const what = `report "${path}"`;
-  return parseReport(await readWhole(path, what, { maxBytes: maxReportBytes, missing: "file or folder" }), what);
+  return parse(await readWhole(path, what, { maxBytes: maxReportBytes, missing: "file or folder" }), what);
 }
 
 /** Writes one after another; of those that wait for the same turn only the latest is written. Never rejects. */

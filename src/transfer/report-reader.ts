@@ -4,7 +4,7 @@ import { issueOf } from "../spec/descriptor.ts";
 import { parseJson } from "../spec/json.ts";
 import { publicationSchema, type Publication } from "./publication.ts";
 import { earlierOf, tagName, type Earlier } from "./recording.ts";
-import { tagReportSchema, writeTold } from "./report.ts";
+import { tagReportSchema, targetReportSchema, writeTold, type TargetReport } from "./report.ts";
 
 /** As much as a report may have. */
 export const maxReportBytes = 64 * 1024 * 1024;
@@ -50,6 +50,26 @@ export function parseReport(bytes: Uint8Array, what: string): KeptReport {
     startedAt: Date.parse(startedAt),
     toldAt: Date.parse(endedAt ?? updatedAt ?? startedAt),
   };
+}
+
+/** A report of a run that had a plan and has not ended well. */
+export interface UnsettledReport extends Pick<KeptReport, "publication" | "startedAt"> {
+  readonly targets: readonly TargetReport[];
+}
+
+const unsettledSchema = v.object({
+  ...reportSchema.entries,
+  state: v.picklist(["unfinished", "failed", "interrupted"]),
+  targets: v.array(targetReportSchema),
+  plan: publicationSchema,
+});
+
+/** Reads such a report. @throws WaybillError `invalid_argument` where it is anything else. */
+export function parseUnsettled(bytes: Uint8Array, what: string): UnsettledReport {
+  const parsed = v.safeParse(unsettledSchema, parsedJson(bytes, what));
+  if (!parsed.success) throw unreadable(what, issueOf(parsed.issues));
+  const { plan: publication, startedAt, targets } = parsed.output;
+  return { publication, startedAt: Date.parse(startedAt), targets };
 }
 
 function parsedJson(bytes: Uint8Array, what: string): unknown {
