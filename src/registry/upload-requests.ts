@@ -1,7 +1,7 @@
 import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
-import { isPassingStatus } from "../http/retry-policy.ts";
+import { isPassingStatus, speaksOfLoad } from "../http/retry-policy.ts";
 import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse, RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -9,7 +9,7 @@ import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { hasBlob } from "./blobs.ts";
 import { announcedDigest } from "./manifests.ts";
-import { errorFrom, readProblem } from "./problem.ts";
+import { errorFrom, readProblem, type Problem } from "./problem.ts";
 import { heldBytes, placeFrom, withDigest, type UploadPlace } from "./upload-location.ts";
 import type { UploadAnswer } from "./upload-events.ts";
 
@@ -111,7 +111,7 @@ export async function refusal(
   const error = errorFrom(access, problem, { doing, sends: "blob", ...(wait !== undefined && { retryAfterMs: wait }) });
   if (status === 413) return { type: "too-large", error };
   if (status === 416) return { type: "out-of-range", held: heldBytes(headers.get("range")), error };
-  if (status === 404 || status === 410 || isLostSession(problem.codes)) return { type: "lost", error };
+  if (status === 404 || status === 410 || isLostSession(problem)) return { type: "lost", error };
   if (hasCode(error, "digest_mismatch", "size_mismatch"))
     return { type: "corrupt", error: digestRefused(error, blob.digest) };
   if (hasCode(error, "busy")) return { type: "broken", ambiguous: true, error };
@@ -120,8 +120,12 @@ export async function refusal(
   return brokenOrRefused(access, error, { ambiguous, isRepeated: status === 429 });
 }
 
-/** Some load balancers and secrets that changed make a registry forget a session; it says so with either code. */
-function isLostSession(codes: readonly string[]): boolean {
+/**
+ * Some load balancers and secrets that changed make a registry forget a session; it says so with either code. Beside a status that
+ * speaks of load they are no such news: the session may be there, and another request still be writing to it.
+ */
+function isLostSession({ status, codes }: Problem): boolean {
+  if (speaksOfLoad(status)) return false;
   return codes.includes("BLOB_UPLOAD_UNKNOWN") || codes.includes("BLOB_UPLOAD_INVALID");
 }
 
@@ -182,7 +186,7 @@ export async function askStatus(session: Omit<Session, "blob">): Promise<Sent> {
   }
   const problem = await readProblem(response);
   const error = errorFrom(access, problem, { doing: "Cannot resume an upload in" });
-  if (isLostSession(problem.codes)) return { answer: { type: "lost", error }, place };
+  if (isLostSession(problem)) return { answer: { type: "lost", error }, place };
   if (!isPassingStatus(response.status)) return { answer: { type: "statusless", error }, place };
   return { answer: { type: "broken", ambiguous: false, isRepeated: true, error }, place };
 }

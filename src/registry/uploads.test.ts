@@ -875,6 +875,19 @@ describe("pushBlob sessions", () => {
     expect(told).toEqual([]);
   });
 
+  test("pushBlob asks again where it stands while another request writes to the session", async () => {
+    const errors = [{ code: "BLOB_UPLOAD_INVALID", message: "another request is writing to it" }];
+    const headers = { "retry-after": "1" };
+    const fault = { kind: "status", status: 503, headers, body: JSON.stringify({ errors }) } as const;
+    const to = client({ faults: [{ method: "PUT", path: "/uploads/", skip: 1, fault }] });
+    const [session] = await interrupted(to, MiB);
+    to.forget();
+
+    expect(await push(to, large, { resume: session! })).toBe("sent");
+
+    expect(kinds(to.requests)).toEqual(["GET upload", "PUT upload", "GET upload", "PUT upload"]);
+  });
+
   test("pushBlob looks for the blob, then begins anew, when the session to resume is gone", async () => {
     const to = client();
     const resume = "https://registry.example/v2/app/blobs/uploads/11111111111111111111111111111111";

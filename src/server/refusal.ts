@@ -1,7 +1,7 @@
 import { WaybillError, type ErrorCode } from "../errors.ts";
 import type { Answer, AnswerHeaders } from "./answer.ts";
 
-/** Codes of distribution-spec v1.1.1, "Error Codes", and three that registries in the field add to them. */
+/** Codes of distribution-spec v1.1.1, "Error Codes", and four that registries in the field add to them. */
 export type SpecCode =
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_INVALID"
@@ -19,6 +19,8 @@ export type SpecCode =
   | "TOOMANYREQUESTS"
   // Said by Amazon's registry of a tag that must not move.
   | "TAG_INVALID"
+  // Said by distribution of what passes.
+  | "UNAVAILABLE"
   // Conditional requests and faults of the machine: the spec has no words for them.
   | "PRECONDITION_FAILED"
   | "UNKNOWN";

@@ -110,7 +110,7 @@ async function write(exchange: Exchange, session: Session): Promise<void> {
   const { body, sizeBytes } = streamBody(request, exchange.settings.maxRequestBytes);
   if (session.busy) {
     const headers = { ...progress(draft.info.repository, session), "retry-after": "1" };
-    throw refusal(503, "BLOB_UPLOAD_INVALID", "Cannot write to upload: another request is writing to it", { headers });
+    throw refusal(503, "UNAVAILABLE", "Cannot write to upload: another request is writing to it", { headers });
   }
   const contentRange = request.headers?.["content-range"];
   const end = contentRange === undefined ? undefined : endOf(session, contentRange, sizeBytes);
