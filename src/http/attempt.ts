@@ -160,7 +160,8 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
   }
 
   release(): void {
-    this.#connection.release(this.#isFitForMore);
+    const isSent = this.#exchange?.outgoing?.arrived === true || this.writableLength === 0;
+    this.#connection.release(this.#isFitForMore && isSent);
   }
 
   destroy(): Promise<void> {

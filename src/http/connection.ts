@@ -56,7 +56,7 @@ export class Connection {
   /** The request is over; a connection that is not fit for another is destroyed. */
   release(isFit: boolean): void {
     this.#user = undefined;
-    if (!isFit || !this.isOpen || this.socket.writableLength > 0) return void this.socket.destroy();
+    if (!isFit || !this.isOpen) return void this.socket.destroy();
     // An idle connection does not keep the process alive.
     this.socket.unref();
     this.reused = true;

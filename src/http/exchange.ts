@@ -112,9 +112,10 @@ export class Exchange {
     this.#request.marks?.add("first-byte");
     if (this.#state !== "open") return this.#context.onLate();
     this.#state = "answered";
+    this.#stopSending();
+    if (head.status >= 200 && head.status < 300) this.outgoing?.succeeded();
     const early = this.outgoing !== undefined && !this.outgoing.complete;
-    if (early) this.#stopSending();
-    else this.outgoing?.report();
+    if (!early) this.outgoing?.report();
     const incoming = new Incoming({
       pause: () => this.#wire.pause(),
       resume: () => this.#wire.resume(),

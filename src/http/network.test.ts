@@ -159,6 +159,37 @@ describe("send over HTTP/1.1", () => {
     expect(sent).toBe(13);
   });
 
+  const many = 32 * 1024 * 1024;
+  const streamed = { sizeBytes: many, open: () => chunks(1, many) };
+  test.each([
+    ["counts all of a body, and uses the connection again,", "201 Created", new Uint8Array(many), 1],
+    ["counts all of a streamed body, and uses the connection again,", "201 Created", streamed, 1],
+    ["does not count what has not left, nor use the connection again,", "409 Conflict", new Uint8Array(many), 2],
+  ])("%s when %s is answered before its last bytes are told as sent", async (_what, status, body, connections) => {
+    let goOn = () => {};
+    await using server = await socketServer((socket) => {
+      socket.once("data", () => {
+        goOn = () => void socket.on("data", answerAtEnd).resume();
+        socket.pause().write(rawResponse(status));
+      });
+      let tail = "";
+      const answerAtEnd = (chunk: Buffer) => {
+        tail = (tail + chunk.toString("latin1")).slice(-300);
+        if (tail.includes("GET / HTTP/1.1") && tail.endsWith("\r\n\r\n")) socket.write(rawResponse("200 OK"));
+      };
+    });
+    await using net = network();
+    let sent = 0;
+
+    await text(await net.send({ method: "PUT", url: server.url, body, onProgress: (bytes) => (sent += bytes) }));
+    const next = net.send(get(server.url));
+    goOn();
+    await text(await next);
+
+    expect(sent === many).toBe(status === "201 Created");
+    expect(server.connections).toBe(connections);
+  });
+
   test("announces an empty body for a POST without one", async () => {
     let announced: string | undefined;
     const server = createServer((request, response) => {

@@ -26,6 +26,8 @@ export class Outgoing {
   consumed = false;
   /** True once all bytes were handed to the stream. */
   complete = false;
+  /** True once the other side is known to have all bytes, whatever the stream tells of its buffer. */
+  arrived = false;
   readonly #options: OutgoingOptions;
   #written = 0;
   #reported = 0;
@@ -39,6 +41,7 @@ export class Outgoing {
 
   /** Bytes of the body that have left. */
   get sent(): number {
+    if (this.arrived) return this.#written;
     return Math.max(0, this.#written - this.#options.stream.writableLength);
   }
 
@@ -86,6 +89,13 @@ export class Outgoing {
   drained(): void {
     this.#goOn();
     this.report();
+  }
+
+  /** A success was answered: what was handed to the stream in full has arrived, though TLS may tell of its last bytes only later. */
+  succeeded(): void {
+    if (this.#written < this.#options.sizeBytes) return;
+    this.arrived = true;
+    if (!this.complete) this.#finish();
   }
 
   /** Tells the progress since the last time. */
