@@ -6,7 +6,7 @@ import { shownUrl } from "./url.ts";
 type Retry = EventOf<"retry">;
 
 /** What failed: `target` as in its news. */
-export type Failed = Pick<HttpRequest, "method" | "url" | "ledBy" | "registry" | "task" | "signal"> &
+export type Failed = Pick<HttpRequest, "method" | "url" | "ledBy" | "registry" | "tags" | "task" | "signal"> &
   Pick<Retry, "target">;
 
 /**
@@ -15,7 +15,7 @@ export type Failed = Pick<HttpRequest, "method" | "url" | "ledBy" | "registry" |
  * @throws the signal's reason, as soon as it aborts
  */
 export function pause(
-  { method, url, ledBy, registry, target, task, signal }: Failed,
+  { method, url, ledBy, registry, target, tags, task, signal }: Failed,
   wait: Pick<Retry, "attempt" | "delayMs" | "why" | "cause">,
   { clock, report }: { readonly clock: Clock; readonly report: Report },
 ): Promise<void> {
@@ -25,6 +25,7 @@ export function pause(
     url: shownUrl({ url, ledBy }),
     ...(registry !== undefined && { registry }),
     ...(target !== undefined && { target }),
+    ...(tags && { tags }),
     ...(task !== undefined && { task }),
     ...wait,
     at: clock.now(),

@@ -73,9 +73,9 @@ describe("retry", () => {
     expect(error).toMatchObject({ code: "rate_limited", context: { sent: "all" } });
   });
 
-  test("names the registry as users write it when a request is for one", async () => {
-    const { events } = await run({ ...manifest, registry: "docker.io" }, [502, 200]);
-    expect(events).toMatchObject([{ type: "retry", registry: "docker.io" }]);
+  test("names the registry as users write it, and the tags that a request writes", async () => {
+    const { events } = await run({ ...manifest, registry: "docker.io", tags: ["1", "2"] }, [502, 200]);
+    expect(events).toMatchObject([{ type: "retry", registry: "docker.io", tags: ["1", "2"] }]);
   });
 
   test.each([408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524])(

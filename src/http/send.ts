@@ -64,6 +64,8 @@ export interface HttpRequest {
   readonly isOptional?: boolean;
   /** Not over a connection that was used before: such a one has just failed. */
   readonly isFresh?: boolean;
+  /** The tags that it writes, for those who report. */
+  readonly tags?: readonly string[];
   /** The task that it is sent for, for those who report. */
   readonly task?: string;
   /**

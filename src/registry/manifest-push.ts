@@ -144,6 +144,7 @@ async function put(
     body: manifest.bytes,
     beforeRepeat: beforeEach,
     signal: options.signal,
+    ...(tags.length > 0 && { tags }),
   });
   if (response.status < 200 || response.status >= 300) {
     await judgeRefusal(push, response, tags);

@@ -251,6 +251,7 @@ describe("pushManifest", () => {
     const told: string[] = [];
     await to.repository.pushManifest(image, { tags: ["a", "b", "c"], onTagged: (tag) => told.push(tag) });
     expect(to.requests).toEqual([`PUT manifests/${digest}?tag=a`, `PUT manifests/${digest}?tag=b&tag=c`]);
+    expect(to.asked.map(({ tags }) => tags)).toEqual([["a"], ["b", "c"]]);
     to.forget();
     await to.repository.pushManifest(image, { tags: ["d", "e"], onTagged: (tag) => told.push(tag) });
     expect(to.requests).toEqual([`PUT manifests/${digest}?tag=d&tag=e`]);

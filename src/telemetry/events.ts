@@ -96,6 +96,8 @@ export type WaybillEvent =
       readonly registry?: string;
       /** The target that the request is for; where it is absent `url` tells. */
       readonly target?: string;
+      /** The tags that the request writes, where it writes any. */
+      readonly tags?: readonly string[];
       /** The task that the request was sent for. */
       readonly task?: string;
       readonly attempt: number;

@@ -8,16 +8,11 @@ export function registryOf({ registry, url }: RetryEvent): string {
   return registry ?? /^https?:\/\/([^/]+)/.exec(url)?.[1] ?? url;
 }
 
-/** The repository that a request was for, as targets are told, and the tag where it was for one. */
-export function placeOfRetry({
-  registry,
-  url,
-  target,
-}: RetryEvent): { readonly target: string; readonly tag?: string } | undefined {
-  if (target !== undefined) return { target };
-  const { repository, tag } = pathFacts(new URL(url).pathname);
-  if (registry === undefined || repository === undefined) return undefined;
-  return { target: `${registry}/${repository}`, ...(tag !== undefined && { tag }) };
+/** The repository that a request was for, as targets are told. */
+export function targetOfRetry({ registry, url, target }: RetryEvent): string | undefined {
+  if (target !== undefined) return target;
+  const { repository } = pathFacts(new URL(url).pathname);
+  return registry === undefined || repository === undefined ? undefined : `${registry}/${repository}`;
 }
 
 /** Why, in short: which registry it is stands beside it. Foreign text. */

@@ -17,8 +17,8 @@ const retry = (method: string, path: string, registry = "docker.io"): RetryEvent
 
 test("createRepeats counts what was sent again, by target and by tag", () => {
   const repeats = createRepeats();
-  repeats.hear(retry("PUT", "acme/app/manifests/1"));
-  repeats.hear(retry("PUT", "acme/app/manifests/1"));
+  repeats.hear({ ...retry("PUT", "acme/app/manifests/1"), tags: ["1"] });
+  repeats.hear({ ...retry("PUT", `acme/app/manifests/sha256:${"0".repeat(64)}`), tags: ["1", "2"] });
   repeats.hear(retry("HEAD", "acme/app/manifests/1"));
   repeats.hear(retry("PUT", `acme/app/manifests/sha256:${"0".repeat(64)}`));
   repeats.hear(retry("POST", "acme/app/blobs/uploads/"));
@@ -27,6 +27,7 @@ test("createRepeats counts what was sent again, by target and by tag", () => {
 
   expect(repeats.atTarget(at)).toBe(5);
   expect(repeats.ofTag(at, "1")).toBe(2);
+  expect(repeats.ofTag(at, "2")).toBe(1);
   expect(repeats.ofTag(at, "latest")).toBe(0);
   expect([...repeats.byRegistry]).toMatchObject([
     ["docker.io", { requests: 6, causes: new Map([["HTTP 503", 6]]) }],

@@ -1,6 +1,6 @@
 import { formatLocation, type Location } from "../spec/reference.ts";
 import type { WaybillEvent } from "../telemetry/events.ts";
-import { causeOf, placeOfRetry, registryOf, type RetryEvent } from "../telemetry/retry.ts";
+import { causeOf, registryOf, targetOfRetry, type RetryEvent } from "../telemetry/retry.ts";
 import { tagName } from "./recording.ts";
 
 /** Counts, from the news of a run, how often something had to be sent again. */
@@ -38,11 +38,11 @@ export function createRepeats(): Repeats {
   const hearRetry = (event: RetryEvent) => {
     const registry = registryOf(event);
     byRegistry.set(registry, oneMore(byRegistry.get(registry), event));
-    const place = placeOfRetry(event);
-    if (!place) return;
-    count(targets, place.target);
+    const target = targetOfRetry(event);
+    if (target === undefined) return;
+    count(targets, target);
     if (carriesContent(event)) told.add(event.task);
-    if (event.method === "PUT" && place.tag !== undefined) count(tags, tagName(place.target, place.tag));
+    for (const tag of event.tags ?? []) count(tags, tagName(target, tag));
   };
   return {
     hear(event) {

@@ -1,6 +1,6 @@
 import type { ContentEvent, EventOf, Phase, WaybillEvent } from "../../telemetry/events.ts";
 import type { TaskFailure } from "../../telemetry/task.ts";
-import { causeOf, placeOfRetry, registryOf } from "../../telemetry/retry.ts";
+import { causeOf, registryOf, targetOfRetry } from "../../telemetry/retry.ts";
 import { InFlight } from "./in-flight.ts";
 import { Loads } from "./load.ts";
 import { Meter } from "./meter.ts";
@@ -155,7 +155,7 @@ export class Board {
   }
 
   #retry(event: EventOf<"retry">): Row | undefined {
-    const target = placeOfRetry(event)?.target;
+    const target = targetOfRetry(event);
     const row = this.rows.findLast((candidate) => candidate.endedAt === undefined && candidate.target === target);
     const wait = { text: `${registryOf(event)}: ${causeOf(event)}`, until: event.at + event.delayMs };
     if (!row) {
