@@ -111,8 +111,9 @@ function signalOf(flags: RegistryFlags & TimelineFlags, host: Host): AbortSignal
   const controller = new Controller();
   follow(host.signal, controller);
   const seen = `it was not done after ${flags.timeout / 1000} s`;
+  const advice = "raise --timeout, or leave it away";
   host.clock.after(flags.timeout, () =>
-    controller.abort(new WaybillError("timeout", `Cannot finish in time: ${seen}`)),
+    controller.abort(new WaybillError("timeout", `Cannot finish in time: ${seen}`, { advice })),
   );
   return controller.signal;
 }

@@ -1,9 +1,8 @@
 import type { Clock } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
 import { onAbort } from "../async/on-abort.ts";
-import { hasCode } from "../errors.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
-import { asCancelled } from "./cancelled.ts";
+import { isInterrupted } from "./cancelled.ts";
 
 /** How long the run may take to find out, or to put right, after it has failed. */
 export const apartMs = 10_000;
@@ -49,9 +48,4 @@ function hastyMs(clock: Clock, run: AbortSignal): number {
   const since = interruptedSince.get(run) ?? now;
   interruptedSince.set(run, since);
   return Math.max(0, Math.min(interruptedMs, since + allInterruptedMs - now));
-}
-
-/** Whoever calls the library may abort for any reason; ours say what they are, such as the run's own time that is over. */
-function isInterrupted(run: AbortSignal): boolean {
-  return hasCode(asCancelled(run.reason, run), "cancelled");
 }

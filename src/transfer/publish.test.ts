@@ -134,9 +134,15 @@ describe("publish", () => {
     ]);
   });
 
-  test.each([undefined, new Error("enough"), "enough"])(
-    "tells of a run that was aborted as interrupted, and not as a mistake, whatever the reason: %s",
-    async (reason) => {
+  const asCancelled = (cause: unknown) => ({ code: "cancelled", cause });
+  test.each([
+    [undefined, "interrupted", asCancelled],
+    [new Error("enough"), "interrupted", asCancelled],
+    ["enough", "interrupted", asCancelled],
+    [new WaybillError("timeout", "Cannot finish in time"), "failed", () => ({ code: "timeout" })],
+  ] as const)(
+    "tells of a run that was aborted, whatever the reason, and not of a mistake: %s is %s",
+    async (reason, state, told) => {
       const source = createMemoryStore("source");
       const target = createMemoryStore("target");
       const { index } = await twoPlatforms(source);
@@ -149,10 +155,10 @@ describe("publish", () => {
         },
       };
       const states: string[] = [];
-      const told = { referrers: "none", policy: { onError: "abort" } } as const;
+      const travels = { referrers: "none", policy: { onError: "abort" } } as const;
       const recording: Recording = {
         ...unrecorded({
-          publication: publicationOf({ manifest: index, origins: new Map() }, [], told),
+          publication: publicationOf({ manifest: index, origins: new Map() }, [], travels),
           earlier: nothingEarlier,
         }),
         end: async ({ state }) => void states.push(state),
@@ -165,9 +171,9 @@ describe("publish", () => {
         recording,
       });
 
-      expect(states).toEqual(["interrupted"]);
+      expect(states).toEqual([state]);
       expect(results[0]?.tags).toMatchObject([{ state: "not-attempted" }]);
-      expect(results[0]?.error).toMatchObject({ code: "cancelled", cause: controller.signal.reason as unknown });
+      expect(results[0]?.error).toMatchObject(told(controller.signal.reason));
     },
   );
 

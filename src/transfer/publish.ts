@@ -4,6 +4,7 @@ import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
 import { sameLocation, type Location } from "../spec/reference.ts";
 import { guarded, type Report } from "../telemetry/events.ts";
+import { failedState } from "./cancelled.ts";
 import type { Closure } from "./closure.ts";
 import { isLate, type Late } from "./late.ts";
 import { isFound, type Looked } from "./look.ts";
@@ -82,5 +83,5 @@ function tellBefore(entry: Looked, { root }: Closure, recording: Hearing): void 
 
 function stateOf(results: readonly TargetResult[], signal: AbortSignal | undefined): Ending["state"] {
   if (results.every(isComplete)) return "done";
-  return signal?.aborted ? "interrupted" : "failed";
+  return failedState(signal);
 }

@@ -3,6 +3,7 @@ import type { Source } from "../content/store.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Manifest } from "../spec/manifest.ts";
 import type { Location } from "../spec/reference.ts";
+import { failedState } from "../transfer/cancelled.ts";
 import type { Closure, ClosureRoot } from "../transfer/closure.ts";
 import type { TargetResult } from "../transfer/result.ts";
 import type { Late } from "../transfer/late.ts";
@@ -46,8 +47,7 @@ export async function publishRoot(request: RootToPublish, context: Context): Pro
   await using taken = recording.status === "fulfilled" ? recording.value : undefined;
   if (recording.status === "rejected") throw recording.reason;
   if (children.status === "rejected") {
-    const state = context.signal.aborted ? "interrupted" : "failed";
-    await taken?.end({ state, results: [], error: children.reason });
+    await taken?.end({ state: failedState(context.signal), results: [], error: children.reason });
     throw knownToHaveMoved(taken) ? afterMoves(children.reason) : children.reason;
   }
   const options = { ...context, policy: request.policy, ...(taken && { recording: taken }) };

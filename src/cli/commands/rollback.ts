@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { messageOf, WaybillError } from "../../errors.ts";
 import { shortDigest } from "../../spec/digest.ts";
 import { formatLocation } from "../../spec/reference.ts";
+import { failedState } from "../../transfer/cancelled.ts";
 import type { TagResult, TargetResult } from "../../transfer/result.ts";
 import { publicationId } from "../../transfer/publication.ts";
 import { tagName, type Ending } from "../../transfer/recording.ts";
@@ -89,7 +90,7 @@ async function run(name: string | undefined, flags: RollbackFlags, host: Host): 
 
 function stateOf(results: readonly TargetResult[], signal: AbortSignal): Ending["state"] {
   if (results.every(({ error, tags }) => error === undefined && !tags.some(isFailed))) return "rolled-back";
-  return signal.aborted ? "interrupted" : "failed";
+  return failedState(signal);
 }
 
 function recordFlags({ state }: RollbackFlags, { report }: Recorded) {

@@ -27,12 +27,20 @@ function failure(targets: readonly TargetResult[], error: unknown): string {
   const unsure = countTags(targets, ({ mayDiffer = false }) => mayDiffer);
   const wanted = written + count("failed", "not-attempted");
   if (count("rolled-back", "left-behind") > 0) {
-    const left = count("left-behind") + written + unsure;
-    return `${what} and rolled back: ${left === 0 ? "every tag is as before" : `${counted(left, "tag")} not put back`}`;
+    const left = count("left-behind") + written;
+    return `${what} and rolled back: ${afterRollback(left, unsure)}`;
   }
   if (written === 0)
     return `${what}: ${unsure === 0 ? "no tag was written" : `${counted(unsure, "tag")} may have been written`}`;
   return `${what}: ${written} of ${counted(wanted, "tag")} written${unsure === 0 ? "" : `, ${unsure} more may be`}`;
+}
+
+/** `left`: tags that were not put back; `unsure`: those of which nobody can tell. */
+function afterRollback(left: number, unsure: number): string {
+  if (unsure === 0) return left === 0 ? "every tag is as before" : `${counted(left, "tag")} not put back`;
+  return left === 0
+    ? `${counted(unsure, "tag")} may not be as before`
+    : `${counted(left, "tag")} not put back, ${unsure} more may not be as before`;
 }
 
 function countTags(targets: readonly TargetResult[], isCounted: (told: TagResult) => boolean): number {

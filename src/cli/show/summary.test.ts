@@ -161,6 +161,16 @@ describe("summaryText", () => {
     expect(text[0]).toContain(`✗ failed: ${words} (exit `);
   });
 
+  test.each([
+    ["1 tag may not be as before", { tag: "0", state: "rolled-back", before: old }],
+    ["1 tag not put back, 1 more may not be as before", { tag: "0", state: "left-behind", before: "absent" }],
+  ] as const)("does not say of a tag that was never seen written that it was not put back: %s", (words, other) => {
+    const unsure = { tag: "1", state: "failed", before: old, mayDiffer: true } as const;
+    const text = lines(result(target("ghcr.io", [other, unsure], { error: denied })));
+
+    expect(text[0]).toContain(`✗ failed and rolled back: ${words} (exit `);
+  });
+
   test("offers to put back what was moved", () => {
     const half = result(
       target("ghcr.io", [{ tag: "1", state: "moved", before: old }]),
