@@ -1,7 +1,5 @@
-import { Controller } from "./async/on-abort.ts";
 import { sleep, type Clock, type Random } from "./async/clock.ts";
 import { once, rememberedBy } from "./async/remembered.ts";
-import { crowded } from "./async/scope.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
 import { limitBandwidth } from "./http/bandwidth.ts";
@@ -42,6 +40,8 @@ export interface StoresOptions {
   readonly random: Random;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly report: Report;
+  /** Ends what is asked without a signal of its own, which throws its reason; default: nothing does. */
+  readonly signal?: AbortSignal;
   /** Default `waybill`. */
   readonly userAgent?: string;
   /** PEM files of certificate authorities that are trusted too. */
@@ -94,8 +94,6 @@ export interface Stores extends AsyncDisposable {
   /** Tells what a run will touch, so that one token for each registry can serve all of it. The run disposes of it at its end. */
   readonly announce: Announced["announce"];
   registry(host: string): Registry;
-  /** Aborts, with `cancelled`, when this is disposed of. */
-  readonly disposal: AbortSignal;
   /** The slowest that a blob may be, where limits make it slower than 128 KiB a second. */
   readonly leastBytesPerSecond?: number;
   /** The wire with everything that wraps it. */
@@ -108,8 +106,8 @@ export interface Stores extends AsyncDisposable {
 }
 
 /**
- * Composes the wire and opens stores over it. The caller disposes of it, which closes all connections and ends what waits for
- * an answer or for its next attempt.
+ * Composes the wire and opens stores over it. The caller disposes of it, which closes all connections; what waits for its next
+ * attempt is ended by `signal`.
  *
  * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
  */
@@ -132,9 +130,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const tracing =
     options.reportAttempts === false ? [] : [traceAttempts({ ...options, headersFor: options.attemptHeaders })];
   const limits = registryLimits(options.limits ?? [], places);
-  const left = new Controller();
-  crowded(left.signal);
-  const parts = { credentials, places, scopesFor, granted, tracing, limits, disposal: left.signal };
+  const parts = { credentials, places, scopesFor, granted, tracing, limits };
   const wrapped = intercept(wire, ...interceptors(options, parts));
   const isGranted = (host: string) => (scope: string) => granted.has(host, scope);
   const mayMount = oneAccount({ credentials, scopesFor });
@@ -159,11 +155,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     endpoints: places,
     ...(limits.leastBlobRate !== undefined && { leastBytesPerSecond: Math.min(128 * 1024, limits.leastBlobRate) }),
     ...(network.inspect && { inspect: network.inspect }),
-    disposal: left.signal,
-    async [Symbol.asyncDispose]() {
-      left.abort(new WaybillError("cancelled", "Cannot go on: the context was disposed of"));
-      await network.close();
-    },
+    [Symbol.asyncDispose]: () => network.close(),
   };
 }
 
@@ -192,15 +184,14 @@ interface Parts {
   /** Empty where nobody wants to know of attempts. */
   readonly tracing: readonly Interceptor[];
   readonly limits: RegistryLimits;
-  readonly disposal: AbortSignal;
 }
 
 /** From the outermost to the one before the network. The order is part of the design: see ARCHITECTURE.md. */
 function interceptors(options: StoresOptions, parts: Parts): readonly Interceptor[] {
-  const { credentials, places, scopesFor, granted, tracing, limits, disposal } = parts;
+  const { credentials, places, scopesFor, granted, tracing, limits } = parts;
   const load = throttle({ ...options, limitOf: limits.limitOf });
   return [
-    endedBy(disposal),
+    ...(options.signal ? [endedBy(options.signal)] : []),
     ...(tracing.length > 0 ? [traceRequests()] : []),
     reportWarnings(options),
     retry({ ...options, isHolding: load.isHolding }),

@@ -13,6 +13,8 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
+  /** Ends calls that bring no signal of their own where they wait for something else than `send`; default: nothing does. */
+  readonly signal?: AbortSignal;
   /** Scheme and authority that the registry is reached at, such as `https://registry-1.docker.io`. */
   readonly baseUrl: string;
   /** Send blobs in chunks of this many bytes, always; at least 2. Default: one request, chunks only where a registry makes us. */

@@ -52,7 +52,7 @@ async function settled<T>(response: HttpResponse, value: T): Promise<T> {
  * Spec: distribution-spec v1.1.1, "Pulling blobs".
  */
 export async function fetchBlob(access: Access, blob: Descriptor, options: FetchOptions = {}): Promise<Content> {
-  const { offset = 0, signal } = options;
+  const { offset = 0, signal = access.signal } = options;
   requireOffset(offset, blob.size);
   const history = { sent: 0 };
   const openAt: OpenAt = (from) => requestBlob(access, blob, { from, history, signal });

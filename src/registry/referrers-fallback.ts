@@ -38,7 +38,8 @@ export function fallbackTags(access: Access): FallbackTags {
       line.ours.set(referrer.digest, referrer);
       const list = async () => {
         if (line.listed.has(referrer.digest)) return;
-        const { manifests } = await addTo(inTask(access, options), tag, { referrer, ours: line.ours, ...options });
+        const { signal = access.signal } = options;
+        const { manifests } = await addTo(inTask(access, options), tag, { referrer, ours: line.ours, signal });
         for (const { digest } of manifests) line.listed.add(digest);
       };
       const work = line.turn.then(list);

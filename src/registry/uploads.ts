@@ -35,15 +35,17 @@ export function openUploads(access: Access): Uploads {
   const seen = new Set<Digest>();
   return {
     async push(blob, body, options = {}) {
+      const { signal = access.signal } = options;
       let outcome: PushOutcome = "existed";
       const key = options.distrustPresence ? `${blob.digest} again` : blob.digest;
       const work = async () => {
-        const { signal = new AbortController().signal } = options;
-        outcome = await upload({ access: inTask(access, options), blob, body, options, guess, small, seen, signal });
+        const ended = signal ?? new AbortController().signal;
+        const job = { access: inTask(access, options), blob, body, options, guess, small, seen, signal: ended };
+        outcome = await upload(job);
         seen.add(blob.digest);
         return outcome;
       };
-      await share(key, work, options.signal);
+      await share(key, work, signal);
       return outcome;
     },
   };

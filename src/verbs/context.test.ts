@@ -78,6 +78,27 @@ test.each([new DOMException("Enough", "AbortError"), "enough"])(
   },
 );
 
+test("what is asked of the context's stores ends with its signal, as cancelled, while it waits and afterwards", async () => {
+  const controller = new AbortController();
+  const registry = faulty(createRegistry(createMemoryStorage()), [
+    { times: Infinity, fault: { kind: "status", status: 503 } },
+  ]);
+  const { clock, retries, opening } = contextOver(registry, controller);
+  await using context = await opening;
+  const store = await context.open({ kind: "registry", host: "r.example", repository: "app" });
+  const reading = context.registry("r.example").repository("app").manifest("1");
+  const writing = pushImage(store, { tags: ["1"] });
+  const waiting = Promise.allSettled([reading, store.manifest("1"), writing]);
+  await until(() => retries.length >= 3);
+
+  controller.abort("enough");
+
+  const cancelled = { status: "rejected", reason: { code: "cancelled", message: "Cannot go on: enough" } };
+  expect(await waiting).toMatchObject([cancelled, cancelled, cancelled]);
+  expect(await Promise.allSettled([store.manifest("2")])).toMatchObject([cancelled]);
+  expect(clock.pending).toBe(0);
+});
+
 test("what a signal ends keeps its reason where that says by itself what it is", async () => {
   const controller = new AbortController();
   await using context = await contextOver(createRegistry(createMemoryStorage()), controller).opening;

@@ -3,6 +3,7 @@ import { crowded } from "../async/scope.ts";
 import type { Clock, Random } from "../async/clock.ts";
 import { eventLoopLoad, type OwnLoad } from "../async/own-load.ts";
 import type { Store } from "../content/store.ts";
+import { WaybillError } from "../errors.ts";
 import type { Location } from "../spec/reference.ts";
 import { openStores, type Stores, type StoresOptions } from "../stores.ts";
 import { asCancelled } from "../transfer/cancelled.ts";
@@ -59,23 +60,23 @@ export async function openContext(options: ContextOptions): Promise<OpenContext>
   const { clock, random, maxDescriptors } = options;
   const report = guarded(options.report);
   const { ownLoad = eventLoopLoad(clock) } = options;
-  const stores = await openStores({ ...options, report, ownLoad });
   const ended = new Controller();
-  const leave = [options.signal, stores.disposal].map((signal) =>
-    follow(signal, ended, () => asCancelled(signal.reason, signal)),
-  );
+  const signal = crowded(ended.signal);
+  const stores = await openStores({ ...options, report, ownLoad, signal });
+  const stay = follow(options.signal, ended, () => asCancelled(options.signal.reason, options.signal));
   return {
     ...stores,
     report,
     clock,
     random,
-    signal: crowded(ended.signal),
+    signal,
     ownLoad,
     ...(maxDescriptors !== undefined && { maxDescriptors }),
     ...(options.recorder && { recorder: options.recorder }),
     async [Symbol.asyncDispose]() {
+      ended.abort(new WaybillError("cancelled", "Cannot go on: the context was disposed of"));
+      stay();
       await stores[Symbol.asyncDispose]();
-      for (const stay of leave) stay();
     },
   };
 }
