@@ -38,6 +38,7 @@ import type { Report } from "./telemetry/events.ts";
 export interface StoresOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** Names proxies and the user's files: those lie below `HOME`, else `USERPROFILE`, unless `DOCKER_CONFIG` and its like say where. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly report: Report;
   /** Ends what is asked without a signal of its own, which throws its reason; default: nothing does. */

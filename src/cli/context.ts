@@ -1,6 +1,7 @@
 import { Controller, follow } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
+import { nodeCredentialEnvironment } from "../registry/credentials/environment.ts";
 import type { Recorder } from "../transfer/recording.ts";
 import type { Report } from "../telemetry/events.ts";
 import { openContext, type ContextOptions, type OpenContext } from "../verbs/context.ts";
@@ -63,9 +64,10 @@ function toBoth(first: Report, second: Report): Report {
 
 /** @throws WaybillError `invalid_argument` */
 function contextOptions(flags: RegistryFlags & TimelineFlags, host: Host, report: Report): ContextOptions {
-  const { env, clock, random } = host;
+  const { env, homeDirectory, clock, random } = host;
   return defined({
     env,
+    environment: nodeCredentialEnvironment(env, homeDirectory),
     clock,
     random,
     report,

@@ -345,6 +345,22 @@ describe("waybill login", () => {
     expect([forgotten.code, JSON.parse(readFileSync(join(config, "config.json"), "utf8"))]).toEqual([0, { auths: {} }]);
   });
 
+  test("login, publish and logout find the account's own folder where the environment names no home", async () => {
+    const passwords = parseHtpasswd(`me:${hashSync("right", 4)}\n`, systemClock());
+    await using guarded = await startRegistry({ auth: basicAuth(passwords) });
+    const homeDirectory = mkdtempSync(join(folder, "home-"));
+    const options = { env: { HOME: "" }, homeDirectory, input: "right\n" };
+
+    const accepted = await runInProcess(["login", guarded.host, "-u", "me", "--password-stdin"], options);
+    const published = await runInProcess(["create", "-qt", `${guarded.host}/app:1`, ...sources()], options);
+    const kept = () => JSON.parse(readFileSync(join(homeDirectory, ".docker", "config.json"), "utf8"));
+    const { auths } = kept();
+    const forgotten = await runInProcess(["logout", guarded.host], options);
+
+    expect([accepted.code, published.code, forgotten.code]).toEqual([0, 0, 0]);
+    expect([Object.keys(auths), kept()]).toEqual([[guarded.host], { auths: {} }]);
+  });
+
   test("waybill login asks at a terminal for what is not given, and offers the user that is stored", async () => {
     const passwords = parseHtpasswd(`me:${hashSync("right", 4)}\n`, systemClock());
     await using guarded = await startRegistry({ auth: basicAuth(passwords) });

@@ -15,6 +15,8 @@ export interface Ran {
 export interface RanOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** The account's, where `env` names none; default: there is no such folder. */
+  readonly homeDirectory?: string;
   /** Whether stdout and stderr are terminals. */
   readonly isTTY?: boolean;
   /** Aborting it interrupts the run. */
@@ -23,7 +25,8 @@ export interface RanOptions {
 
 /** Runs the command line in this process, with outputs that are kept and no configuration but what `env` names. */
 export async function runInProcess(args: readonly string[], options: RanOptions = {}): Promise<Ran> {
-  const { env = {}, input = "", isTTY = false, signal = new AbortController().signal } = options;
+  const { env = {}, input = "", homeDirectory = "/nonexistent", isTTY = false } = options;
+  const { signal = new AbortController().signal } = options;
   const written: { readonly to: "stdout" | "stderr"; readonly text: string }[] = [];
   const output = (to: "stdout" | "stderr") => ({
     write: (text: string | Uint8Array) => void written.push({ to, text: Buffer.from(text).toString("utf8") }),
@@ -36,7 +39,7 @@ export async function runInProcess(args: readonly string[], options: RanOptions 
   const code = await runProgram(args, {
     env: { HOME: "/nonexistent", XDG_STATE_HOME: stateHome(), ...env },
     platform: "linux",
-    homeDirectory: "/nonexistent",
+    homeDirectory,
     program: "/nonexistent/waybill",
     version: "0.0.0",
     nodeVersion: process.versions.node,

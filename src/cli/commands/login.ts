@@ -59,7 +59,7 @@ function refusePassword(): never {
 const advice = "a password on the command line would be seen by everybody on this machine";
 
 async function logIn(registry = "docker.io", flags: LoginFlags, host: Host): Promise<void> {
-  const environment = nodeCredentialEnvironment(host.env);
+  const environment = nodeCredentialEnvironment(host.env, host.homeDirectory);
   const { username, password } = await accountOf(registry, flags, host, environment);
   const show = await openShow("plain", onStderr(host));
   const options = await commandOptions(flags, host, show.report);

@@ -15,7 +15,7 @@ export function logoutCommand(path: string, host: Host): Command {
   addExamples(command, ["Forget a registry", `${path} ghcr.io`]);
   return command.action(async (registry = "docker.io") => {
     const name = display(String(registry));
-    const had = await logout(String(registry), nodeCredentialEnvironment(host.env));
+    const had = await logout(String(registry), nodeCredentialEnvironment(host.env, host.homeDirectory));
     const said = had ? `Forgot the credential for ${name}\n` : `There was no credential for ${name}\n`;
     host.stderr.write(host.log.say(said));
   });

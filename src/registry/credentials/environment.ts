@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { devNull } from "node:os";
 import { dirname, join } from "node:path";
 import { absent, ioCall, makeFolder, unless, writeDurably } from "../../disk/durable.ts";
 import { dockerFolder, type FileReader, type Places } from "../user-files.ts";
@@ -37,11 +37,17 @@ export function containersAuthFiles({ env, homeDir }: Places): readonly string[]
 
 const maxFileBytes = 4 * 1024 * 1024;
 
-/** The machine's own files and helpers. Loads nothing before it is needed. */
-export function nodeCredentialEnvironment(env: Readonly<Record<string, string | undefined>>): CredentialEnvironment {
+/**
+ * The machine's own files and helpers. Loads nothing before it is needed. `homeDirectory` counts where `env` names none;
+ * default: the user has none, and no files there.
+ */
+export function nodeCredentialEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  homeDirectory = devNull,
+): CredentialEnvironment {
   return {
     env,
-    homeDir: env["HOME"] || env["USERPROFILE"] || homedir(),
+    homeDir: env["HOME"] || env["USERPROFILE"] || homeDirectory,
     ...nodeFileReader(),
     async modeOf(path) {
       const { stat } = await import("node:fs/promises");

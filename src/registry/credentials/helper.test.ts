@@ -4,8 +4,8 @@ import { chmod, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { nodeCredentialEnvironment } from "./environment.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { dockerConfigFile, nodeCredentialEnvironment } from "./environment.ts";
 import { helperCredential, storeInHelper, type HelperRun } from "./helper.ts";
 import { Secret } from "../../http/send.ts";
 
@@ -108,6 +108,22 @@ describe("nodeCredentialEnvironment", () => {
       code: "credential_helper_failed",
       message: expect.stringMatching(message),
     });
+  });
+
+  test("takes the home folder from the environment, then from the caller, and from nowhere else", async () => {
+    const home = join(folder, "home");
+    await mkdir(join(home, ".docker"), { recursive: true });
+    await writeFile(join(home, ".docker", "config.json"), "{}");
+    vi.stubEnv("HOME", home);
+    const found = async (...from: Parameters<typeof nodeCredentialEnvironment>) => {
+      const environment = nodeCredentialEnvironment(...from);
+      return (await environment.readFile(dockerConfigFile(environment))) !== undefined;
+    };
+
+    expect(await found({})).toBe(false);
+    expect(await found({ HOME: "", USERPROFILE: home }, "/nonexistent")).toBe(true);
+    expect(await found({ HOME: "" }, home)).toBe(true);
+    vi.unstubAllEnvs();
   });
 
   test("reads absent files and folders as nothing, and replaces a file with mode 0600", async () => {
