@@ -40,7 +40,16 @@ describe("faulty", () => {
     { kind: "delay", delayMs: 1 },
     { kind: "rate-limit", perSecond: 1 },
     { kind: "bandwidth", bytesPerSecond: 1 },
-  ])("faulty refuses a fault that there is none of: %j", (fault) => {
+    { kind: "status" },
+    { kind: "status", body: "slow" },
+    { kind: "headers" },
+    { kind: "truncate" },
+    { kind: "corrupt", afterBytes: 1 },
+    { kind: "cut" },
+    { kind: "cut-upload" },
+    { kind: "stall", atByte: 1 },
+    { kind: "stall-upload" },
+  ])("faulty refuses a fault that there is none of, or that lacks a part: %j", (fault) => {
     const send = createRegistry(createMemoryStorage());
     const refused = expect(() => faulty(send, [{ fault: fault as unknown as Fault }]));
     refused.toThrow(TypeError);

@@ -12,9 +12,10 @@ import { narrow, rateLimited, requirePace } from "./fault-pace.ts";
 /**
  * Sets `fault` to work on the way to `send`. What it remembers is its own.
  *
- * @throws TypeError where there is no such fault; RangeError for a pace that is none
+ * @throws TypeError where there is no such fault, or it lacks a part; RangeError for a pace that is none
  */
 export function mischiefOf(fault: Fault, send: Send): Mischief {
+  requirePart(fault);
   switch (fault.kind) {
     case "lose-session":
     case "lag":
@@ -40,6 +41,23 @@ export function mischiefOf(fault: Fault, send: Send): Mischief {
       // A kind that nobody knows would look like some other one.
       throw new TypeError(`There is no such fault: ${JSON.stringify(fault satisfies never)}`);
   }
+}
+
+/** What a fault of an answer or a connection cannot do without. A program without types may have forgotten it. */
+const parts: Readonly<Partial<Record<Fault["kind"], string>>> = {
+  status: "status",
+  headers: "set",
+  truncate: "afterBytes",
+  corrupt: "atByte",
+  cut: "afterBytes",
+  "cut-upload": "afterBytes",
+  stall: "afterBytes",
+  "stall-upload": "afterBytes",
+};
+
+function requirePart(fault: Fault): void {
+  const part = parts[fault.kind];
+  if (part !== undefined && !(part in fault)) throw new TypeError(`The fault ${fault.kind} needs ${part}`);
 }
 
 function forgetting(fault: StateFault, send: Send): Mischief {
