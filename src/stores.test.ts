@@ -7,10 +7,28 @@ import { fakeClock } from "../test/support/fake-clock.ts";
 import { imageOf, manifestOf, pushImage } from "../test/support/samples.ts";
 import { mediaTypes } from "./spec/media-type.ts";
 import type { WaybillEvent } from "./telemetry/events.ts";
-import { openStores } from "./stores.ts";
+import { openStores, type StoresOptions } from "./stores.ts";
 
-const opened = (chunkSizeBytes: number) =>
-  openStores({ env: {}, clock: fakeClock(), random: () => 0.5, report: () => undefined, chunkSizeBytes });
+const openedWith = (options: Partial<StoresOptions>) =>
+  openStores({ env: {}, clock: fakeClock(), random: () => 0.5, report: () => undefined, ...options });
+const opened = (chunkSizeBytes: number) => openedWith({ chunkSizeBytes });
+
+test.each<[Partial<Record<keyof StoresOptions, unknown>>, RegExp]>([
+  [{ attempts: 0 }, /^Cannot use attempts 0: it is a number from 1 on$/],
+  [{ maxRetryAfterMs: -1 }, /maxRetryAfterMs -1: it is a number from 0 on$/],
+  [{ maxDescriptors: 0 }, /maxDescriptors 0/],
+  [{ maxDescriptors: Number.NaN }, /maxDescriptors NaN/],
+  [{ http2: "bogus" }, /^Cannot use http2 "bogus": it is auto, on or off$/],
+  [{ allowPrivate: ["a/b"] }, /"a\/b": it is not host/],
+  [{ trustRealms: ["https://x"] }, /"https:\/\/x": it is not host/],
+  [{ insecure: ["https://x"] }, /"https:\/\/x": it is not host/],
+  [{ plainHttp: ["http://x"] }, /"http:\/\/x": it is not host/],
+])("options that could not be followed are refused: %j", async (options, message) => {
+  await expect(openedWith(options as Partial<StoresOptions>)).rejects.toMatchObject({
+    code: "invalid_argument",
+    message: expect.stringMatching(message),
+  });
+});
 
 test.each([1, 0, -5, 2.5, Number.NaN, Number.POSITIVE_INFINITY])("chunks of %d bytes are refused", async (bytes) => {
   await expect(opened(bytes)).rejects.toMatchObject({

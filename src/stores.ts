@@ -20,7 +20,6 @@ import { authorize } from "./registry/auth/authorize.ts";
 import { oneAccount } from "./registry/auth/principals.ts";
 import { grantedByTokens, type GrantedByTokens } from "./registry/auth/granted.ts";
 import { builderSettings, type BuilderSettings } from "./registry/buildkit.ts";
-import { requireChunkSize } from "./registry/chunk-size.ts";
 import { hasCertificates } from "./registry/certs-d.ts";
 import { credentialChain } from "./registry/credentials/chain.ts";
 import type { CredentialSource } from "./registry/credentials/credential.ts";
@@ -31,6 +30,7 @@ import { mirrored } from "./registry/mirrors.ts";
 import { openRegistry, type Registry } from "./registry/registry.ts";
 import type { LayoutOwner } from "./layout/lock.ts";
 import { tlsSettings } from "./registry/tls.ts";
+import { requireWireOptions } from "./registry/wire-options.ts";
 import { formatLocation, type Location } from "./spec/reference.ts";
 import type { Report } from "./telemetry/events.ts";
 
@@ -54,9 +54,9 @@ export interface StoresOptions {
   readonly insecure?: readonly string[];
   /** Registries, `host[:port]`, that are spoken to over plain HTTP. */
   readonly plainHttp?: readonly string[];
-  /** Private hosts that a registry may lead us to. */
+  /** Private hosts, `host[:port]`, that a registry may lead us to. */
   readonly allowPrivate?: readonly string[];
-  /** Token services that may have any registry's credential. */
+  /** Token services, `host[:port]`, that may have any registry's credential. */
   readonly trustRealms?: readonly string[];
   /** How names are looked up; default as the system does. */
   readonly lookup?: Lookup;
@@ -113,7 +113,7 @@ export interface Stores extends AsyncDisposable {
  * @throws WaybillError `invalid_argument` for options that are not what they must be; `invalid_config` for a builder's settings.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  requireChunkSize(options.chunkSizeBytes);
+  requireWireOptions(options);
   const { environment = nodeCredentialEnvironment(options.env) } = options;
   const { clock, report } = options;
   const warn = (message: string) => report({ type: "warning", message, isUrgent: true, at: clock.now() });

@@ -15,7 +15,6 @@ import {
   type RegistryOptions,
 } from "./access.ts";
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
-import { requireChunkSize } from "./chunk-size.ts";
 import { putManifest } from "./manifest-push.ts";
 import {
   deleteManifest,
@@ -35,6 +34,7 @@ import { listReferrers } from "./referrers.ts";
 import { listRepositories, listTags } from "./tags.ts";
 import { askStatus, cancelSession } from "./upload-requests.ts";
 import { openUploads } from "./uploads.ts";
+import { requireWireOptions } from "./wire-options.ts";
 
 /** One registry. What is learned about it while working serves all its repositories. Holds nothing open. */
 export interface Registry {
@@ -90,9 +90,9 @@ export interface Repository extends Store {
   cancelUpload(upload: UploadHandle): Promise<boolean>;
 }
 
-/** Opens nothing: the first request is the first that somebody needs. @throws WaybillError `invalid_argument` for a `chunkSizeBytes` that is none. */
+/** Opens nothing: the first request is the first that somebody needs. @throws WaybillError `invalid_argument` for numbers that are none. */
 export function openRegistry(host: string, options: RegistryOptions): Registry {
-  requireChunkSize(options.chunkSizeBytes);
+  requireWireOptions(options);
   const { baseUrl, ...rest } = options;
   const registry: RegistryAccess = { ...rest, host, baseUrl: baseUrl.replace(/\/$/, ""), quirks: unknownRegistry() };
   const repositories = new Map<string, Repository>();
