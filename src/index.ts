@@ -55,9 +55,11 @@ export {
   reportOf,
   type ErrorReport,
   type PublishReport,
+  type ReportTimes,
   type TagReport,
   type TargetReport,
 } from "./transfer/report.ts";
+export type { Repeated, Repeats } from "./transfer/repeats.ts";
 export { parseReport, type KeptReport } from "./transfer/report-reader.ts";
 export { inspect, type InspectContext, type InspectRequest } from "./verbs/inspect.ts";
 export type { SourceFile } from "./image/gather.ts";

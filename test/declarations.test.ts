@@ -13,9 +13,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What public functions give, without a word of its type: the compiler must find a public name for it. */
 const program = `
-  import { inspect, openContext, rollback, systemClock, type ContextOptions } from "waybill";
+  import { inspect, openContext, reportOf, rollback, systemClock, type ContextOptions } from "waybill";
   import { openRegistry } from "waybill/registry";
   import { createMemoryStorage, createRegistry, openDiskStorage, type DiskStorageOptions } from "waybill/server";
+  import { planPublish, preflight, publish } from "waybill/transfer";
   export const context = (options: ContextOptions) => openContext(options);
   export const send = async (options: ContextOptions) => (await context(options)).send;
   export const server = createRegistry(createMemoryStorage());
@@ -25,6 +26,11 @@ const program = `
   export const where = (...call: Parameters<typeof inspect>) => call[1];
   export const owner = ({ owner }: DiskStorageOptions) => owner;
   export const open = openDiskStorage;
+  export const times = (...call: Parameters<typeof reportOf>) => call[1];
+  export const repeats = (...call: Parameters<typeof reportOf>) => call[3];
+  export const tagging = (...call: Parameters<typeof planPublish>) => call[2];
+  export const looked = (...call: Parameters<typeof preflight>) => preflight(...call);
+  export const published = (...call: Parameters<typeof publish>) => call[1][0];
 `;
 
 async function compile(...options: readonly string[]): Promise<string> {

@@ -1,6 +1,7 @@
 // The public names of `waybill/transfer`.
 export { closureOf, type Closure, type ClosureOptions, type ClosureRoot, type Node } from "./closure.ts";
-export { planPublish, type PlannedTarget, type PlanOptions } from "./plan.ts";
+export { planPublish, type PlannedTarget } from "./plan.ts";
+export type { PlanOptions } from "./plan-tags.ts";
 export { performOn, type PerformOptions } from "./perform.ts";
 export { run, type Perform, type RunOptions, type StepOutcome, type StepResult } from "./run.ts";
 export type {
@@ -16,6 +17,7 @@ export type {
   VerifyStep,
 } from "./step.ts";
 export { lookAt, type Found, type LookOptions, type Looked, type PreflightResult, type PublishTarget } from "./look.ts";
+export type { Late } from "./late.ts";
 export { preflight, type PreflightOptions } from "./preflight.ts";
 export type { PublishPolicy } from "./policy.ts";
 export { publish, type PublishOptions } from "./publish.ts";

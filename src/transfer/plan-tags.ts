@@ -12,7 +12,8 @@ export interface StagedTarget extends KnownTags {
   readonly staged: readonly string[];
 }
 
-export interface TaggingOptions {
+/** How targets wait for each other, and what is asked for before tags are written. */
+export interface PlanOptions {
   /**
    * No tag is written anywhere before every target is complete, and every tag everywhere was seen to name still what it
    * named. Without it each target is for itself.
@@ -35,7 +36,7 @@ export interface TaggingOptions {
 type TagPhaseStep = CompareStep | TagStep | ConfirmStep;
 
 /** The end of a plan: how the tags of all targets come to name `root`. Pure. */
-export function planTags(root: Descriptor, targets: readonly StagedTarget[], options: TaggingOptions): Step[] {
+export function planTags(root: Descriptor, targets: readonly StagedTarget[], options: PlanOptions): Step[] {
   const { ready, gates } = options.barrier ? gatesFor(root, targets) : { ready: undefined, gates: [] };
   const readyOf = (target: StagedTarget) => (ready ? [ready.id] : target.staged);
   if (!options.newTagsLast) {
@@ -89,7 +90,7 @@ function knownOf({ before, demanded }: StagedTarget): KnownTags {
   return { before, ...(demanded && { demanded }) };
 }
 
-interface Tagging extends TaggingOptions {
+interface Tagging extends PlanOptions {
   readonly after: readonly string[];
   readonly isNew?: boolean;
 }

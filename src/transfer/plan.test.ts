@@ -4,7 +4,8 @@ import { digestOf, type Digest } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
 import type { Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
-import { planPublish, type PlanOptions } from "./plan.ts";
+import { planPublish } from "./plan.ts";
+import type { PlanOptions } from "./plan-tags.ts";
 
 const from: readonly Location[] = [{ kind: "registry", host: "source.example", repository: "app" }];
 const at: Location = { kind: "registry", host: "target.example", repository: "app" };

@@ -3,7 +3,7 @@ import { sameLocation, type Location } from "../spec/reference.ts";
 import type { Closure, Node } from "./closure.ts";
 import type { KnownTags } from "./named.ts";
 import { onceForEachRegistry } from "./plan-siblings.ts";
-import { planTags, type TaggingOptions } from "./plan-tags.ts";
+import { planTags, type PlanOptions } from "./plan-tags.ts";
 import { stepId, type CheckStep, type Plan, type StageStep, type TargetStep, type VerifyStep } from "./step.ts";
 
 /** One repository or layout, with the tags it shall get, in order, and what each of them names now. */
@@ -11,9 +11,6 @@ export interface PlannedTarget extends KnownTags {
   readonly at: Location;
   readonly tags: readonly string[];
 }
-
-/** How targets wait for each other, and what is asked for before tags are written. */
-export type PlanOptions = TaggingOptions;
 
 /** One target: acknowledgements are proof enough, and its tag's write stages the root. */
 const alone: PlanOptions = { barrier: false, verify: "ack" };

@@ -138,6 +138,7 @@ export const targetReportSchema: v.GenericSchema<unknown, TargetReport> = v.obje
   preflight: v.optional(preflightSchema),
 });
 
+/** When a publish began and ended, in milliseconds since the epoch. */
 export interface ReportTimes {
   readonly startedAt: number;
   readonly endedAt: number;
