@@ -47,6 +47,20 @@ const doors: Readonly<Record<string, { open: () => Promise<object>; names: reado
     open: () => import("../src/transfer/index.ts"),
     names: ["closureOf", "lookAt", "parseReferrersPolicy", "performOn", "planPublish", "preflight", "publish", "run"],
   },
+  "server/index.ts": {
+    open: () => import("../src/server/index.ts"),
+    names: [
+      "Catalogue",
+      "basicAuth",
+      "bearerAuth",
+      "createMemoryStorage",
+      "createRegistry",
+      "faulty",
+      "openDiskStorage",
+      "parseHtpasswd",
+      "serve",
+    ],
+  },
   "testing.ts": {
     open: () => import("../src/testing.ts"),
     names: ["createMemoryStorage", "createRecorder", "createRegistry", "faulty", "intercept"],
