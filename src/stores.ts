@@ -38,7 +38,7 @@ import type { Report } from "./telemetry/events.ts";
 export interface StoresOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Names proxies and the user's files: those lie below `HOME`, else `USERPROFILE`, unless `DOCKER_CONFIG` and its like say where. */
+  /** Names proxies and the user's files, which lie below `HOME`, else `USERPROFILE`, unless `DOCKER_CONFIG` and its like tell. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly report: Report;
   /** Ends what is asked without a signal of its own, which throws its reason; default: nothing does. */
@@ -64,7 +64,7 @@ export interface StoresOptions {
   readonly http2?: "auto" | "on" | "off";
   /** Send blobs in chunks of this many bytes, always. At least 2. */
   readonly chunkSizeBytes?: number;
-  /** How busy we are ourselves, from 0 to 1: answers that are late because of us teach nothing. Default not at all. */
+  /** How busy we are ourselves, from 0 to 1: answers that are late because of us teach nothing. Default: as the event loop says. */
   readonly ownLoad?: OwnLoad;
   /** How often a request is sent at most; default 12. */
   readonly attempts?: number;

@@ -90,7 +90,7 @@ export interface Repository extends Store {
   cancelUpload(upload: UploadHandle): Promise<boolean>;
 }
 
-/** Opens nothing: the first request is the first that somebody needs. @throws WaybillError `invalid_argument` for numbers that are none. */
+/** Opens nothing: the first request is the first that somebody needs. @throws WaybillError `invalid_argument` for `options`. */
 export function openRegistry(host: string, options: RegistryOptions): Registry {
   requireWireOptions(options);
   const { baseUrl, ...rest } = options;

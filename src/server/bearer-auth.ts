@@ -24,6 +24,7 @@ export interface BearerAuthOptions {
  * Tokens for the users of `passwords`, from a service of its own at `/token`. Every user may do everything, one token only what it was
  * asked for.
  *
+ * @throws RangeError for a key of less than 32 bytes.
  * Spec: distribution, "Token Authentication Specification".
  */
 export function bearerAuth(passwords: Passwords, options: BearerAuthOptions): RegistryAuth {

@@ -36,7 +36,7 @@ export function hexOf(digest: Digest): string {
   return digest.slice(7);
 }
 
-/** The digest of `bytes`; for those that come as a stream see `hashFor`. */
+/** The digest of `bytes`; of a stream it is `parseDigest` of `sha256:` and what a hash of Node's gives as hex. */
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
   return digestFrom(createHash(algorithm).update(bytes), algorithm);
 }

@@ -47,6 +47,7 @@ export interface OpenContext
 export interface ContextOptions extends StoresOptions {
   /** Aborts whatever the context is used for, which throws its reason, or `cancelled` where that is no `WaybillError`. */
   readonly signal: AbortSignal;
+  /** Takes publishes down so that they can be resumed and undone; default: nobody does. */
   readonly recorder?: Recorder;
 }
 

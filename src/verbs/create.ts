@@ -75,7 +75,8 @@ export interface CreateResult {
  * @returns also when targets failed: each result says what happened there.
  * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_digest`, `invalid_descriptor`, `invalid_platform`,
  *   `invalid_annotation` for what the request says; `not_found` and what else reading the sources throws; `too_large` for an
- *   image beyond all bounds; `busy` where another process publishes the same; `cancelled` by the signal. Nothing is written then.
+ *   image beyond all bounds; `precondition_failed` for a tag with a digest that is not what is made; `busy` where another process
+ *   publishes the same; `cancelled` by the signal. Nothing is written then.
  *   `partial` in place of what reading the sources throws, where an earlier run of the same publish has moved a tag.
  */
 export async function create(given: CreateRequest, context: Context): Promise<CreateResult> {

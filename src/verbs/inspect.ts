@@ -25,8 +25,8 @@ export interface InspectContext {
  * request; a template costs what it asks for beyond that. Bytes and the result of a template end as they end, without a
  * newline; what a template prints has not passed `display`.
  *
- * @throws WaybillError `invalid_argument`, `invalid_reference`, `invalid_template` before anything is asked; `not_found`,
- *   `invalid_manifest` and what the source throws.
+ * @throws WaybillError `invalid_argument`, `invalid_reference`, and `invalid_template` for a template that cannot be parsed, before
+ *   anything is asked; `invalid_template` for one that fails on the image, `not_found`, `invalid_manifest`, what the source throws.
  */
 export async function inspect(request: InspectRequest, context: InspectContext): Promise<string | Uint8Array> {
   const { reference: name, format = "", raw = false } = request;
