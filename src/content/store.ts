@@ -12,6 +12,7 @@ export type Bytes = AsyncIterable<Uint8Array>;
  */
 export type Replayable = (offset: number, signal?: AbortSignal) => Bytes;
 
+/** What every call that waits may be given. */
 export interface CallOptions {
   /** Ends the call when it aborts: that throws its reason, or `cancelled`. */
   readonly signal?: AbortSignal;
@@ -26,11 +27,13 @@ export interface Content extends AsyncDisposable {
   readonly body: Bytes;
 }
 
+/** Which part of a blob is read. */
 export interface FetchOptions extends CallOptions {
   /** Where to begin, in bytes, 0 to the size; default 0. A body from an offset is verified by size only: the reader holds the hash of what came before. */
   readonly offset?: number;
 }
 
+/** Which referrers are listed. Spec: distribution-spec v1.1.1, "Listing Referrers". */
 export interface ReferrersOptions extends CallOptions {
   /** Only referrers of this artifact type. The filter always holds, whether or not the registry applies it. */
   readonly artifactType?: string;
@@ -54,6 +57,7 @@ export interface Source {
 /** How content came to be at its target. */
 export type PushOutcome = "existed" | "mounted" | "sent";
 
+/** How a blob is sent, and who hears how far it has come. */
 export interface PushBlobOptions extends CallOptions {
   /** Repositories of the same registry that may hold the blob, best first: it is mounted from there where the registry can. */
   readonly mountFrom?: readonly Location[];
@@ -73,6 +77,7 @@ export interface PushBlobOptions extends CallOptions {
   readonly onSession?: (session: string | undefined) => void;
 }
 
+/** What names a manifest, and who hears of that. */
 export interface PushManifestOptions extends CallOptions {
   /** Tags that shall name it, written in this order after its children are there. Default none: by digest only. */
   readonly tags?: readonly string[];
@@ -112,6 +117,7 @@ export interface TargetFacts {
   readonly pullQuota?: PullQuota;
 }
 
+/** How a store answers that cannot tell whether something is there. */
 export interface KnownOptions extends CallOptions {
   /** Throw where the store does not say whether there is such a thing, in place of taking it for absent. */
   readonly mustKnow?: true;

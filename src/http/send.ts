@@ -34,6 +34,7 @@ export type Operation =
   | "token"
   | "ping";
 
+/** One request on its way to the network. Interceptors hand on another one rather than change it. */
 export interface HttpRequest {
   readonly method: Method;
   /** Absolute. A string, because what a registry sends as `Location` must reach it again byte for byte. */

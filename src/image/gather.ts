@@ -32,6 +32,7 @@ export interface GatherRequest {
   readonly rescue: boolean;
 }
 
+/** A file that names a source, or several, in any form that `CreateRequest.sources` takes. The caller has read it. */
 export interface SourceFile {
   /** Where it was read; messages quote it. */
   readonly path: string;

@@ -7,6 +7,7 @@ import { formatLocation, isHost, isRepository, type Location } from "../spec/ref
 import type { Report } from "../telemetry/events.ts";
 import type { Quirks } from "./quirks.ts";
 
+/** How one registry is reached, and what it is known to allow. */
 export interface RegistryOptions {
   /** The wire, with everything that wraps it. */
   readonly send: Send;

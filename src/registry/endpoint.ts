@@ -8,6 +8,7 @@ import type { BuilderSettings } from "./buildkit.ts";
 import { apiHost } from "./host.ts";
 import { parseHosts } from "./host-list.ts";
 
+/** What is known of registries' schemes beforehand. */
 export interface EndpointOptions {
   /** Registries, `host[:port]`, that speak plain HTTP. */
   readonly plainHttp?: readonly string[];
@@ -16,6 +17,7 @@ export interface EndpointOptions {
   readonly hasCertificates?: (hostPort: string) => Promise<boolean>;
 }
 
+/** Finds where registries are. It remembers what it has found out, and has nothing to close. */
 export interface Endpoints {
   /** Scheme and authority of a registry's API, without a slash at the end. A guess for loopback until it is settled. */
   baseUrl(host: string): string;

@@ -7,6 +7,7 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation } from "../spec/reference.ts";
 
+/** Who hears of mirrors that did not serve. */
 export interface MirrorOptions {
   /** Hears which mirror did not serve, as `debug`, and that the origin's referrers are unknown, as `warning`. */
   readonly report: Report;

@@ -8,6 +8,7 @@ export interface Access {
   readonly action: "pull" | "push" | "delete" | "*";
 }
 
+/** Whether a request is let through; else what it is answered: 401 where signing in may help, 403 where not. */
 export type Verdict =
   | { readonly allowed: true; /** Who asks; the empty string is nobody in particular. */ readonly principal: string }
   | { readonly allowed: false; readonly status: 401 | 403; /** For `WWW-Authenticate`. */ readonly challenge?: string };

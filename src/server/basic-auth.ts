@@ -1,6 +1,7 @@
 import type { Access, RegistryAuth, Verdict } from "./access.ts";
 import { readBasic, type Passwords } from "./passwords.ts";
 
+/** What those may do who give no password. */
 export interface BasicAuthOptions {
   /** Lets everybody read; default false. */
   readonly anonymousPull?: boolean;

@@ -6,6 +6,7 @@ import type { Passwords } from "./passwords.ts";
 import { readToken, type Grant } from "./token.ts";
 import { createTokenService } from "./token-service.ts";
 
+/** How tokens are made, and what those get who give no password. */
 export interface BearerAuthOptions {
   readonly clock: Clock;
   /** What tokens are signed with, at least 32 bytes; default a new one, so that a restart makes all tokens void. */

@@ -21,6 +21,7 @@ import { thisProcess } from "../disk/process-name.ts";
 import type { Draft, DraftInfo, Storage, StoredContent } from "./storage.ts";
 import { Tally } from "./tally.ts";
 
+/** Who opens a storage. */
 export interface DiskStorageOptions {
   /** Whom the folder is locked for while it is open; default this process. */
   readonly owner?: FolderOwner;

@@ -9,6 +9,7 @@ import { readRequest } from "./node-request.ts";
 import { refuse, writeResponse } from "./node-response.ts";
 import { Tally } from "./tally.ts";
 
+/** Where a server listens, and for whom. */
 export interface ServeOptions {
   /** An address of this machine, or a name for one. */
   readonly host: string;
@@ -28,6 +29,7 @@ export interface ServeOptions {
   readonly clock: Clock;
 }
 
+/** A server that listens. Whoever started it closes it; the registry behind it stays as it is. */
 export interface RunningServer {
   /** Such as `http://127.0.0.1:5000`, without a final slash. */
   readonly url: string;

@@ -13,6 +13,7 @@ import { Sessions } from "./sessions.ts";
 import type { Storage } from "./storage.ts";
 import { appendUpload, cancelUpload, closeUpload, openUpload, uploadStatus } from "./uploads.ts";
 
+/** What the embedded registry can do and whom it lets in; by default all of the specification, and everybody. */
 export interface RegistryOptions {
   /** `PUT …/manifests/<digest>?tag=a&tag=b`, answered with `OCI-Tag`; default true. Off, the parameter is ignored as older registries do. */
   readonly multiTag?: boolean;

@@ -87,7 +87,13 @@ export const descriptorSchema = v.pipe(
   })),
 );
 
-/** @throws WaybillError `invalid_manifest`, naming the first member that is wrong and never its value. */
+/**
+ * Reads a descriptor from JSON that has been parsed. What the specification does not name is dropped.
+ *
+ * @param what How messages call it.
+ * @throws WaybillError `invalid_manifest`, naming the first member that is wrong and never its value.
+ * Spec: image-spec v1.1.1, "OCI Content Descriptors".
+ */
 export function parseDescriptor(raw: unknown, what = "descriptor"): Descriptor {
   const result = v.safeParse(descriptorSchema, raw);
   if (result.success) return result.output;

@@ -4,6 +4,7 @@ import { WaybillError } from "../errors.ts";
 /** A content address such as `sha256:9f2c…`. Only `parseDigest` and the hashing functions here make one. Spec: image-spec v1.1.1, "Digests". */
 export type Digest = string & { readonly brand: "Digest" };
 
+/** The hashes that content is named by: those that are registered. Spec: image-spec v1.1.1, "Registered algorithms". */
 export type DigestAlgorithm = "sha256" | "sha512";
 
 const grammar = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;

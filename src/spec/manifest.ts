@@ -40,6 +40,7 @@ export interface Manifest {
   readonly document: ImageManifest | Index;
 }
 
+/** What is known of a manifest's bytes before they are read, and how much they may hold. */
 export interface ManifestOptions {
   /** The media type that a header or a descriptor claims. Generic types count as no claim. */
   readonly mediaType?: string;

@@ -32,6 +32,7 @@ export interface Closure {
   readonly leftBehind: Readonly<Record<string, number>>;
 }
 
+/** Where a closure is read, and how much of it. */
 export interface ClosureOptions {
   /** Opens a place to read from. Manifests and referrers are expected to be remembered behind it. */
   readonly open: (location: Location) => Promise<Source>;

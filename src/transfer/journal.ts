@@ -23,6 +23,7 @@ import {
 import { targetReports } from "./report.ts";
 import { pruneRuns, readRun, requireOwn, runFolder } from "./runs.ts";
 
+/** Where journals are kept, and for whom. */
 export interface JournalOptions {
   /** The state folder. Made where it is missing, for its owner alone. */
   readonly folder: string;

@@ -4,6 +4,7 @@ import type { Location } from "../spec/reference.ts";
 import type { Late } from "./late.ts";
 import { isFound, namesAlready, refused, type Found, type Looked } from "./look.ts";
 
+/** Where targets are opened, and what ends the asking; stores stay the caller's. */
 export interface PreflightOptions {
   readonly open: (location: Location) => Promise<Store>;
   readonly signal?: AbortSignal;

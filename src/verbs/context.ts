@@ -44,6 +44,7 @@ export interface Access {
 export interface OpenContext
   extends Context, Pick<Stores, "send" | "bareSend" | "endpoints" | "registry" | "inspect">, AsyncDisposable {}
 
+/** What a context is made of. Clock, chance, environment, `report` and `signal` must be given; a context outlives none of them. */
 export interface ContextOptions extends StoresOptions {
   /** Aborts whatever the context is used for, which throws its reason, or `cancelled` where that is no `WaybillError`. */
   readonly signal: AbortSignal;

@@ -6,6 +6,7 @@ import { inspectText } from "../image/inspect-text.ts";
 import { parseTemplate } from "../template/template.ts";
 import { nameOf, parseReference, type Location } from "../spec/reference.ts";
 
+/** Which image to show, and how. `format` and `raw` exclude each other. */
 export interface InspectRequest {
   /** As the user typed it; templates see it as `.Name`. */
   readonly reference: string;
@@ -15,6 +16,7 @@ export interface InspectRequest {
   readonly raw?: boolean;
 }
 
+/** What `inspect` needs of a context: no more than to read. */
 export interface InspectContext {
   open(location: Location): Promise<Source>;
   readonly signal?: AbortSignal;

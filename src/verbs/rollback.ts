@@ -33,6 +33,7 @@ export interface RollbackTag {
   readonly mayLand?: true;
 }
 
+/** How far a roll-back goes. */
 export interface RollbackOptions {
   /** Take tags away that were new, where the target is known to take nothing else with them. Default false. */
   readonly deleteCreated?: boolean;

@@ -11,6 +11,7 @@ import { chooseChallenge, type ChosenChallenge } from "./challenge.ts";
 import { grants, type Demand, type Grant, type Grants } from "./grants.ts";
 import { principals, type Principal, type RegistryRequest } from "./principals.ts";
 
+/** Which credentials there are, and who may be sent them. */
 export interface AuthorizeOptions {
   readonly credentials: CredentialSource;
   readonly clock: Clock;
