@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Clock } from "../async/clock.ts";
 import { makeFolder } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
+import { thisProcess } from "../disk/process-name.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
 import { hasCode, messageOf, WaybillError } from "../errors.ts";
 import { formatLocation } from "../spec/reference.ts";
@@ -27,8 +28,8 @@ import { pruneRuns, readRun, requireOwn, runFolder } from "./runs.ts";
 export interface JournalOptions {
   /** The state folder. Made where it is missing, for its owner alone. */
   readonly folder: string;
-  /** This process: two of them do not work on one publication. */
-  readonly owner: FolderOwner;
+  /** Who keeps them, default this process: two of them do not work on one publication. */
+  readonly owner?: FolderOwner;
   readonly clock: Clock;
   readonly report: Report;
   /**
@@ -42,7 +43,8 @@ export interface JournalOptions {
  * Takes publications down in journals in a state folder. A journal is a hint for whoever goes on, never the truth: without
  * it a rerun is as right, only slower. So a folder that cannot be written is one warning, and nothing else.
  */
-export function journalRecorder(options: JournalOptions): Recorder {
+export function journalRecorder(given: JournalOptions): Recorder {
+  const options: Keeping = { ...given, owner: given.owner ?? thisProcess() };
   return {
     begin: (publication) => openRecording(publication, options),
     reopen: (publication) => hold(publication, options),
@@ -54,17 +56,21 @@ export function journalRecorder(options: JournalOptions): Recorder {
   };
 }
 
+interface Keeping extends JournalOptions {
+  readonly owner: FolderOwner;
+}
+
 interface Opening {
   /** What was written is to be taken back: a run that has come to its end is gone on with, too. */
   readonly undoes: boolean;
 }
 
-async function openRecording(publication: Publication, options: JournalOptions): Promise<Recording> {
+async function openRecording(publication: Publication, options: Keeping): Promise<Recording> {
   const unlock = await lockRun(publication, options, "publish");
   return beginRecording(publication, { ...options, unlock }, { undoes: false });
 }
 
-async function hold(publication: Publication, options: JournalOptions): Promise<Held> {
+async function hold(publication: Publication, options: Keeping): Promise<Held> {
   let unlock = await lockRun(publication, options, "roll back");
   const handOver = () => {
     const handed = unlock;
@@ -82,7 +88,7 @@ type Unlock = () => Promise<void>;
 /** @returns what unlocks it; `undefined` where no journal can be kept, which is told. @throws WaybillError `busy` */
 async function lockRun(
   publication: Publication,
-  options: JournalOptions,
+  options: Keeping,
   doing: "publish" | "roll back",
 ): Promise<Unlock | undefined> {
   const { folder, owner } = options;
@@ -104,7 +110,7 @@ async function lockRun(
 /** Takes the lock over. Without one nothing is taken down. */
 async function beginRecording(
   publication: Publication,
-  options: JournalOptions & { readonly unlock: Unlock | undefined },
+  options: Keeping & { readonly unlock: Unlock | undefined },
   opening: Opening,
 ): Promise<Recording> {
   const { folder, unlock, earlier: elsewhere } = options;
@@ -154,7 +160,7 @@ function warn(error: unknown, { report, clock }: Pick<JournalOptions, "report" |
   });
 }
 
-interface Parts extends JournalOptions {
+interface Parts extends Keeping {
   readonly journal: Journal;
   readonly unlock: Unlock;
 }
