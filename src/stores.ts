@@ -1,4 +1,4 @@
-import { sleep, type Clock, type Random } from "./async/clock.ts";
+import { sleep, wallTime, type Clock, type Random } from "./async/clock.ts";
 import { once, rememberedBy } from "./async/remembered.ts";
 import type { Source, Store } from "./content/store.ts";
 import { WaybillError } from "./errors.ts";
@@ -255,5 +255,5 @@ async function layoutOwner(clock: Clock): Promise<LayoutOwner> {
     import("node:process"),
   ]);
   const wait = (delayMs: number, signal: AbortSignal | undefined) => sleep(clock, delayMs, signal);
-  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => clock.now(), sleep: wait });
+  return createLayoutOwner({ pid: process.pid, host: hostname(), now: () => wallTime(clock), sleep: wait });
 }

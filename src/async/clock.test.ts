@@ -1,28 +1,31 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fakeClock } from "../../test/support/fake-clock.ts";
-import { finestOf, followingWall, systemClock } from "./clock.ts";
+import { finestOf, steadyTime, systemClock, wallTime } from "./clock.ts";
 
-test("followingWall gives the fine steps of one clock and the date of the other", () => {
+test("steadyTime gives the date that it began at and the fine steps since", () => {
   const times = { ticks: 5.25, wall: 1000 };
-  const now = followingWall(
+  const now = steadyTime(
     () => times.ticks,
     () => times.wall,
   );
   expect(now()).toBe(1000);
-  Object.assign(times, { ticks: 6.75, wall: 1001 });
+  times.ticks = 6.75;
   expect(now()).toBe(1001.5);
 });
 
-test("followingWall goes where the wall clock is set", () => {
+test.each([-3_600_000, 3_600_000])("steadyTime goes on where the date is set by %i ms", (byMs) => {
   const times = { ticks: 0, wall: 1000 };
-  const now = followingWall(
+  const now = steadyTime(
     () => times.ticks,
     () => times.wall,
   );
-  Object.assign(times, { ticks: 1.5, wall: 500 });
-  expect(now()).toBe(500);
-  Object.assign(times, { ticks: 2, wall: 501 });
-  expect(now()).toBe(500.5);
+  Object.assign(times, { ticks: 1.5, wall: 1001 + byMs });
+  expect(now()).toBe(1001.5);
+});
+
+test("wallTime is the clock's own time where it knows no other", () => {
+  expect(wallTime(fakeClock(7))).toBe(7);
+  expect(wallTime({ ...fakeClock(7), wall: () => 3 })).toBe(3);
 });
 
 test("finestOf is the clock's own time where it knows nothing finer", () => {
@@ -34,6 +37,16 @@ describe("systemClock", () => {
   const month = 30 * 24 * 60 * 60 * 1000;
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
+
+  test.each([-month, month])("neither goes back nor leaps when the date is set by %i ms", (byMs) => {
+    const clock = systemClock();
+    const before = clock.now();
+    vi.setSystemTime(before + byMs);
+
+    expect([clock.now() - before, wallTime(clock) - before]).toEqual([0, byMs]);
+    vi.advanceTimersByTime(1500);
+    expect([clock.now() - before, wallTime(clock) - before]).toEqual([1500, byMs + 1500]);
+  });
 
   test("waits out a delay that is longer than Node's timers can be", () => {
     let calls = 0;

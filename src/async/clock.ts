@@ -2,10 +2,12 @@ import { onAbort } from "./on-abort.ts";
 
 /** Time as a value that can be handed in: the real one in the program, a hand-moved one in tests and simulation. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch. What waits and measures counts on it: it should never go back. */
   now(): number;
   /** The same with fractions, for measuring; default `now`. */
   precise?(): number;
+  /** The machine's date at this moment, which may be set; default `now`. */
+  wall?(): number;
   /** Calls `callback` once after `delayMs`; the returned function takes that back and is safe to call twice. */
   after(delayMs: number, callback: () => void): () => void;
 }
@@ -37,18 +39,32 @@ export function finestOf(clock: Clock): () => number {
   return clock.precise?.bind(clock) ?? (() => clock.now());
 }
 
+/** The machine's date, in milliseconds since the epoch: for what is compared with dates that others have told. */
+export function wallTime(clock: Clock): number {
+  return clock.wall?.() ?? clock.now();
+}
+
 /** The last time that `Date` can tell, in milliseconds since the epoch; as far before it lies the first. */
 export const lastTimeMs = 8.64e15;
 
-/** The machine's own clock. A timer keeps the process alive until it is due or taken back. */
+/**
+ * The machine's date of this moment, and what has passed since: it neither goes back nor leaps where the date is set or a machine is
+ * restored. While a machine sleeps it may stand still, and is late from then on: a token that has ended meanwhile is used once more,
+ * refused, and asked for anew. A process that lives for days makes one for each publish.
+ *
+ * A timer keeps the process alive until it is due or taken back.
+ */
 export function systemClock(): Clock {
   // Read several times in each attempt: `performance.now()` takes nearly twice as long.
   const { hrtime } = process;
-  return {
-    now: () => Date.now(),
-    precise: followingWall(() => Number(hrtime.bigint()) / 1e6, Date.now),
-    after: startTimer,
-  };
+  const precise = steadyTime(() => Number(hrtime.bigint()) / 1e6, Date.now);
+  return { now: () => Math.floor(precise()), precise, wall: () => Date.now(), after: startTimer };
+}
+
+/** The time that `wall` tells now, going on by `ticks`, which know nothing of dates, whatever becomes of `wall`. */
+export function steadyTime(ticks: () => number, wall: () => number): () => number {
+  const offset = wall() - ticks();
+  return () => offset + ticks();
 }
 
 /** Node's timers take a longer delay for 1 ms. */
@@ -66,21 +82,4 @@ function startLongTimer(delayMs: number, callback: () => void): () => void {
     cancel = startTimer(delayMs - longestTimerMs, callback);
   });
   return () => cancel();
-}
-
-/** How far the fine clock may run away from the wall clock, which people set and machines wake up to, in milliseconds. */
-const mostDriftMs = 20;
-
-/** The wall clock's time in the steps of the finer `ticks`, which know nothing of dates. The wall is looked at once in a millisecond. */
-export function followingWall(ticks: () => number, wall: () => number): () => number {
-  let offset = wall() - ticks();
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    const now = ticks();
-    if (now - lookedAt < 1) return offset + now;
-    lookedAt = now;
-    const date = wall();
-    if (Math.abs(offset + now - date) > mostDriftMs) offset = date - now;
-    return offset + now;
-  };
 }

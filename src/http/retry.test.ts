@@ -30,7 +30,12 @@ function respond(status: number, headers: Record<string, string> = {}, from = ur
 }
 
 /** Sends `request` to something that gives the answers in turn, the last for ever, on a clock that runs on by itself. */
-async function run(request: HttpRequest, answers: Answer[], options: { maxRetryAfterMs?: number; draw?: number } = {}) {
+async function run(
+  request: HttpRequest,
+  answers: Answer[],
+  options: { maxRetryAfterMs?: number; draw?: number; dateAheadMs?: number } = {},
+) {
+  const { dateAheadMs = 0, ...rest } = options;
   const clock = fakeClock();
   const begin = clock.now();
   const events: WaybillEvent[] = [];
@@ -44,10 +49,10 @@ async function run(request: HttpRequest, answers: Answer[], options: { maxRetryA
     return typeof answer === "number" ? respond(answer) : respond(...answer);
   };
   const wrapped = retry({
-    clock,
+    clock: { ...clock, wall: () => clock.now() + dateAheadMs },
     random: () => options.draw ?? 0.5,
     report: (event) => events.push(event),
-    ...options,
+    ...rest,
   })(send);
   const settled: { response?: HttpResponse; error?: unknown } = {};
   const ended = wrapped(request).then(
@@ -176,6 +181,14 @@ describe("retry and Retry-After", () => {
   test("follows a longer wait when the cap is raised", async () => {
     const { response } = await run(manifest, [[429, { "retry-after": "200" }], 200], { maxRetryAfterMs: 300_000 });
     expect(response?.status).toBe(200);
+  });
+
+  test("compares a date with the machine's, which may have been set since", async () => {
+    const hourMs = 3_600_000;
+    const until = new Date(fakeClock().now() + hourMs + 60_000).toUTCString();
+    const { sentAt } = await run(manifest, [[429, { "retry-after": until }], 200], { dateAheadMs: hourMs });
+    expect(sentAt[1]).toBeGreaterThanOrEqual(60_000);
+    expect(sentAt[1]).toBeLessThan(67_000);
   });
 
   test("never waits beyond the cap and a tenth, whatever the header says", async () => {

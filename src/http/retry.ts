@@ -1,7 +1,7 @@
 import { repetitionMs } from "../async/backoff.ts";
 import type { Budget } from "../async/budget.ts";
 import { canAfford, fullBudget, stepBudget, type Spender } from "../async/budget.ts";
-import type { Clock, Random } from "../async/clock.ts";
+import { wallTime, type Clock, type Random } from "../async/clock.ts";
 import { WaybillError, type Sent } from "../errors.ts";
 import type { Report } from "../telemetry/events.ts";
 import { answerLike, drain } from "./body.ts";
@@ -162,13 +162,13 @@ async function delayOf(
   const { clock, random, maxRetryAfterMs = defaultMaxRetryAfterMs } = options;
   const askedMs = askedBy(result, clock);
   if ("response" in result) await drain(result.response);
-  if (askedMs !== undefined && askedMs > maxRetryAfterMs) throw tooLong(request, result, askedMs, clock.now());
+  if (askedMs !== undefined && askedMs > maxRetryAfterMs) throw tooLong(request, result, askedMs, wallTime(clock));
   return repetitionMs(attempt, askedMs, random);
 }
 
 /** How long we are asked to wait: by the answer, or by that of a token service. */
 function askedBy(result: AttemptResult, clock: Clock): number | undefined {
-  if ("response" in result) return retryAfterMs(result.response.headers.get("retry-after"), clock.now());
+  if ("response" in result) return retryAfterMs(result.response.headers.get("retry-after"), wallTime(clock));
   return result.error instanceof WaybillError ? result.error.context.retryAfterMs : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { wallTime } from "../async/clock.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
@@ -107,7 +108,7 @@ function askedMs(
   response: HttpResponse,
   { clock, maxRetryAfterMs = defaultMaxRetryAfterMs }: Seen["options"],
 ): number | undefined {
-  const asked = retryAfterMs(response.headers.get("retry-after"), clock.now());
+  const asked = retryAfterMs(response.headers.get("retry-after"), wallTime(clock));
   return asked === undefined || asked > maxRetryAfterMs ? undefined : asked;
 }
 

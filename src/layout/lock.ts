@@ -11,7 +11,7 @@ export interface Process {
   readonly pid: number;
   /** The machine's name: only there a process number means something. */
   readonly host: string;
-  /** Milliseconds since the epoch. */
+  /** The machine's date, in milliseconds since the epoch: files of other processes are older by it. */
   readonly now: () => number;
   /** Whether there is a process of this number; default: as the machine says. */
   readonly isAlive?: (pid: number) => boolean;
@@ -73,12 +73,13 @@ async function lockFile(
   owner: LayoutOwner,
   signal: AbortSignal | undefined,
 ): Promise<LockFile> {
-  const until = owner.now() + patienceMs;
+  let waitedMs = 0;
   for (let pauseMs = 5; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     const held = await tryLock(files, path, owner);
     if (held) return held;
-    if (!owner.sleep || owner.now() >= until) throw busy(path);
+    if (!owner.sleep || waitedMs >= patienceMs) throw busy(path);
     await owner.sleep(pauseMs, signal);
+    waitedMs += pauseMs;
   }
 }
 

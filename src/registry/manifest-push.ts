@@ -1,3 +1,4 @@
+import { wallTime } from "../async/clock.ts";
 import type { PushManifestOptions } from "../content/store.ts";
 import { requireTags } from "../content/needs.ts";
 import { hasCode, WaybillError, type ErrorContext } from "../errors.ts";
@@ -164,7 +165,7 @@ async function put(
 /** Returns where the refusal does not matter: a tag that may not move names this very manifest. */
 async function judgeRefusal(push: Push, response: HttpResponse, tags: readonly string[]): Promise<void> {
   const { access, manifest, options } = push;
-  const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
+  const wait = retryAfterMs(response.headers.get("retry-after"), wallTime(access.clock));
   const problem = await readProblem(response);
   const error = refusal(access, problem, { retryAfterMs: wait, sent: response.mayBeDone ? "all" : undefined });
   if (error.code !== "tag_immutable" || tags.length === 0) throw error;

@@ -1,3 +1,4 @@
+import { wallTime } from "../async/clock.ts";
 import { answerWords, WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
 import { collect } from "../content/collect.ts";
 import { isPassingStatus } from "../http/retry-policy.ts";
@@ -78,7 +79,7 @@ function errorsIn(bytes: Uint8Array): readonly ForeignError[] {
  * @param doing the beginning of the sentence, such as `Cannot push manifest to`.
  */
 export async function problemOf(access: Access, response: HttpResponse, doing: string): Promise<WaybillError> {
-  const wait = retryAfterMs(response.headers.get("retry-after"), access.clock.now());
+  const wait = retryAfterMs(response.headers.get("retry-after"), wallTime(access.clock));
   const problem = await readProblem(response);
   const error = errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
   const origin = originElsewhere(access, response);

@@ -1,3 +1,4 @@
+import { wallTime } from "../async/clock.ts";
 import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
@@ -105,7 +106,7 @@ export async function refusal(
   response: HttpResponse,
 ): Promise<UploadAnswer> {
   const { status, headers } = response;
-  const wait = retryAfterMs(headers.get("retry-after"), access.clock.now());
+  const wait = retryAfterMs(headers.get("retry-after"), wallTime(access.clock));
   const problem = await readProblem(response);
   const doing = `Cannot push blob ${blob.digest} to`;
   const error = errorFrom(access, problem, { doing, sends: "blob", ...(wait !== undefined && { retryAfterMs: wait }) });
@@ -152,7 +153,7 @@ function asksTooMuch({ maxRetryAfterMs = defaultMaxRetryAfterMs }: Access, error
 }
 
 function tooLong({ clock }: Access, { code, message, context }: WaybillError): WaybillError {
-  const words = waitWords(context.retryAfterMs ?? 0, clock.now());
+  const words = waitWords(context.retryAfterMs ?? 0, wallTime(clock));
   return new WaybillError(code, `${message}: ${words}`, { ...context, advice: waitAdvice });
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Clock } from "../async/clock.ts";
+import { wallTime, type Clock } from "../async/clock.ts";
 import type { HttpRequest } from "../http/send.ts";
 import type { Access, RegistryAuth } from "./access.ts";
 import type { Passwords } from "./passwords.ts";
@@ -36,7 +36,7 @@ export function bearerAuth(passwords: Passwords, options: BearerAuthOptions): Re
     async check(request, needed) {
       const token = tokenOf(request);
       const claims =
-        token === undefined ? undefined : readToken(token, key, { audience: service, now: clock.now() / 1000 });
+        token === undefined ? undefined : readToken(token, key, { audience: service, now: wallTime(clock) / 1000 });
       const isAccess = claims?.use === "access";
       if (isAccess && needed.every((access) => covers(claims.access, access)))
         return { allowed: true, principal: claims.sub };

@@ -1,4 +1,4 @@
-import type { Clock } from "../async/clock.ts";
+import { wallTime, type Clock } from "../async/clock.ts";
 import type { HttpRequest, Send } from "../http/send.ts";
 import { json, respond, type Answer } from "./answer.ts";
 import { answerOrRefuse } from "./answer-or-refuse.ts";
@@ -60,7 +60,7 @@ async function userOf(form: URLSearchParams, issuer: Issuer): Promise<string | u
   }
   if (form.get("grant_type") !== "refresh_token")
     throw refusal(400, "UNSUPPORTED", "Cannot give token: grant_type is not supported");
-  const now = issuer.clock.now() / 1000;
+  const now = wallTime(issuer.clock) / 1000;
   const claims = readToken(form.get("refresh_token") ?? "", issuer.key, { audience: issuer.service, now });
   return claims?.use === "refresh" ? claims.sub : undefined;
 }
@@ -73,7 +73,7 @@ interface Wish {
 }
 
 function issue(issuer: Issuer, { user, scopes, offline }: Wish): Answer {
-  const now = Math.floor(issuer.clock.now() / 1000);
+  const now = Math.floor(wallTime(issuer.clock) / 1000);
   const lifetime = Math.floor(issuer.lifetimeMs / 1000);
   const base = { iss: issuer.service, aud: issuer.service, sub: user ?? "", nbf: now };
   const access = granted(scopes, user !== undefined);

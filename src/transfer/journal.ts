@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Clock } from "../async/clock.ts";
+import { wallTime, type Clock } from "../async/clock.ts";
 import { makeFolder } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { thisProcess } from "../disk/process-name.ts";
@@ -208,7 +208,7 @@ class JournalRecording implements Recording {
     const { clock, folder, owner } = this.#parts;
     const targets = targetReports(results, this.publication.root.digest);
     const now = clock.now();
-    const pruned = pruneRuns(folder, { now, owner }).catch(() => undefined);
+    const pruned = pruneRuns(folder, { now: wallTime(clock), owner }).catch(() => undefined);
     await this.#write({ type: "end", at: now, state, targets }, "append");
     await pruned;
   };

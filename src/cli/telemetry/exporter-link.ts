@@ -1,4 +1,4 @@
-import type { Clock } from "../../async/clock.ts";
+import { wallTime, type Clock } from "../../async/clock.ts";
 import type { WaybillEvent } from "../../telemetry/events.ts";
 import { healthy, Problems, type TelemetryHealth } from "../../telemetry/health.ts";
 import type { FromExporter, ToExporter } from "./protocol.ts";
@@ -115,7 +115,8 @@ export class ExporterLink {
         resolve();
       };
       this.#pump();
-      const now = this.#options.clock.now();
+      // The thread has a clock of its own; the date is the same for both.
+      const now = wallTime(this.#options.clock);
       // What is left of the time is for what was taken in last, and for measurements, which are complete then.
       this.#thread?.post({ type: "hurry", until: now + withinMs / 2 });
       // The thread has its answer ready in time, also where it has to give up.

@@ -16,10 +16,10 @@ export interface ExportOrder {
 /** What the exporting thread is told. */
 export type ToExporter =
   | { readonly type: "news"; readonly events: readonly WaybillEvent[] }
-  /** What is left of the news follows. It is taken in by `until`, in milliseconds since the Unix epoch, whatever has to go for it. */
+  /** What is left of the news follows. It is taken in by `until`, by `Date.now()`, whatever has to go for it. */
   | { readonly type: "hurry"; readonly until: number }
   /**
-   * No more news. Whatever is left is to be sent by `until`, in milliseconds since the Unix epoch, and `done` to be answered.
+   * No more news. Whatever is left is to be sent by `until`, by `Date.now()`, and `done` to be answered.
    * `lost`: spans for which there was no room before.
    */
   | { readonly type: "finish"; readonly until: number; readonly lost: number };

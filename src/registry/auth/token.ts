@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { Clock } from "../../async/clock.ts";
+import { wallTime, type Clock } from "../../async/clock.ts";
 import { WaybillError, type ErrorCode } from "../../errors.ts";
 import { readBody } from "../../http/body.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
@@ -71,7 +71,7 @@ export function tokenService({ send, clock }: TokenServiceOptions): (request: To
   const exchange = async (wire: HttpRequest, request: TokenRequest) => {
     const askedAtMs = clock.now();
     const response = await send(wire);
-    return { response, accept: () => acceptAnswer(response, request, askedAtMs) };
+    return { response, accept: () => acceptAnswer(response, request, { askedAtMs, clock }) };
   };
   return async (request) => {
     const { credential } = request;
@@ -135,9 +135,13 @@ function common({ registry, origin, task, signal }: TokenRequest) {
   return { operation: "token", registry, ledBy: origin, ...call } as const;
 }
 
-async function acceptAnswer(response: HttpResponse, request: TokenRequest, askedAtMs: number): Promise<Token> {
+async function acceptAnswer(
+  response: HttpResponse,
+  request: TokenRequest,
+  { askedAtMs, clock }: { readonly askedAtMs: number; readonly clock: Clock },
+): Promise<Token> {
   const body = await readBody(response, maxAnswerBytes);
-  if (response.status < 200 || response.status > 299) throw refusal(response, body, request, askedAtMs);
+  if (response.status < 200 || response.status > 299) throw refusal(response, body, request, wallTime(clock));
   const answer = v.safeParse(answerSchema, jsonOf(body));
   const text = answer.success ? answer.output.access_token || answer.output.token : undefined;
   if (!answer.success || !text || !/^[\x21-\x7e]+$/.test(text)) {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../async/clock.ts";
+import { wallTime, type Clock } from "../../async/clock.ts";
 import type { PullQuota } from "../../content/store.ts";
 import type { HttpHeaders, HttpRequest, HttpResponse, Interceptor } from "../../http/send.ts";
 import { pullQuotaIn } from "../../registry/pull-quota.ts";
@@ -31,7 +31,7 @@ export function watchAnswers(clock: Clock): Answers {
   const limits = new Map<string, Limit>();
 
   function note(registry: string, { headers }: HttpResponse, sentAt: number): void {
-    const skew = skewIn(headers, sentAt, clock.now());
+    const skew = skewIn(headers, sentAt, wallTime(clock));
     const known = skews.get(registry);
     if (skew && !(known && known.uncertainMs <= skew.uncertainMs)) skews.set(registry, skew);
     const limit = limitIn(headers);
@@ -40,7 +40,7 @@ export function watchAnswers(clock: Clock): Answers {
 
   return {
     observe: (next) => async (request) => {
-      const sentAt = clock.now();
+      const sentAt = wallTime(clock);
       const response = await next(request);
       if (isOwn(request)) note(request.registry, response, sentAt);
       return response;

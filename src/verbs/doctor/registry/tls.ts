@@ -1,3 +1,4 @@
+import { wallTime } from "../../../async/clock.ts";
 import type { TlsReport } from "../../../http/network.ts";
 import { distrustAdvice } from "../../../http/distrust.ts";
 import { isLoopbackHost } from "../../../http/url.ts";
@@ -17,7 +18,7 @@ export const tls: Check<Patient> = {
     if (report.failure) return [];
     const { host, context } = patient;
     if (!report.tls) return plainHttp(host, new URL(await patient.origin()).hostname);
-    return judge(report.tls, host, context.clock.now());
+    return judge(report.tls, host, wallTime(context.clock));
   },
 };
 
