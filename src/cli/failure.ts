@@ -3,10 +3,11 @@ import { WaybillError } from "../errors.ts";
 import { display } from "../spec/display.ts";
 import { failureOf } from "../telemetry/task.ts";
 import { generalAdvice } from "../verbs/advice.ts";
+import { Several } from "./several.ts";
 
 /**
- * What is told about an error: `ERROR: ` and the sentence, then one line of advice if there is any. With `debug` the codes,
- * causes and stacks follow. What is not a `WaybillError` is our mistake and always shows its stack.
+ * What is told about an error: `ERROR: ` and the sentence, a line for each of several that may be meant, then one line of advice if
+ * there is any. With `debug` the codes, causes and stacks follow. What is not a `WaybillError` is our mistake and always shows its stack.
  */
 export function failureText(error: unknown, options: FailureTextOptions = {}): string {
   const { debug = false, ids = "" } = options;
@@ -28,7 +29,8 @@ export function errorFacts(error: unknown, options: { readonly debug?: boolean }
   if (isMistake) return { message, error: code, ...more };
   const { registry, repository, status, registryCode, detail } = error.context;
   const facts = { registry, repository, status, registry_code: registryCode, detail };
-  return { message, error: code, advice: adviceFor(error), ...facts, ...more };
+  const choices = error instanceof Several ? { choices: error.lines } : {};
+  return { message, error: code, advice: adviceFor(error), ...choices, ...facts, ...more };
 }
 
 interface ErrorFacts {
@@ -69,7 +71,8 @@ function lacksFiles(error: WaybillError): boolean {
 function expected(error: WaybillError): string[] {
   const advice = adviceFor(error);
   const sentence = `ERROR: ${display(error.message)}`;
-  return advice === undefined ? [sentence] : [sentence, `  hint: ${display(advice)}`];
+  const lines = error instanceof Several ? error.lines.map((line) => `  ${display(line)}`) : [];
+  return [sentence, ...lines, ...(advice === undefined ? [] : [`  hint: ${display(advice)}`])];
 }
 
 function unexpected(error: unknown): string[] {

@@ -2,6 +2,8 @@ import { thisProcess } from "../disk/process-name.ts";
 import { WaybillError } from "../errors.ts";
 import type { RecordedRun } from "../transfer/recorded-run.ts";
 import { listRuns } from "../transfer/runs.ts";
+import { runsText } from "./runs-text.ts";
+import { Several } from "./several.ts";
 import { typedArguments } from "./typed-name.ts";
 
 /** What a run is looked for for, in the words of what is said where it cannot be told which. */
@@ -25,23 +27,16 @@ export function runsNamed(folder: string, prefix?: string): Promise<readonly Rec
   return listRuns(folder, thisProcess().user, prefix);
 }
 
-/** As many as fit into a sentence that is read. */
-const mostListed = 5;
-
 /** The one that is meant; `undefined` where there is none. @throws WaybillError `invalid_argument` where it may be any of several. */
-export function theOnly(runs: readonly RecordedRun[], choice: Choice): RecordedRun | undefined {
-  const { doing, command, typed, state } = choice;
+export function theOnly(
+  runs: readonly RecordedRun[],
+  { doing, command, typed, state }: Choice,
+): RecordedRun | undefined {
   const [run, ...others] = runs;
   if (!run || others.length === 0) return run;
-  const listed = runs
-    .slice(0, mostListed)
-    .map(({ id, publication }) => `${id} (${publication.targets.map(({ target }) => target).join(", ")})`);
-  const more = runs.length - listed.length;
-  if (more > 0) listed.push(`and ${more} more: see \`${typedHistory(choice)}\``);
   const advice = `name one: ${typed} ${command} ${typedArguments(state, run.id)}`;
-  throw new WaybillError("invalid_argument", `Cannot ${doing}: several runs would do: ${listed.join("; ")}`, {
-    advice,
-  });
+  const lines = runsText(runs).trimEnd().split("\n");
+  throw new Several(`Cannot ${doing}: several runs would do`, { lines, advice });
 }
 
 /** That no run here is the one that is meant. */

@@ -2,7 +2,6 @@ import { lookAt } from "../disk/durable.ts";
 import { isLocked } from "../disk/lock.ts";
 import { thisProcess } from "../disk/process-name.ts";
 import { WaybillError } from "../errors.ts";
-import { shortDigest } from "../spec/digest.ts";
 import { publicationId, type Publication } from "../transfer/publication.ts";
 import { isOver, type RecordedRun } from "../transfer/recorded-run.ts";
 import { bothEarlier, remembered, type Earlier } from "../transfer/recording.ts";
@@ -10,7 +9,7 @@ import type { KeptReport } from "../transfer/report-reader.ts";
 import { readRun, runFolder } from "../transfer/runs.ts";
 import { runsNamed, theOnly, typedHistory, unknownRun, type Choice } from "./named-run.ts";
 import { readReportFile } from "./report-file.ts";
-import { tableText } from "./show/table.ts";
+import { isHalfUndone } from "./runs-text.ts";
 import { typedArguments } from "./typed-name.ts";
 
 /** A publish of the past, from a journal or from a report file. */
@@ -90,25 +89,7 @@ function noneCounts(runs: readonly RecordedRun[], wanted: Wanted): WaybillError 
   return new WaybillError("invalid_argument", `Cannot ${doing}: no journal tells of ${called}`, { advice });
 }
 
-/** Runs as a table for people. */
-export function runsText(runs: readonly RecordedRun[]): string {
-  const head = ["run", "began", "state", "digest", "targets"];
-  const rows = runs.map((run) => [
-    run.id,
-    `${new Date(run.startedAt).toISOString().slice(0, 19)}Z`,
-    isHalfUndone(run) ? "half rolled back" : run.state,
-    shortDigest(run.publication.root.digest),
-    run.publication.targets.map(({ target, tags }) => `${target}:${tags.join(",")}`).join(" "),
-  ]);
-  return tableText([head, ...rows], "");
-}
-
 /** True for a publish that can be gone on with. One that is being taken back is not: nobody wants it published again unasked. */
 export function isUnfinished(run: RecordedRun): boolean {
   return !isOver(run) && !run.undoes;
-}
-
-/** True for a run whose roll-back has begun, and is not complete. */
-function isHalfUndone(run: RecordedRun): boolean {
-  return !isOver(run) && run.undoes;
 }

@@ -7,7 +7,7 @@ import type { RecordedRun } from "../../transfer/recorded-run.ts";
 import type { Host } from "../host.ts";
 import { runsNamed, theOnly, unknownRun } from "../named-run.ts";
 import { addCommonOptions, addExamples, addStateOption, addSwitch, newCommand } from "../options.ts";
-import { runsText } from "../recorded.ts";
+import { runsText } from "../runs-text.ts";
 import { writeResult } from "../result.ts";
 import { stateFolder } from "../state-folder.ts";
 import { typedName } from "../typed-name.ts";
