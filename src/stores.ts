@@ -1,6 +1,7 @@
 import { sleep, wallTime, type Clock, type Random } from "./async/clock.ts";
 import { once, rememberedBy } from "./async/remembered.ts";
 import type { Source, Store } from "./content/store.ts";
+import { tcpTable } from "./disk/tcp-table.ts";
 import { WaybillError } from "./errors.ts";
 import { limitBandwidth } from "./http/bandwidth.ts";
 import { withoutEchoes } from "./http/echoes.ts";
@@ -171,6 +172,7 @@ function openNetwork(
     userAgent,
     tlsFor: tlsSettings({ ...options, files: environment, builder }),
     proxyFor: proxyFromEnv(options.env),
+    tcpTable,
     ...(allowPrivate && { allowPrivate }),
     ...(options.http2 && { http2: options.http2 }),
     ...(options.lookup && { lookup: options.lookup }),

@@ -34,8 +34,8 @@ export async function attempt(
     await destroyed(socket);
     return { kind: "failed", error: cancelledError(request, "nothing"), free: false };
   }
-  const use = new ConnectionUse(request, head, connection);
-  return use.begin(context);
+  const use = new ConnectionUse(request, head, connection, context);
+  return use.begin();
 }
 
 /** One request's use of a connection: writes it, reads its answer, and tells its exchange of both. */
@@ -44,6 +44,7 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
   readonly #connection: Connection;
   readonly #isReused: boolean;
   readonly #sizeBytes: number;
+  readonly #context: AttemptContext;
   readonly #parser: AnswerParser;
   #exchange: Exchange | undefined;
   /** Until it is written, with the first bytes of the body. */
@@ -52,8 +53,9 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
   #hasAnswer = false;
   #isFitForMore = false;
 
-  constructor(request: HttpRequest, head: RequestHead, connection: Connection) {
+  constructor(request: HttpRequest, head: RequestHead, connection: Connection, context: AttemptContext) {
     this.#request = request;
+    this.#context = context;
     this.#connection = connection;
     this.#isReused = connection.reused;
     this.#sizeBytes = Number(head.headers["content-length"] ?? 0);
@@ -61,8 +63,8 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
     this.#head = textOf(request.method, head);
   }
 
-  begin(context: AttemptContext): Promise<AttemptOutcome> {
-    const exchange = new Exchange(this.#request, this.#sizeBytes, this, context);
+  begin(): Promise<AttemptOutcome> {
+    const exchange = new Exchange(this.#request, this.#sizeBytes, this, this.#context);
     this.#exchange = exchange;
     this.#connection.use(this);
     if (this.#sizeBytes > 0) exchange.sendBody(this, this.#sizeBytes);
@@ -166,6 +168,10 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
 
   destroy(): Promise<void> {
     return destroyed(this.#connection.socket);
+  }
+
+  unacked(): Promise<number | undefined> {
+    return this.#context.unacked(this.#connection.tcp);
   }
 
   sent(): Sent {

@@ -21,6 +21,8 @@ export interface ConnectionUser {
 /** A connection for HTTP/1.1, used by one request at a time. */
 export class Connection {
   readonly socket: Socket;
+  /** The one that carries `socket`: itself where there is no TLS. */
+  readonly tcp: Socket;
   readonly reachedOn: AddressClass | undefined;
   /** True when an earlier request has used it: the server may have closed it at this very moment. */
   reused = false;
@@ -30,8 +32,9 @@ export class Connection {
   #user: ConnectionUser | undefined;
 
   /** `onIdle` is told each time that a request has left it fit for the next. */
-  constructor({ socket, reachedOn }: Line, onIdle: (connection: Connection) => void) {
+  constructor({ socket, tcp, reachedOn }: Line, onIdle: (connection: Connection) => void) {
     this.socket = socket;
+    this.tcp = tcp;
     this.reachedOn = reachedOn;
     this.#onIdle = onIdle;
     lingerOnWriteErrors(socket);

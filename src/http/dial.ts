@@ -42,6 +42,8 @@ export interface DialTarget {
 /** A connected socket, ready for HTTP. */
 export interface Line {
   readonly socket: Socket;
+  /** The connection that carries `socket`: itself where there is no TLS. */
+  readonly tcp: Socket;
   /** `undefined` behind a proxy, for hosts given by name. */
   readonly reachedOn: AddressClass | undefined;
   /** What TLS agreed on; empty without TLS or without an agreement. */
@@ -57,7 +59,7 @@ export async function dial(target: DialTarget, context: DialContext): Promise<Li
   const plain = await dialPlain(target, context);
   if (target.url.protocol !== "https:") return { alpn: "", ...plain };
   const socket = await secure(plain.socket, target, context);
-  return { socket, reachedOn: plain.reachedOn, alpn: socket.alpnProtocol || "" };
+  return { ...plain, socket, alpn: socket.alpnProtocol || "" };
 }
 
 /** A connected socket before TLS, if there is to be any: straight, or through a proxy. */
@@ -70,5 +72,5 @@ export function dialPlain(target: DialTarget, context: DialContext): Promise<Pla
 
 async function dialStraight(target: DialTarget, context: DialContext): Promise<PlainLine> {
   const socket = await openTcp(target, context);
-  return { socket, reachedOn: classOfAddress(socket.remoteAddress ?? "") };
+  return { socket, tcp: socket, reachedOn: classOfAddress(socket.remoteAddress ?? "") };
 }

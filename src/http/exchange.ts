@@ -3,15 +3,16 @@ import type { Clock } from "../async/clock.ts";
 import { Controller, onAbort } from "../async/on-abort.ts";
 import type { Sent } from "../errors.ts";
 import { WaybillError } from "../errors.ts";
-import type { Deadlines, FlowJudge, LookRegularly } from "./deadlines.ts";
-import { DeadlineExpired, flowJudge, headersDeadlineMs } from "./deadlines.ts";
+import { flowJudge, type DeadlineExpired, type Deadlines, type FlowJudge, type LookRegularly } from "./deadlines.ts";
 import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingStream } from "./outgoing.ts";
 import type { AttemptOutcome } from "./outcome.ts";
 import { errorOf } from "./outcome.ts";
 import { Cancelled } from "./phase.ts";
-import type { HttpHeaders, HttpRequest, HttpResponse, RequestBody } from "./send.ts";
+import { RequestJudge } from "./request-judge.ts";
+import type { HttpHeaders, HttpRequest, HttpResponse, Origin, RequestBody } from "./send.ts";
+import type { UnackedBytes } from "./unacked.ts";
 
 /** What an attempt needs besides its request and its connection. */
 export interface AttemptContext {
@@ -19,6 +20,9 @@ export interface AttemptContext {
   readonly deadlines: Deadlines;
   /** What looks at an attempt's progress, shared by all. */
   readonly lookRegularly: LookRegularly;
+  /** When a body towards an origin has last been seen to move, or to be answered, by the clock. Shared by all. */
+  readonly bodiesMoved: Map<Origin, number>;
+  readonly unacked: UnackedBytes;
   /** Counts an event that came after the attempt had ended. */
   readonly onLate: () => void;
 }
@@ -34,6 +38,8 @@ export interface Wire {
   resume(): void;
   /** Not one byte has come in all the time that this exchange waited for one. */
   fellSilent?(): void;
+  /** Bytes of the request that wait in the kernel; `undefined` where that is not known. */
+  unacked?(): Promise<number | undefined>;
   sent(): Sent;
   /** True when nobody can have seen the request, so that it may be repeated at once. `consumed`: its body was begun. */
   isFree(consumed: boolean): boolean;
@@ -59,29 +65,28 @@ export class Exchange {
   readonly #context: AttemptContext;
   readonly #wire: Wire;
   #controller: AbortController | undefined;
+  readonly #sizeBytes: number;
+  readonly #beganAt: number;
   // Made by the first look: most exchanges are over by then.
-  #judgeSending: FlowJudge | undefined;
+  #judgeSending: RequestJudge | undefined;
   #judgeReceiving: FlowJudge | undefined;
-  readonly #headersMs: number;
   readonly #stopLooking: () => void;
   readonly #stopWaiting: () => void;
   #resolve: (outcome: AttemptOutcome) => void = () => undefined;
   #state: "open" | "answered" | "over" = "open";
   #incoming: Incoming | undefined;
-  #sentAt: number | undefined;
 
   constructor(request: HttpRequest, sizeBytes: number, wire: Wire, context: AttemptContext) {
-    const { clock, deadlines, lookRegularly } = context;
     this.#request = request;
     this.#context = context;
     this.#wire = wire;
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.#headersMs = headersDeadlineMs(request, sizeBytes, deadlines);
-    this.#stopLooking = lookRegularly((now) => this.#look(now));
+    this.#sizeBytes = sizeBytes;
+    this.#beganAt = context.clock.now();
+    this.#stopLooking = context.lookRegularly((now) => this.#look(now));
     this.#stopWaiting = onAbort(request.signal, () => this.#failWith(new Cancelled(), false));
-    if (sizeBytes === 0) this.#sentAt = clock.now();
   }
 
   /** Aborts when the attempt is over before its body was read to the end. */
@@ -112,6 +117,7 @@ export class Exchange {
     this.#request.marks?.add("first-byte");
     if (this.#state !== "open") return this.#context.onLate();
     this.#state = "answered";
+    this.#judgeSending?.answered(this.#context.clock.now());
     this.#stopSending();
     if (head.status >= 200 && head.status < 300) this.outgoing?.succeeded();
     const early = this.outgoing !== undefined && !this.outgoing.complete;
@@ -196,18 +202,18 @@ export class Exchange {
 
   #judge(now: number): DeadlineExpired | undefined {
     const { outgoing } = this;
-    const { deadlines } = this.#context;
     if (this.#incoming) {
-      this.#judgeReceiving ??= flowJudge(now, deadlines);
+      this.#judgeReceiving ??= flowJudge(now, this.#context.deadlines);
       return this.#judgeReceiving(now, { bytes: this.#incoming.received, waiting: this.#incoming.waiting });
     }
-    if (outgoing && !(outgoing.complete && !outgoing.waiting)) {
-      outgoing.report();
-      this.#judgeSending ??= flowJudge(now, deadlines);
-      return this.#judgeSending(now, { bytes: outgoing.sent, waiting: outgoing.waiting });
-    }
-    this.#sentAt ??= now;
-    return now - this.#sentAt >= this.#headersMs ? new DeadlineExpired("headers", this.#headersMs) : undefined;
+    outgoing?.report();
+    this.#judgeSending ??= new RequestJudge(this.#request, {
+      ...this.#context,
+      sizeBytes: this.#sizeBytes,
+      beganAt: this.#beganAt,
+      unacked: async () => this.#wire.unacked?.(),
+    });
+    return this.#judgeSending.judge(now, outgoing);
   }
 }
 

@@ -575,6 +575,29 @@ describe("send and its deadlines", () => {
     expect(seen[0]).toMatchObject({ code: "timeout", context: { phase: "idle", sent: "some" } });
   });
 
+  test("waits for a body while the system tells that bytes of it are acknowledged, and no longer", async () => {
+    const clock = fakeClock();
+    const ports: number[] = [];
+    await using server = await socketServer((socket) => {
+      ports.push(socket.remotePort ?? 0);
+      socket.pause();
+    });
+    const hex = (value: number, length: number) => value.toString(16).toUpperCase().padStart(length, "0");
+    let heldBytes = 4_000_000;
+    const tcpTable = async () =>
+      `0: 0100007F:${hex(ports[0] ?? 0, 4)} 0100007F:${hex(server.port, 4)} 01 ${hex(heldBytes, 8)}:00000000\n`;
+    await using net = network({ clock, tcpTable });
+    const seen: unknown[] = [];
+    const body = { sizeBytes: 4000 * 65_536, open: () => chunks(4000) };
+    void net
+      .send({ method: "PUT", url: server.url, body, operation: "upload-body" })
+      .catch((reason: unknown) => seen.push(reason));
+    for (let second = 0; second < 300; second += 1, heldBytes -= 2000) await clock.advanceSlowly(1000);
+    expect(seen).toEqual([]);
+    for (let second = 0; second < 60 && seen.length === 0; second += 1) await clock.advanceSlowly(1000);
+    expect(seen[0]).toMatchObject({ code: "timeout", context: { phase: "idle", sent: "some" } });
+  });
+
   test("gives up with timeout when a name is not found in time", async () => {
     const clock = fakeClock();
     await using net = network({ clock, lookup: () => new Promise(() => undefined) });

@@ -22,6 +22,7 @@ import { originOf } from "./url.ts";
 import type { Session } from "./session2.ts";
 import { createSessions } from "./sessions.ts";
 import { proxyAuthorization, proxyRefusal } from "./tunnel.ts";
+import { unackedBytes, type TcpTable } from "./unacked.ts";
 
 export type { TlsSettings } from "./dial.ts";
 export type { LineReport, TlsReport } from "./dial-inspect.ts";
@@ -43,6 +44,8 @@ export interface NetworkOptions {
   readonly deadlines?: Partial<Deadlines>;
   /** How names are looked up; default the operating system's resolver. */
   readonly lookup?: Lookup;
+  /** The system's list of TCP connections, by which a slow body is told from one that stands still; default none. */
+  readonly tcpTable?: TcpTable;
   /** HTTP/2: `auto` where TLS agrees on it, `on` also without TLS and without asking; default `off`. */
   readonly http2?: "auto" | "on" | "off";
   /** Told of each event that came after its attempt had ended. For counting only. */
@@ -76,9 +79,17 @@ const freeRounds = 3;
 export function createNetwork(options: NetworkOptions): SocketNetwork {
   const deadlines = { ...defaultDeadlines, ...options.deadlines };
   const { clock, userAgent, lookup = systemLookup, tlsFor = () => ({}), onLateEvent = () => undefined } = options;
+  const { tcpTable = async () => "" } = options;
   const dialing: DialContext = { clock, deadlines, lookup, tlsFor, secureContexts: new WeakMap() };
   const lookRegularly = regularLooks(clock, deadlines);
-  const attempts: AttemptContext = { clock, deadlines, lookRegularly, onLate: onLateEvent };
+  const attempts: AttemptContext = {
+    clock,
+    deadlines,
+    lookRegularly,
+    bodiesMoved: new Map(),
+    unacked: unackedBytes(tcpTable),
+    onLate: onLateEvent,
+  };
   const pool = createPool(clock);
   const http2 = options.http2 ?? "off";
   const sessions = createSessions({

@@ -29,7 +29,7 @@ export async function dialProxy(target: DialTarget, proxy: URL, context: DialCon
   const reachedOn = classOfAddress(target.url.hostname);
   if (reachedOn !== undefined) target.check(reachedOn);
   try {
-    return { socket: await openWay(target, proxy, context), reachedOn };
+    return { ...(await openWay(target, proxy, context)), reachedOn };
   } catch (error) {
     throw isOurs(error) ? error : new ProxyFailed(proxy.host, error as Error);
   }
@@ -41,14 +41,17 @@ function isOurs(error: unknown): boolean {
 }
 
 /** Connects to the proxy, by TLS where it wants that, and through it where the target does. */
-async function openWay(target: DialTarget, proxy: URL, context: DialContext): Promise<Socket> {
+async function openWay(
+  target: DialTarget,
+  proxy: URL,
+  context: DialContext,
+): Promise<Pick<PlainLine, "socket" | "tcp">> {
   const { signal, marks } = target;
-  const plain = await openTcp({ url: proxy, signal, marks, check: () => undefined }, context);
+  const tcp = await openTcp({ url: proxy, signal, marks, check: () => undefined }, context);
   const socket =
-    proxy.protocol === "https:"
-      ? await secure(plain, { url: proxy, alpn: ["http/1.1"], signal, marks }, context)
-      : plain;
-  return target.url.protocol === "https:" ? tunnel(socket, target, proxy, context) : socket;
+    proxy.protocol === "https:" ? await secure(tcp, { url: proxy, alpn: ["http/1.1"], signal, marks }, context) : tcp;
+  const isTunnel = target.url.protocol === "https:";
+  return { socket: isTunnel ? await tunnel(socket, target, proxy, context) : socket, tcp };
 }
 
 /** Asks the proxy for a way through. The answer has the connect deadline. */
