@@ -150,6 +150,8 @@ describe("send over TLS", () => {
     ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", /: it does not speak TLS 1\.2 or 1\.3$/, /^Have TLS 1\.2 or 1\.3 enabled/],
     ["ERR_SSL_UNSUPPORTED_PROTOCOL", /: it does not speak TLS 1\.2 or 1\.3$/, /^Have TLS 1\.2 or 1\.3 enabled/],
     ["ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", /: sslv3 alert/, undefined],
+    ["ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL", /: sslv3 alert/, /speaks HTTP\/2 alone, add --http2 auto/],
+    ["ERR_SSL_TLSV1_UNRECOGNIZED_NAME", /: sslv3 alert/, /^Check the name "registry\.example"/],
     ["ERR_SSL_WRONG_VERSION_NUMBER", /: its answer is not TLS$/, /--plain-http/],
   ])("says what %s means, and names --plain-http only where no TLS was spoken", (code, message, advice) => {
     const text =

@@ -161,6 +161,8 @@ function tlsAdvice(code: string, host: string): string | undefined {
     return `Name a client certificate that "${host}" takes with --cert-file FILE, and its key, not encrypted, with --key-file FILE`;
   if (code.endsWith("ALERT_HANDSHAKE_FAILURE"))
     return `If "${host}" wants a client certificate, name one with --cert-file FILE, and its key with --key-file FILE`;
+  if (code.endsWith("NO_APPLICATION_PROTOCOL")) return `If "${host}" speaks HTTP/2 alone, add --http2 auto`;
+  if (code.endsWith("UNRECOGNIZED_NAME")) return `Check the name "${host}": the server that answers does not know it`;
   if (isOldTls(code)) return `Have TLS 1.2 or 1.3 enabled at "${host}"`;
   if (isNoTls(code)) return `If "${host}" speaks plain HTTP, add --plain-http ${host}`;
   return undefined;

@@ -8,7 +8,6 @@ const general: Partial<Record<ErrorCode, string>> = {
   credential_helper_failed: "run the credential helper by hand to see why, or remove it from docker's config.json",
   rate_limited: "wait, or log in: accounts have higher limits than addresses",
   connection_failed: "check the name, the network and the proxy settings",
-  tls_failed: "give the registry's certificate authority with --ca-file, or see --insecure and --plain-http",
   disk_full: "make room, then run the same command again: what is there is not written again",
 };
 
