@@ -163,6 +163,18 @@ describe("send over TLS", () => {
     else expect(error.context.advice).toBeUndefined();
   });
 
+  test.each([
+    ["INVALID_PURPOSE", 'Have a certificate for servers issued to "registry.example"'],
+    [
+      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      'If you trust "registry.example", name its authority with --ca-file FILE, have it send the certificates in between, or add --insecure registry.example',
+    ],
+  ])("says what to do about a certificate with %s", (code, advice) => {
+    const distrust = Object.assign(new Error("distrust"), { code });
+    const { context } = transportError({ method: "GET", url: "https://registry.example/" }, distrust, "nothing");
+    expect(context.advice).toBe(advice);
+  });
+
   test("gives the early 401 when the server answers and closes while the body is being sent", async () => {
     const https = createHttps({ cert, key }, (request, response) => {
       response.writeHead(401, { "content-length": 2 }).end("no", () => request.socket.destroySoon());
