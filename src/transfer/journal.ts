@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { wallTime, type Clock } from "../async/clock.ts";
-import { makeFolder } from "../disk/durable.ts";
+import { ioCall, makeFolder } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { thisProcess } from "../disk/process-name.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
@@ -96,8 +96,10 @@ async function lockRun(
   const place = runFolder(folder, id);
   try {
     await requireOwn(folder, id, owner.user);
-    await makeFolder(place);
-    const unlock = await lockFolder(place, owner);
+    const unlock = await ioCall(`lock "${place}"`, async () => {
+      await makeFolder(place);
+      return lockFolder(place, owner);
+    });
     if (!unlock) throw atWork(place, doing);
     return unlock;
   } catch (error) {
@@ -120,7 +122,7 @@ async function beginRecording(
   try {
     const path = join(runFolder(folder, publicationId(publication)), "journal");
     const isKept = opening.undoes || elsewhere !== undefined;
-    const { journal, run } = await openJournal(path, { isKept });
+    const { journal, run } = await ioCall(`open "${path}"`, () => openJournal(path, { isKept }));
     const earlier = bothEarlier(elsewhere ?? nothingEarlier, run?.earlier ?? nothingEarlier);
     const recording = new JournalRecording(goOn(publication, earlier), { ...options, journal, unlock });
     await recording.begin(opening);
