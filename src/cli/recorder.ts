@@ -50,7 +50,7 @@ export interface CommandRecorder {
   readonly recorder: Recorder;
   /**
    * What is typed behind `waybill resume` and `rollback` to find it, quoted for a shell, once something was taken down: no report that
-   * could not be written.
+   * could not be written, and no journal that was deleted.
    */
   readonly recordedAs: () => string | undefined;
   /** The folder of the run's journal, once there is one. */

@@ -291,6 +291,19 @@ describe("journalRecorder", () => {
     expect(events).toMatchObject([{ type: "warning", message: expect.stringMatching(why) }]);
   });
 
+  test("journalRecorder warns and names no run where its journal was deleted meanwhile", async () => {
+    const asked = await publication();
+    await using recording = await recorder().begin(asked);
+    expect(recording.id).toBeDefined();
+    await rm(folder, { recursive: true });
+    await recording.end({ state: "done", results: [] });
+
+    expect(events).toMatchObject([
+      { type: "warning", message: expect.stringMatching(/journal" was deleted meanwhile$/) },
+    ]);
+    expect(recording.id).toBeUndefined();
+  });
+
   test("journalRecorder keeps folder and file to their owner", async () => {
     await using recording = await recorder().begin(await publication());
     const own = join(folder, "runs", recording.id!);

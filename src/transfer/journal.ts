@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { wallTime, type Clock } from "../async/clock.ts";
-import { ioCall, makeFolder } from "../disk/durable.ts";
+import { ioCall, lookAt, makeFolder } from "../disk/durable.ts";
 import { Journal } from "../disk/journal.ts";
 import { thisProcess } from "../disk/process-name.ts";
 import { lockFolder, type FolderOwner } from "../disk/lock.ts";
@@ -124,7 +124,7 @@ async function beginRecording(
     const isKept = opening.undoes || elsewhere !== undefined;
     const { journal, run } = await ioCall(`open "${path}"`, () => openJournal(path, { isKept }));
     const earlier = bothEarlier(elsewhere ?? nothingEarlier, run?.earlier ?? nothingEarlier);
-    const recording = new JournalRecording(goOn(publication, earlier), { ...options, journal, unlock });
+    const recording = new JournalRecording(goOn(publication, earlier), { ...options, journal, path, unlock });
     await recording.begin(opening);
     return recording;
   } catch (error) {
@@ -164,11 +164,12 @@ function warn(error: unknown, { report, clock }: Pick<JournalOptions, "report" |
 
 interface Parts extends Keeping {
   readonly journal: Journal;
+  readonly path: string;
   readonly unlock: Unlock;
 }
 
 class JournalRecording implements Recording {
-  readonly id: string;
+  id: string | undefined;
   readonly publication: Publication;
   readonly earlier: Earlier;
   readonly #parts: Parts;
@@ -213,7 +214,20 @@ class JournalRecording implements Recording {
     const pruned = pruneRuns(folder, { now: wallTime(clock), owner }).catch(() => undefined);
     await this.#write({ type: "end", at: now, state, targets }, "append");
     await pruned;
+    await this.#lookForFile();
   };
+
+  /** A file that somebody has deleted can be written to as before; only nobody finds it any more. */
+  async #lookForFile(): Promise<void> {
+    const { path } = this.#parts;
+    const isThere = await lookAt(path).then(
+      (seen) => seen !== undefined,
+      () => true,
+    );
+    if (isThere) return;
+    if (!this.#isBroken) warn(new WaybillError("io_failed", `"${path}" was deleted meanwhile`), this.#parts);
+    this.id = undefined;
+  }
 
   async #write(entry: JournalEntry, how: "append" | "note"): Promise<void> {
     if (this.#isBroken) return;

@@ -52,7 +52,7 @@ export interface Hearing extends Witness {
 
 /** A publication that is being taken down. Disposing lets others have it. */
 export interface Recording extends Hearing, AsyncDisposable {
-  /** What `waybill resume` takes to go on; absent where nothing is kept that could be gone on with. */
+  /** What `waybill resume` takes to go on; absent where nothing is kept, or was found at the end, that could be gone on with. */
   readonly id?: string;
   readonly publication: Publication;
 }
