@@ -4,7 +4,7 @@ import { indexSchema } from "../../test/support/oci-schema.ts";
 import { repositories, type Repositories } from "../../test/support/repositories.ts";
 import { attestation, attestationEntry, image, index, referrer, shelve, type Tree } from "../../test/support/trees.ts";
 import { digestOf } from "../spec/digest.ts";
-import type { Index } from "../spec/manifest.ts";
+import { parseManifest, type Index } from "../spec/manifest.ts";
 import { mediaTypes } from "../spec/media-type.ts";
 import { formatLocation, parseReference } from "../spec/reference.ts";
 import { checkTargets, gather, type Gathered, type GatherRequest } from "./gather.ts";
@@ -310,6 +310,18 @@ describe("gather", () => {
     });
     await expect(most(2)).rejects.toMatchObject({ message: expect.stringContaining("its 3 manifests") });
     expect(digests(await most(3))).toHaveLength(3);
+  });
+
+  test("takes a source whose type is told by the user, of as many manifests as are accepted", async () => {
+    const at = repositories({ "r.example/app": { amd } });
+    const manifests = Array.from({ length: 5001 }, () => ({ ...bare(amd), platform: linux("amd64") }));
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+    const large = parseManifest(bytes, { maxDescriptors: 5001 });
+    const accepting = { ...at.store("r.example/app"), manifest: async () => large };
+    const sources = [JSON.stringify(large.descriptor)];
+    const request = { ...defaults, sources, tags: ["r.example/app:t"] };
+    const { root } = await gather(request, { open: async () => accepting, maxDescriptors: 5001 });
+    expect(root.descriptor).toEqual(large.descriptor);
   });
 
   test("parses tags in their order", async () => {

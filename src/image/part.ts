@@ -37,9 +37,9 @@ export async function readPart(located: LocatedSource, reads: SharedReads): Prom
   return { location, manifest, descriptor: { ...listed, platform } };
 }
 
-/** The manifest again, with the user's word for its type where its bytes do not tell. */
+/** The manifest again, which was read within the limits, with the user's word for its type where its bytes do not tell. */
 function readAs(mediaType: string, { bytes, descriptor }: Manifest): Manifest {
-  return parseManifest(bytes, { mediaType, digest: descriptor.digest });
+  return parseManifest(bytes, { mediaType, digest: descriptor.digest, maxDescriptors: Number.POSITIVE_INFINITY });
 }
 
 function bare({ mediaType, digest, size }: Descriptor): Descriptor {

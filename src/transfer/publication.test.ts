@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { bytesOf, pushImage, pushIndex } from "../../test/support/images.ts";
 import { createMemoryStore } from "../content/memory.ts";
 import { digestOf } from "../spec/digest.ts";
+import { parseManifest } from "../spec/manifest.ts";
+import { mediaTypes } from "../spec/media-type.ts";
 import { formatLocation, parseReference } from "../spec/reference.ts";
 import {
   closureRootOf,
@@ -47,6 +49,19 @@ describe("publicationOf", () => {
     expect(root.manifest.descriptor).toEqual(index.descriptor);
     expect(Buffer.from(root.manifest.bytes).equals(index.bytes)).toBe(true);
     expect(root.origins.get(image.descriptor.digest)).toEqual([at("a.example/app"), at("oci-layout://x:y/z")]);
+  });
+
+  test("closureRootOf takes a root of as many descriptors as were published", async () => {
+    const { image, looked } = await sample();
+    const text = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: Array.from({ length: 5001 }, () => image.descriptor),
+    });
+    const manifest = parseManifest(bytesOf(text), { maxDescriptors: 5001 });
+    const publication = publicationOf({ manifest, origins: new Map() }, looked, options);
+
+    expect(closureRootOf(publication).manifest.descriptor).toEqual(manifest.descriptor);
   });
 
   test("closureRootOf refuses a record whose root was exchanged", async () => {

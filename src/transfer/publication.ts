@@ -91,7 +91,9 @@ export function closureRootOf(publication: Publication): ClosureRoot {
     ([child, texts]) => [child as Digest, texts.map(locationOf)] as const,
   );
   const origins = new Map(places);
-  return { manifest: parseManifest(raw, { mediaType, digest }), from: origins.get(digest) ?? [], origins };
+  // Whoever published it has accepted as many descriptors as it has.
+  const manifest = parseManifest(raw, { mediaType, digest, maxDescriptors: Number.POSITIVE_INFINITY });
+  return { manifest, from: origins.get(digest) ?? [], origins };
 }
 
 /** Where a publication goes, in the order that was given. */
