@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { attemptOf } from "../../../test/support/attempt.ts";
+import { digestOf } from "../../spec/digest.ts";
 import type { AttemptEvent } from "../attempt.ts";
 import type { WaybillEvent } from "../events.ts";
+import { commandTask } from "../task.ts";
 import { spanIdOf, traceIdentity } from "../trace-context.ts";
 import { Measurer } from "./measurements.ts";
 import { pathFacts, placeOfTarget } from "./place.ts";
@@ -103,6 +105,23 @@ test("SpanMaker says where an upload went on, and that one began anew", () => {
     { name: "sent anew", at: 910, attributes: { "waybill.offset": 0 } },
   ]);
   expect(spansOf(step, again(0), done)[0]?.attributes).not.toHaveProperty("waybill.resumed");
+});
+
+test.each([
+  [3, ["tag", "tag", "tag"]],
+  [2, ["tag", "more"]],
+  [1, ["more"]],
+  [0, []],
+])("SpanMaker makes at most %i events of three tags, the last for those without room", (mostEvents, names) => {
+  const maker = new SpanMaker(identity, mostEvents);
+  maker.take({ type: "task-started", id: commandTask, phase: "command", at: 1 });
+  const tag = { target: "r.example/app", tag: "1", digest: digestOf(Buffer.from("x")), state: "created" } as const;
+  for (const at of [2, 3, 4]) maker.take({ type: "tag-done", ...tag, at });
+
+  const events = maker.take({ type: "task-done", id: commandTask, at: 5 })?.events ?? [];
+  expect(events.map(({ name }) => name)).toEqual(names);
+  const more = events.find(({ name }) => name === "more");
+  if (more) expect(more).toMatchObject({ at: mostEvents + 1, attributes: { "waybill.count": 4 - mostEvents } });
 });
 
 test("SpanMaker lets time go forward, also where a clock was set back", () => {

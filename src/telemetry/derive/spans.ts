@@ -22,11 +22,14 @@ const mostRemembered = 50_000;
 /** Makes spans of news, each when it is over. What is never over makes none. */
 export class SpanMaker {
   readonly #identity: TraceIdentity;
+  readonly #mostEvents: number;
   readonly #open = new Map<string, OpenTask>();
   readonly #phases = new Map<string, string>();
 
-  constructor(identity: TraceIdentity) {
+  /** `mostEvents`: so many a task's span has, the last of which counts those without room; by default as many as there are. */
+  constructor(identity: TraceIdentity, mostEvents = Number.POSITIVE_INFINITY) {
     this.#identity = identity;
+    this.#mostEvents = mostEvents;
   }
 
   /** The span that `event` brings to its end, if it does. */
@@ -89,7 +92,7 @@ export class SpanMaker {
       startedAt,
       endedAt: Math.max(startedAt, event.at),
       attributes: known(taskFacts(task, event), resumeFacts(resumed)),
-      events,
+      events: firstOf(events, this.#mostEvents),
       links: [],
       ...this.#place(task.id, task.parent),
       ...(event.error && { error: event.error.message }),
@@ -106,6 +109,15 @@ export class SpanMaker {
     const above = id === commandTask ? this.#identity.parent?.spanId : spanIdOf(this.#identity, parent ?? commandTask);
     return { id: spanIdOf(this.#identity, id), ...(above !== undefined && { parentId: above }) };
   }
+}
+
+/** At most so many of them: the last place is for the number of those without one. */
+function firstOf(events: readonly SpanEvent[], most: number): readonly SpanEvent[] {
+  if (events.length <= most) return events;
+  const others = events.slice(Math.max(0, most - 1));
+  const attributes = { "waybill.count": others.length };
+  const more = others.slice(0, 1).map(({ at }) => ({ name: "more", at, attributes }));
+  return [...events.slice(0, -others.length), ...more].slice(0, most);
 }
 
 /** Few names, so that spans of one kind can be found by it; what tells them apart is in the attributes. */

@@ -70,8 +70,8 @@ interface Taking {
   readonly onProblem: (what: string) => void;
 }
 
-function taker({ identity }: ExportOrder, { spans, meter, onProblem }: Taking) {
-  const maker = new SpanMaker(identity);
+function taker({ identity, settings }: ExportOrder, { spans, meter, onProblem }: Taking) {
+  const maker = new SpanMaker(identity, settings.limits.eventCount);
   const measurer = new Measurer();
   const takeOne = (event: WaybillEvent) => {
     const span = spans.length > 0 ? maker.take(event) : undefined;
