@@ -2,7 +2,7 @@ import { isUint8Array } from "node:util/types";
 import type { Sent } from "../errors.ts";
 import type { AnswerHead } from "./answer-head.ts";
 import { AnswerParser, type AnswerSink } from "./answer-parser.ts";
-import { destroyed, idleHintMs, type Connection, type ConnectionUser } from "./connection.ts";
+import { destroyed, idleHintMs, reset, type Connection, type ConnectionUser } from "./connection.ts";
 import type { AttemptContext, Wire } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import type { OutgoingStream } from "./outgoing.ts";
@@ -167,7 +167,8 @@ class ConnectionUse implements ConnectionUser, AnswerSink, OutgoingStream, Wire 
   }
 
   destroy(): Promise<void> {
-    return destroyed(this.#connection.socket);
+    const isGivenUp = this.#sizeBytes > 0 && !this.#hasAnswer;
+    return isGivenUp ? reset(this.#connection) : destroyed(this.#connection.socket);
   }
 
   unacked(): Promise<number | undefined> {

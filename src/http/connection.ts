@@ -82,6 +82,12 @@ export function destroyed(socket: Socket): Promise<void> {
   });
 }
 
+/** Destroys a connection, with what the kernel would go on sending over it, and waits until it is closed. */
+export function reset({ socket, tcp }: Pick<Connection, "socket" | "tcp">): Promise<void> {
+  if (!tcp.destroyed) tcp.resetAndDestroy();
+  return destroyed(socket);
+}
+
 /** For how long a server says it keeps an idle connection, less a second for the way there; `undefined` where it does not say. */
 export function idleHintMs(keepAlive: string | undefined): number | undefined {
   const seconds = /(?:^|[\s,;])timeout=(\d{1,6})/i.exec(keepAlive ?? "")?.[1];

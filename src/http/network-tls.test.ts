@@ -190,6 +190,62 @@ describe("send over TLS", () => {
   });
 });
 
+describe("send that is given up in the middle of a body", () => {
+  /** Passes what comes on to `port`, until it stands still after 64 KiB. */
+  async function stallingFront(port: number) {
+    const state = { seenBytes: 0, isStalled: false, isOver: false, goOn: () => undefined as unknown };
+    const front = await socketServer((socket) => {
+      const onward = connect(port, "127.0.0.1");
+      onward.on("data", (chunk) => socket.write(chunk)).on("error", () => undefined);
+      state.goOn = () => socket.resume();
+      socket.on("close", () => (state.isOver = true));
+      socket.on("data", (chunk) => {
+        state.seenBytes += chunk.length;
+        onward.write(chunk);
+        if (state.isStalled || state.seenBytes < 65_536) return;
+        state.isStalled = true;
+        socket.pause();
+      });
+    });
+    return Object.assign(front, { state });
+  }
+
+  const turns = async (count: number) => {
+    for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test.each(["http", "https"])(
+    "drops what the kernel has taken: it would go on filling the line (%s)",
+    async (scheme) => {
+      await using server = await serving(scheme === "https" ? createHttps({ cert, key }) : createHttp());
+      await using front = await stallingFront(server.port);
+      await using net = network();
+      const { state } = front;
+      const cancel = new AbortController();
+      const open = async function* () {
+        for (let at = 0; at < 1000; at += 1) yield new Uint8Array(65_536);
+      };
+      let takenBytes = 0;
+      const request = {
+        method: "PUT",
+        url: `${scheme}://127.0.0.1:${front.port}/`,
+        body: { sizeBytes: 1000 * 65_536, open },
+        signal: cancel.signal,
+        onProgress: (bytes: number) => (takenBytes += bytes),
+      } as const;
+      const sending = net.send(request).catch((error: unknown) => error);
+      for (let before = -1; !state.isStalled || before < takenBytes; await turns(200)) before = takenBytes;
+
+      cancel.abort();
+
+      expect(await sending).toMatchObject({ code: "cancelled", context: { sent: "some" } });
+      state.goOn();
+      while (!state.isOver) await turns(1);
+      expect(state.seenBytes).toBeLessThan(takenBytes / 2);
+    },
+  );
+});
+
 describe("send through a proxy", () => {
   /** A proxy that tunnels and forwards to loopback, whatever host it is asked for, and notes what it saw. */
   function proxyServer(opened = "200 Connection established") {
