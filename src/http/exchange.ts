@@ -10,8 +10,8 @@ import type { OutgoingStream } from "./outgoing.ts";
 import type { AttemptOutcome } from "./outcome.ts";
 import { errorOf } from "./outcome.ts";
 import { Cancelled } from "./phase.ts";
-import { RequestJudge } from "./request-judge.ts";
-import type { HttpHeaders, HttpRequest, HttpResponse, Origin, RequestBody } from "./send.ts";
+import { RequestJudge, type BodiesUnderWay } from "./request-judge.ts";
+import type { HttpHeaders, HttpRequest, HttpResponse, RequestBody } from "./send.ts";
 import type { UnackedBytes } from "./unacked.ts";
 
 /** What an attempt needs besides its request and its connection. */
@@ -20,8 +20,7 @@ export interface AttemptContext {
   readonly deadlines: Deadlines;
   /** What looks at an attempt's progress, shared by all. */
   readonly lookRegularly: LookRegularly;
-  /** When a body towards an origin has last been seen to move, or to be answered, by the clock. Shared by all. */
-  readonly bodiesMoved: Map<Origin, number>;
+  readonly bodies: BodiesUnderWay;
   readonly unacked: UnackedBytes;
   /** Counts an event that came after the attempt had ended. */
   readonly onLate: () => void;
@@ -183,6 +182,7 @@ export class Exchange {
 
   #leave(): void {
     this.#state = "over";
+    this.#judgeSending?.end();
     this.#stopLooking();
     this.#stopWaiting();
   }

@@ -86,7 +86,7 @@ export function createNetwork(options: NetworkOptions): SocketNetwork {
     clock,
     deadlines,
     lookRegularly,
-    bodiesMoved: new Map(),
+    bodies: new Map(),
     unacked: unackedBytes(tcpTable),
     onLate: onLateEvent,
   };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { defaultDeadlines } from "./deadlines.ts";
 import { Outgoing } from "./outgoing.ts";
-import { RequestJudge } from "./request-judge.ts";
-import type { HttpRequest, Origin } from "./send.ts";
+import { RequestJudge, type BodiesUnderWay } from "./request-judge.ts";
+import type { HttpRequest } from "./send.ts";
 import { originOf } from "./url.ts";
 
 const mebibyte = 1024 * 1024;
@@ -10,7 +10,11 @@ const request: HttpRequest = { method: "PUT", url: "https://r.example/v2/upload"
 const origin = originOf(request.url);
 
 /** A body of one block, of which the stream holds `heldBytes` until a test takes some, and what judges it. */
-function judged(sizeBytes: number, unacked: () => number | undefined = () => undefined) {
+function judged(
+  sizeBytes: number,
+  unacked: () => number | undefined = () => undefined,
+  bodies: BodiesUnderWay = new Map(),
+) {
   const stream = {
     writableLength: sizeBytes,
     write: () => false,
@@ -20,12 +24,11 @@ function judged(sizeBytes: number, unacked: () => number | undefined = () => und
   };
   const outgoing = new Outgoing({ stream, sizeBytes });
   outgoing.sendWhole([new Uint8Array(sizeBytes)]);
-  const bodiesMoved = new Map<Origin, number>();
   const judge = new RequestJudge(request, {
     sizeBytes,
     beganAt: 0,
     deadlines: defaultDeadlines,
-    bodiesMoved,
+    bodies,
     unacked: async () => unacked(),
   });
   let now = 0;
@@ -40,7 +43,9 @@ function judged(sizeBytes: number, unacked: () => number | undefined = () => und
     }
     return undefined;
   }
-  return { stream, bodiesMoved, look };
+  /** Another body to the same origin is seen to move. */
+  const moveOther = (second: number) => void (bodies.get(origin)!.movedAt = second * 1000);
+  return { stream, judge, look, moveOther };
 }
 
 describe("RequestJudge on a body that no block of is seen to leave", () => {
@@ -61,15 +66,13 @@ describe("RequestJudge on a body that no block of is seen to leave", () => {
     expect(await look(600, () => (heldBytes -= 500))).toMatch(/^rate at /);
   });
 
-  test("waits where nothing is known while others to the same origin move, two minutes at most", async () => {
-    const { look, bodiesMoved } = judged(mebibyte);
-    expect(await look(600, (second) => bodiesMoved.set(origin, second * 1000))).toBe("idle at 121");
-  });
-
-  test("gives it up after 30 s where others move and its own bytes are known to stand still", async () => {
-    const { look, bodiesMoved } = judged(mebibyte, () => 1000);
-    expect(await look(600, (second) => bodiesMoved.set(origin, second * 1000))).toBe("idle at 31");
-  });
+  test.each([undefined, 1000])(
+    "waits while others to the same origin move, two minutes at most (%s held)",
+    async (held) => {
+      const { look, moveOther } = judged(mebibyte, () => held);
+      expect(await look(600, moveOther)).toBe("idle at 121");
+    },
+  );
 });
 
 describe("RequestJudge on a body that the kernel has taken", () => {
@@ -80,8 +83,8 @@ describe("RequestJudge on a body that the kernel has taken", () => {
     expect(await look(200, () => (heldBytes -= 5000))).toBeUndefined();
     heldBytes = 0;
     expect(await look(20)).toBeUndefined();
-    // Once as long as it took to leave, for what may lie in between, but three times the deadline at most.
-    expect(await look(600)).toMatch(/^headers at 4[67]\d$/);
+    // 60 s, and 32 s for what may lie in between.
+    expect(await look(600)).toMatch(/^headers at 3[01]\d$/);
   });
 
   test("gives up at the deadline what is not acknowledged", async () => {
@@ -90,12 +93,20 @@ describe("RequestJudge on a body that the kernel has taken", () => {
     expect(await look(600)).toMatch(/^headers at 6[12]$/);
   });
 
-  test("grants what forwards it the time that 8 MiB took", async () => {
-    const { stream, look } = judged(80 * mebibyte);
-    expect(
-      await look(400, (second) => (stream.writableLength = Math.max(0, 80 - second / 5) * mebibyte)),
-    ).toBeUndefined();
-    // 60 s, 8.4 s for its size, and a tenth of 400 s.
-    expect(await look(600)).toMatch(/^headers at 50[89]$/);
+  test("grants what forwards it time for all bodies on their way to the origin", async () => {
+    const bodies: BodiesUnderWay = new Map();
+    const [one, other] = [judged(2 * mebibyte, undefined, bodies), judged(mebibyte, undefined, bodies)];
+    one.stream.writableLength = 0;
+    // 60 s and 0.2 s for its size, 64 s for it and 32 s for the other.
+    expect(await one.look(156)).toBeUndefined();
+    other.judge.end();
+    expect(await one.look(600)).toBe("headers at 157");
+  });
+
+  test("grants it three minutes at most", async () => {
+    const { stream, look } = judged(100 * mebibyte);
+    stream.writableLength = 0;
+    // Beside 60 s and 10.5 s for its size.
+    expect(await look(600)).toBe("headers at 252");
   });
 });
