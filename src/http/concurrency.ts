@@ -18,7 +18,7 @@ export type ConcurrencyEvent =
    * ourselves: an answer that waited for us says nothing about the registry by being late.
    */
   | { readonly type: "answered"; readonly latencyMs: number; readonly ownLoad?: number; readonly epoch?: number }
-  /** 429, 503 or an HTTP/2 ENHANCE_YOUR_CALM. */
+  /** 429, 503, an HTTP/2 ENHANCE_YOUR_CALM, or an upload that stood still. */
   | { readonly type: "overloaded"; readonly epoch?: number };
 
 const least = 2;

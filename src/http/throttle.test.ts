@@ -293,6 +293,23 @@ test("throttle halves when an HTTP/2 stream is reset with ENHANCE_YOUR_CALM", as
   expect(waiting).toHaveLength(16);
 });
 
+test.each([
+  ["some", 16],
+  ["nothing", 32],
+] as const)(
+  "throttle takes an upload that is given up with %s of it sent for a matter of how many there are: %i",
+  async (sent, most) => {
+    const { send, waiting } = slowRegistry();
+    const stuck = new WaybillError("timeout", "Cannot finish PUT", { sent });
+    let calls = 0;
+    const throttled = onClock(fakeClock())((request) => ((calls += 1) === 1 ? Promise.reject(stuck) : send(request)));
+    await expect(throttled(ask("upload-body"))).rejects.toBe(stuck);
+    for (const _ of times(40)) void throttled(ask("upload-body"));
+    await turn();
+    expect(waiting).toHaveLength(most);
+  },
+);
+
 describe("stepConcurrency", () => {
   const answered = (latencyMs: number): ConcurrencyEvent => ({ type: "answered", latencyMs });
   const after = (events: ConcurrencyEvent[]) => events.reduce(stepConcurrency, initialConcurrency);

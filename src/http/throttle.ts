@@ -27,9 +27,9 @@ export interface Throttle {
 
 /**
  * Limits how many requests each origin has at the same time and in a second, and learns how many it bears: more while its answers
- * stay fast, half after 429, 503 or a doubled latency that is not our own doing, and after 429 no faster than it let them
- * through. After a `Retry-After` with 429 all requests wait. When an origin fails five times in a row, all wait for one that
- * goes ahead; its failure counts for all.
+ * stay fast, half after 429, 503, an upload that stood still or a doubled latency that is not our own doing, and after 429 no
+ * faster than it let them through. After a `Retry-After` with 429 all requests wait. When an origin fails five times in a row,
+ * all wait for one that goes ahead; its failure counts for all.
  *
  * Uploads have slots of their own, because their bodies come from reads. A slot is held until the response's body has ended,
  * except by blobs, which give it back with their headers: their bodies move only as fast as uploads elsewhere take them.
@@ -60,7 +60,7 @@ export function throttle(options: ThrottleOptions): Throttle {
     } catch (error) {
       pass.leaveLane();
       pass.leaveSeat?.();
-      if (isCalmAsked(error)) gate.overloaded(pass);
+      if (isCalmAsked(error) || isStuck(request, error)) gate.overloaded(pass);
       if (hasCode(error, "connection_failed", "timeout")) gate.failed(pass, error);
       else gate.hold.givenUp(pass.permit);
       throw error;
@@ -133,4 +133,9 @@ function leaving({ leaveLane, leaveSeat }: Pass, request: HttpRequest, response:
 /** HTTP/2's own way to say 429: a stream reset with ENHANCE_YOUR_CALM. */
 function isCalmAsked(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof Error && error.cause.message.includes("ENHANCE_YOUR_CALM");
+}
+
+/** An upload that was begun and given up, perhaps only for want of its share of the line. */
+function isStuck({ operation }: HttpRequest, error: unknown): boolean {
+  return operation === "upload-body" && hasCode(error, "timeout") && error.context.sent !== "nothing";
 }
