@@ -157,14 +157,14 @@ describe("a run that is interrupted while a tag is written", () => {
   /** `isLeft`: the registry has the whole write, and does nothing of it as long as anybody looks. */
   async function interrupted(
     tags: readonly string[],
-    { isLeft = false, reason = new WaybillError("cancelled", "Cancelled: got SIGINT") } = {},
+    { isLeft = false, within = tagPath, reason = new WaybillError("cancelled", "Cancelled: got SIGINT") } = {},
   ) {
     const at = await makeCase();
     const interrupt = new AbortController();
     const interrupting =
       (next: Send): Send =>
       (request) => {
-        const isWrite = request.method === "PUT" && tagPath.test(request.url);
+        const isWrite = request.method === "PUT" && within.test(request.url);
         if (isWrite) interrupt.abort(reason);
         if (isWrite && isLeft) return Promise.reject(reason);
         return next(request);
@@ -185,6 +185,11 @@ describe("a run that is interrupted while a tag is written", () => {
     const why = "nobody has waited for its answer, and it may be written still";
     expect(tags).toEqual([{ tag: "1", state: "failed", before, now: before, mayDiffer: true, why }]);
     expect(exitCode).toBe(3);
+  });
+
+  test("may have moved that tag also where another was acknowledged before", async () => {
+    const { tags } = await interrupted(["1", "latest"], { isLeft: true, within: /\/manifests\/latest$/ });
+    expect(tags).toMatchObject([{ state: "moved" }, { state: "failed", now: "absent", mayDiffer: true }]);
   });
 
   test("is complete where that was the last, as the tag is", async () => {
@@ -218,6 +223,88 @@ describe("a run that is interrupted while a tag is written", () => {
     expect(tags.map(({ state }) => state)).toEqual(["moved", "not-attempted"]);
     expect(error).toMatchObject({ code: "cancelled" });
   });
+});
+
+test("tags that go in one request may all have moved where its answer was lost", async () => {
+  let isGone = false;
+  const lost: FaultRule = {
+    when: ({ url }) => (isGone ||= url.includes("?tag=2&tag=3")),
+    fault: { kind: "lose-answer" },
+  };
+  const gone: FaultRule = { when: () => isGone, times: Infinity, fault: { kind: "refuse" } };
+  const tags = ["1", "2", "3"].map((tag) => `${hosts.first}/team/app:${tag}`);
+  const { result } = await under([lost, gone], { tags });
+  const lostOnes = [1, 2].map(() => ({ state: "failed", mayDiffer: true }));
+  expect(result.targets[0]!.tags).toMatchObject([{ state: "moved" }, ...lostOnes]);
+});
+
+test("a first request with a tag beside the digest is not forgotten where its answer was lost", async () => {
+  const refused: FaultRule = {
+    method: "PUT",
+    path: /tag=|manifests\/1$/,
+    times: Infinity,
+    fault: answer(403, "DENIED", "no"),
+  };
+  let isFirst = true;
+  const losing =
+    (next: Send): Send =>
+    (request) => {
+      if (!isFirst || !request.url.includes("?tag=1")) return next(request);
+      isFirst = false;
+      return Promise.reject(new WaybillError("connection_failed", "the connection was reset", { sent: "all" }));
+    };
+  const tags = ["1", "2", "3"].map((tag) => `${hosts.first}/team/app:${tag}`);
+  const { result, exitCode } = await publishUnder(() => (next) => losing(faulty(next, [refused])), { tags });
+  expect(result.targets[0]!.tags[0]).toMatchObject({ state: "failed", mayDiffer: true });
+  expect(exitCode).toBe(3);
+});
+
+test.each([502, 504])(
+  "a tag may have moved where a gateway had no answer (%i), whatever is said to the repetition",
+  async (status) => {
+    const isFirst: FaultRule = { method: "PUT", path: tagPath, fault: { kind: "status", status } };
+    const refused: FaultRule = { method: "PUT", path: tagPath, times: Infinity, fault: answer(403, "DENIED", "no") };
+    const { result, at, exitCode } = await under([isFirst, refused], one);
+    expect(result.targets[0]!.tags).toMatchObject([{ state: "failed", before: at.old, now: at.old, mayDiffer: true }]);
+    expect(exitCode).toBe(3);
+  },
+);
+
+test("a tag that was not found by mistake is not deleted for being new", async () => {
+  const stray: FaultRule = { method: ["HEAD", "GET"], path: /\/manifests\/1$/, fault: { kind: "status", status: 404 } };
+  const refused: FaultRule = {
+    method: "PUT",
+    path: /\/manifests\/latest$/,
+    times: Infinity,
+    fault: answer(403, "DENIED", "no"),
+  };
+  const { result, at, exitCode } = await under([stray, refused], {
+    tags: ["1", "latest"].map((tag) => `${hosts.first}/team/app:${tag}`),
+    onTagError: "rollback",
+    deleteCreatedTags: true,
+  });
+  expect(at.storages[hosts.first]!.catalogue.tagged("team/app", "1")).toBe(at.old);
+  expect(untruths(result, at)).toEqual([]);
+  expect(exitCode).toBe(7);
+});
+
+test("a tag may be as before where the answer to putting it back was lost for good", async () => {
+  const refused: FaultRule = { method: "PUT", path: /\/manifests\/latest$/, fault: answer(403, "DENIED", "no") };
+  let writes = 0;
+  const isGone = ({ method, url }: { method: string; url: string }) => {
+    if (method === "PUT" && url.endsWith("/manifests/1")) writes++;
+    return writes > 1;
+  };
+  const lost: FaultRule = { when: isGone, fault: { kind: "lose-answer" } };
+  const gone: FaultRule = { when: () => writes > 1, times: Infinity, fault: { kind: "refuse" } };
+  const tags = ["1", "latest"].map((tag) => `${hosts.first}/team/app:${tag}`);
+  const { result, exitCode } = await under([refused, lost, gone], { tags, onTagError: "rollback" });
+  expect(result.targets[0]!.tags[0]).toMatchObject({
+    state: "failed",
+    mayDiffer: true,
+    why: expect.stringContaining("putting it back"),
+  });
+  expect(exitCode).toBe(3);
 });
 
 describe("a registry that is gone for good from a tag's write on", () => {

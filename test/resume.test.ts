@@ -264,17 +264,34 @@ async function diesBetweenTags(at: PublishCase): Promise<void> {
   expect(await simulation.settle(Promise.race([working, died]))).toBe("died");
 }
 
+/** Its first target's tag `1` is shown as it was before. */
+const late =
+  (at: PublishCase) =>
+  (send: Send): Send => {
+    const before = firstTag.replace(/1$/, at.old);
+    return (request) => send(isLook(request) ? { ...request, url: before } : request);
+  };
+
+test("a tag that an earlier run was about to write may differ where it is shown as it was", async () => {
+  const at = await makeCase();
+  await diesBetweenTags(at);
+  const [run] = await listRuns(folder);
+
+  const path = "/blobs/uploads/";
+  const refused = { method: "POST", path, times: Infinity, fault: { kind: "status", status: 403 } } as const;
+  const { simulation, context } = await newProcess(at, { wrong: (send) => late(at)(faulty(send, [refused])) });
+  const result = await simulation.settle(resume(run!.publication, context));
+
+  expect(result.targets[0]?.tags[0]).toMatchObject({ state: "failed", mayDiffer: true });
+  expect(exitCodeOf(outcomeError(result))).toBe(3);
+});
+
 test("rollback puts back a tag that still shows what it named before, because its registry is late", async () => {
   const at = await makeCase();
   const published = await newProcess(at);
   await published.simulation.settle(publishWith(published.simulation, published.context));
   const [run] = await listRuns(folder);
-  const late = (send: Send): Send => {
-    const before = firstTag.replace(/1$/, at.old);
-    return (request) => send(isLook(request) ? { ...request, url: before } : request);
-  };
-
-  const { simulation, context } = await newProcess(at, { wrong: late });
+  const { simulation, context } = await newProcess(at, { wrong: late(at) });
   const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
   const results = await simulation.settle(rollback(plan, at.root, context));
 
@@ -334,6 +351,35 @@ describe("rollback of a publish that died while its registry had a tag's write, 
     const { tag, tookMs } = await rollBack(at, { agoMs: 61_000 });
     expect(tag).toEqual({ tag: "1", state: "rolled-back", before: at.old });
     expect(tookMs).toBeLessThan(1000);
+  });
+});
+
+test("rollback says of a new tag that was acknowledged and does not show that it may show late", async () => {
+  const at = await makeCase();
+  const published = await newProcess(at);
+  await published.simulation.settle(publishWith(published.simulation, published.context));
+  const [run] = await listRuns(folder);
+  const { host, repository } = targets[1];
+  const url = `https://${host}/v2/${repository}/manifests/1`;
+  const hidden = {
+    when: ({ url: asked }: HttpRequest) => asked === url,
+    times: Infinity,
+    fault: { kind: "status", status: 404 },
+  } as const;
+
+  const { simulation, context } = await newProcess(at, { wrong: (send) => faulty(send, [hidden]) });
+  const heardAt = simulation.clock.now();
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { heardAt }));
+  const results = await simulation.settle(rollback(plan, at.root, context));
+
+  const why = "it was written, and its registry may show that late";
+  expect(results[1]?.tags[0]).toEqual({
+    tag: "1",
+    state: "failed",
+    before: "absent",
+    now: "absent",
+    mayDiffer: true,
+    why,
   });
 });
 

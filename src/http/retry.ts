@@ -47,7 +47,7 @@ export function retry(options: RetryOptions): Interceptor {
       }
       const isLast = attempt >= attemptsFor(request, result, request.attempts ?? options.attempts ?? 12);
       sent = moreOf(sent, sentBy(result));
-      isAnswerLost ||= "error" in result && sentBy(result) !== "nothing";
+      isAnswerLost ||= mayBeDone(result);
       const so = { sent, isAnswerLost };
       if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, so);
       try {
@@ -131,6 +131,12 @@ function unwrap(result: AttemptResult, { sent, isAnswerLost }: Attempts): HttpRe
 function sentBy(result: AttemptResult): Sent {
   if ("response" in result) return result.response.status === 503 || result.response.status === 429 ? "nothing" : "all";
   return result.error instanceof WaybillError ? (result.error.context.sent ?? "nothing") : "nothing";
+}
+
+/** Nobody has said what came of it: no answer came, or a gateway's that had none either. */
+function mayBeDone(result: AttemptResult): boolean {
+  if ("response" in result) return result.response.status === 502 || result.response.status === 504;
+  return sentBy(result) !== "nothing";
 }
 
 function moreOf(one: Sent, other: Sent): Sent {

@@ -92,7 +92,7 @@ async function probeMultiTag(push: Push, tags: readonly string[]): Promise<reado
     const isWritten = headers === undefined || tagsIn(headers).has(first);
     quirks.multiTag = isWritten ? "yes" : "no";
   } catch (error) {
-    if (!hasCode(error, ...mayBeTheQuery)) throw error;
+    if (!hasCode(error, ...mayBeTheQuery) || error.context.sent !== undefined) throw error;
     quirks.multiTag = "no";
   }
   if (quirks.multiTag === "no") return tags;

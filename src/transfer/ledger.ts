@@ -1,6 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
-import { hasCode, innermostMessage, WaybillError } from "../errors.ts";
+import { innermostMessage, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -37,7 +37,9 @@ export class Ledger {
   readonly #unsure: UnsureWrites;
   /** Tags that an earlier run was about to write, and of which nobody says what they name. */
   readonly #doubtful = new Set<string>();
-  /** Of those of one step the first: that is what failed, as far as anybody knows. */
+  /** Tags that a request was about to write. */
+  readonly #begun = new Set<string>();
+  /** Those of the request that failed; where none was sent, the first of its step. */
   readonly #failed = new Set<string>();
   /** What its tags named before the first run of this publish, as far as that is known. */
   #before: NamesOfTags;
@@ -95,6 +97,10 @@ export class Ledger {
     if (this.#open === 0) this.#end();
   }
 
+  tagging(tags: readonly string[]): void {
+    for (const tag of tags) this.#begun.add(tag);
+  }
+
   tagged(tag: string): void {
     this.#tellTagged(tag, this.#options.clock.now());
   }
@@ -133,14 +139,14 @@ export class Ledger {
   }
 
   #noteFailed(tags: readonly string[], error: unknown): void {
-    // Where the run was cancelled, no tag is begun after one that was acknowledged.
-    if (hasCode(error, "cancelled") && tags.some((tag) => this.#acknowledged.has(tag))) return;
-    const isOver = this.#options.signal?.aborted === true;
-    if (isOver && error instanceof WaybillError && error.context.sent === "nothing") return;
-    const [failed, ...others] = tags.filter((tag) => !this.#acknowledged.has(tag));
-    if (failed === undefined) return;
-    this.#failed.add(failed);
-    for (const tag of [failed, ...others]) this.#unsure.add(tag, error);
+    const open = tags.filter((tag) => !this.#acknowledged.has(tag));
+    const begun = open.filter((tag) => this.#begun.has(tag));
+    const isUnsent = error instanceof WaybillError && error.context.sent === "nothing";
+    // Where the run is over, no tag is begun after one that was acknowledged.
+    const isUntried = isUnsent || (begun.length === 0 && open.length < tags.length);
+    if (this.#options.signal?.aborted && isUntried) return;
+    for (const tag of begun.length > 0 ? begun : open.slice(0, 1)) this.#failed.add(tag);
+    for (const tag of open) this.#unsure.add(tag, error);
   }
 
   #count(blob: Descriptor, result: string): void {
@@ -220,7 +226,7 @@ export class Ledger {
   /** What is known of a tag whose write has failed, where that may have done something. */
   async #doubtOf(tag: string): Promise<Doubt> {
     const undone = this.#undone.get(tag);
-    if (undone) return "now" in undone ? { now: undone.now, mayDiffer: true } : {};
+    if (undone?.state === "failed") return { mayDiffer: true, ...(undone.now !== undefined && { now: undone.now }) };
     return (await this.#unsure.doubtOf(tag, this.#before[tag])) ?? this.#doubtOfEarlier(tag);
   }
 

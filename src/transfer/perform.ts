@@ -31,6 +31,8 @@ export interface PerformOptions {
   readonly onLearned?: (at: Location, before: NamesOfTags) => void;
   /** Called with what tags of a target name, each time that they are asked for before they are written. */
   readonly onSeen?: (at: Location, names: NamesOfTags) => void;
+  /** Called with the tags of each request that is about to write them. */
+  readonly onTagging?: (at: Location, tags: readonly string[]) => void;
   /** Called for each tag when the target has acknowledged it. */
   readonly onTagged: (at: Location, tag: string) => void;
   /** Called when bytes have left towards a target. */
@@ -108,14 +110,17 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   for (const tag of step.tags) if (!tags.includes(tag)) settings.onTagged(step.at, tag);
   if (tags.length === 0) return "tagged";
   await settings.recording.tagging(step.at, tags);
-  if (call.signal.aborted) throw inContext(asCancelled(call.signal.reason, call.signal), { sent: "nothing" });
+  if (call.signal.aborted) throw nothingSent(call.signal);
   using grace = graceAfter(call.signal, clock);
   const lookedAtTag = new Map(tags.map((tag) => [tag, seenAt]));
   const beforeTagging = async (some: readonly string[]) => {
     const stale = some.filter((tag) => clock.now() - (lookedAtTag.get(tag) ?? 0) > mayAgeMs);
-    if (stale.length === 0) return;
-    const { at } = await compare({ ...step, tags: stale }, settings, { ...call, signal: grace.signal });
-    for (const tag of stale) lookedAtTag.set(tag, at);
+    if (stale.length > 0) {
+      const { at } = await compare({ ...step, tags: stale }, settings, { ...call, signal: grace.signal });
+      for (const tag of stale) lookedAtTag.set(tag, at);
+    }
+    if (grace.signal.aborted) throw nothingSent(call.signal);
+    settings.onTagging?.(step.at, some);
   };
   const untold = new Set(tags);
   const onTagged = (tag: string) => {
@@ -131,6 +136,11 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   } catch (error) {
     throw inContext(error, placeOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
   }
+}
+
+/** The run was over before anything had left. */
+function nothingSent(run: AbortSignal): unknown {
+  return inContext(asCancelled(run.reason, run), { sent: "nothing" });
 }
 
 async function stageManifest(step: StageStep, settings: Settings, call: Call): Promise<StepResult> {

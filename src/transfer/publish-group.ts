@@ -114,6 +114,7 @@ function performing(
       if (ledger) recording.looked?.(at, ledger.before);
     },
     onSeen: (at, names) => ledgerAt(at)?.seen(names),
+    onTagging: (at, tags) => ledgerAt(at)?.tagging(tags),
     onTagged(at, tag) {
       ledgerAt(at)?.tagged(tag);
       recording.tagged(at, tag);
@@ -152,10 +153,7 @@ function writtenEarlier(
     tag,
     ...pastSeen(recording.earlier.tags.get(tagName(at, tag)), before[tag], root),
   }));
-  const open = pasts.filter(
-    ({ tag, before: first }) =>
-      before[tag] === undefined || before[tag] === root || (before[tag] === "absent" && first !== "absent"),
-  );
+  const open = pasts.filter(({ tag, write }) => before[tag] === undefined || before[tag] === root || write === "begun");
   const ofThose = (how: TagPast["write"]) => open.filter(({ write }) => write === how).map(({ tag }) => tag);
   return { written: ofThose("acknowledged"), doubtful: ofThose("begun") };
 }
@@ -188,7 +186,7 @@ function planFor(closure: Closure, looked: readonly Looked[], policy: GroupOptio
     barrier: policy.onError === "abort" && targets.length > 1,
     verify: policy.verify,
     newTagsLast: policy.onTagError === "rollback",
-    compare: policy.compare === true || policy.noClobber === true,
+    compare: policy.compare === true || policy.noClobber === true || policy.deleteCreatedTags === true,
   });
   return policy.strategy === "serial" ? inSeries(plan) : plan;
 }

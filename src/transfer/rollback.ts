@@ -11,6 +11,7 @@ import { afterwards, apartMs } from "./afterwards.ts";
 import { deleteCreated } from "./delete-created.ts";
 import { knownName, nameNow } from "./name-now.ts";
 import { namedText, type Named } from "./named.ts";
+import { isAnswerLost, isLeftAlone } from "./unsure-writes.ts";
 
 /** A tag that a publish has moved, or may have. */
 export interface Move {
@@ -19,9 +20,15 @@ export interface Move {
   readonly before?: Named;
   /** What it was made to name. */
   readonly ours: Digest;
-  /** Nobody has heard what came of its write, which the registry may still carry out: that is waited for, for ten seconds. */
-  readonly mayLand?: boolean;
+  /** Why its write may show later: that is waited for, for ten seconds. Default: it may not. */
+  readonly mayLand?: MayLand;
 }
+
+/**
+ * Why a tag that names what it named before may name something else soon. `unheard`: nobody has heard what came of its write, and the
+ * registry may still carry it out. `late`: it was acknowledged, and the registry may show that late.
+ */
+export type MayLand = "unheard" | "late";
 
 /**
  * What taking a move back came to: it names again what it named before, also where that was nothing; it was new and names the
@@ -62,16 +69,11 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
 }
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
-  const isSettled = !move.mayLand || (await hasLanded(at, move, options));
+  const { tag, before, mayLand } = move;
+  const isSettled = mayLand === undefined || (await hasLanded(at, move, options));
   const undone = await undoNow(at, move, options);
   if (isSettled || undone.state === "failed" || undone.state === "kept") return undone;
-  return {
-    tag: move.tag,
-    state: "failed",
-    why: mayBeWritten,
-    mayDiffer: true,
-    ...(move.before && { now: move.before }),
-  };
+  return { tag, state: "failed", why: mayBeWritten[mayLand], mayDiffer: true, ...(before && { now: before }) };
 }
 
 /** Waits until the tag names something else than before. */
@@ -89,32 +91,31 @@ async function hasLanded(at: Location, { tag, before }: Move, options: UndoOptio
   }
 }
 
-async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<Exclude<Undone, Unsettled>> {
+async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
   const { open } = options;
   const { tag, before } = move;
   if (before === undefined) return { tag, state: "left-behind", why: unknownBefore };
   if (before === "absent" && !options.deleteCreated) return { tag, state: "left-behind", why: notAsked };
+  let isBegun = false;
   try {
     const known = { ...move, before };
-    const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal });
+    const onBegun = () => (isBegun = true);
+    const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal, onBegun });
     return { tag, ...(await afterwards(options, at, putBack)) };
   } catch (error) {
-    const seen = await seenAfterwards(at, move, options);
-    if (seen) return { tag, ...seen };
+    const now = await seenAfterwards(at, move, options);
+    if (now !== undefined && now !== move.ours)
+      return { tag, ...(now === before ? { state: "rolled-back" } : movedOn(now)) };
+    if (isBegun && (isAnswerLost(error) || isLeftAlone(error)))
+      return { tag, state: "failed", why: mayBeBack, mayDiffer: true, ...(now !== undefined && { now }) };
     return before === "absent" ? { tag, state: "left-behind", why: messageOf(error) } : { tag, state: "kept", error };
   }
 }
 
-/** What came of a change whose answer was lost; nothing where the tag is as it was made, or nobody can know. */
-async function seenAfterwards(
-  at: Location,
-  { tag, before, ours }: Move,
-  options: UndoOptions,
-): Promise<Restored | undefined> {
+/** What the tag names after a change that failed; `undefined` where nobody can know. */
+async function seenAfterwards(at: Location, { tag }: Move, options: UndoOptions): Promise<Named | undefined> {
   try {
-    const now = await afterwards(options, at, async (signal) => knownName(await options.open(at), tag, { signal }));
-    if (now === ours) return undefined;
-    return now === before ? { state: "rolled-back" } : movedOn(now);
+    return await afterwards(options, at, async (signal) => knownName(await options.open(at), tag, { signal }));
   } catch {
     return undefined;
   }
@@ -122,7 +123,11 @@ async function seenAfterwards(
 
 const notAsked = "new tags stay without --delete-created-tags";
 const unknownBefore = "what it named before is not known";
-const mayBeWritten = "nobody has heard what came of its write, and it may be written still";
+const mayBeBack = "nobody has heard what came of putting it back, and it may be done still";
+const mayBeWritten = {
+  unheard: "nobody has heard what came of its write, and it may be written still",
+  late: "it was written, and its registry may show that late",
+} as const satisfies Record<MayLand, string>;
 
 /** A write that comes later than so long after a look is looked for again. */
 const lookAgainMs = 1000;
@@ -131,9 +136,9 @@ type KnownMove = Move & Required<Pick<Move, "before">>;
 
 type Restored =
   | { readonly state: "rolled-back" | "left-behind"; readonly why?: string }
-  | { readonly state: "failed"; readonly why: string; readonly now: Digest | "absent" };
+  | { readonly state: "failed"; readonly why: string; readonly now: Named };
 
-/** It is as it was, and may not stay so. */
+/** What it names is not known, or may not stay so. */
 interface Unsettled {
   readonly state: "failed";
   readonly why: string;
@@ -151,21 +156,21 @@ export function movedOn(now: Digest | "absent"): Restored & { readonly state: "f
 async function restore(
   store: Store,
   { tag, before, ours }: KnownMove,
-  { siblings = [], signal, clock }: UndoOptions & CallOptions,
+  { siblings = [], signal, clock, onBegun }: UndoOptions & CallOptions & { readonly onBegun: () => void },
 ): Promise<Restored> {
   const call = { signal };
   const lookedAt = clock.now();
   const now = await knownName(store, tag, call);
   if (now !== ours && now !== before) return movedOn(now);
   if (before === "absent") {
+    onBegun();
     const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, call);
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
   }
   const old = await store.manifest(before, call);
   const beforeTagging = async () => {
-    if (clock.now() - lookedAt < lookAgainMs) return;
-    const again = await knownName(store, tag, call);
-    if (again === ours || again === before) return;
+    const again = clock.now() - lookedAt < lookAgainMs ? ours : await knownName(store, tag, call);
+    if (again === ours || again === before) return onBegun();
     throw new WaybillError("precondition_failed", `Cannot put tag "${tag}" back: it names ${namedText(again)} now`);
   };
   await store.pushManifest(old, { ...call, tags: [tag], beforeTagging });

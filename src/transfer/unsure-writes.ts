@@ -96,11 +96,11 @@ function mayHaveArrived(error: unknown): boolean {
 }
 
 /** Whether nobody has said what became of the write, or of an attempt before the one that was refused. */
-function isAnswerLost(error: unknown): boolean {
+export function isAnswerLost(error: unknown): boolean {
   return error instanceof WaybillError && (error.context.sent ?? "nothing") !== "nothing";
 }
 
 /** Whether the run itself was over while the write was under way: nobody has said how much of that had left. */
-function isLeftAlone(error: unknown): boolean {
+export function isLeftAlone(error: unknown): boolean {
   return hasCode(error, "connection_failed", "timeout", "cancelled") && error.context.sent === undefined;
 }

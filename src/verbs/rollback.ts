@@ -4,7 +4,7 @@ import type { Named } from "../transfer/named.ts";
 import type { TagResult, TargetResult } from "../transfer/result.ts";
 import { targetsOf, type Publication } from "../transfer/publication.ts";
 import { tagName, type Earlier } from "../transfer/recording.ts";
-import { movedOn, undo, type Move, type Undone } from "../transfer/rollback.ts";
+import { movedOn, undo, type MayLand, type Move, type Undone } from "../transfer/rollback.ts";
 import { lookAsTasks } from "./as-tasks.ts";
 import type { Context } from "./context.ts";
 
@@ -29,8 +29,8 @@ export interface RollbackTag {
   /** Absent where nobody knows. */
   readonly before?: Named;
   readonly now?: Named;
-  /** It names what it named before, but nobody has heard what came of its write: rolling back waits whether that is carried out. */
-  readonly mayLand?: true;
+  /** It names what it named before, and may not stay so: rolling back waits for that. */
+  readonly mayLand?: MayLand;
 }
 
 /** How far a roll-back goes. */
@@ -69,8 +69,10 @@ export async function planRollback(
     const planned = (tag: string): RollbackTag => {
       const { before, write } = past(tag) ?? {};
       const now = entry.before[tag];
-      const mayLand = isRecent && write === "begun" && now !== undefined && now === before;
-      return { ...moveOf(tag, { before, now, root, deletes }), ...(mayLand && { mayLand }) };
+      const isAsBefore = now !== undefined && now === before;
+      // One that was acknowledged is put back once more: where it was new there may be nothing to put back, but to wait.
+      const mayLand = write === "begun" ? "unheard" : before === "absent" && !deletes ? "late" : undefined;
+      return { ...moveOf(tag, { before, now, root, deletes }), ...(mayLand && isRecent && isAsBefore && { mayLand }) };
     };
     return {
       at,
@@ -124,11 +126,11 @@ async function rollBackTarget(target: RollbackTarget, root: Digest, context: Con
   const startedAt = context.clock.now();
   const ours = target.tags.filter(({ move, mayLand }) => mayLand || (move !== "untouched" && move !== "unseen"));
   const deleteCreated = ours.some(({ move }) => move === "delete");
-  const moves = ours.map(({ tag, before, mayLand = false }): Move => ({
+  const moves = ours.map(({ tag, before, mayLand }): Move => ({
     tag,
     ours: root,
-    mayLand,
     ...(before && { before }),
+    ...(mayLand && { mayLand }),
   }));
   const undone = moves.length === 0 ? [] : await undo(target.at, moves, { ...context, deleteCreated });
   const error = target.error ?? undone.find((one) => one.state === "kept")?.error;

@@ -153,11 +153,11 @@ function brokenPromise(result: CreateResult, at: PublishCase): readonly string[]
 function wrongStates(result: CreateResult, { storages, root, old }: PublishCase): readonly string[] {
   return result.targets.flatMap((entry, at) => {
     const { host, repository } = targets[at]!;
-    return entry.tags.flatMap(({ tag, state }) => {
+    return entry.tags.flatMap(({ tag, state, mayDiffer = false }) => {
       const now = storages[host]!.catalogue.tagged(repository, tag);
       const before = at === 0 && tag === "1" ? old : undefined;
       const isThere = state === "created" || state === "moved" || state === "unchanged" || state === "left-behind";
-      const isTrue = isThere ? now === root : now === before;
+      const isTrue = isThere ? now === root : mayDiffer || now === before;
       return isTrue ? [] : [`${host}: ${tag} is said to be ${state} and names ${now ?? "nothing"}`];
     });
   });

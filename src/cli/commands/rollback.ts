@@ -99,7 +99,7 @@ function recordFlags({ state }: RollbackFlags, { report }: Recorded) {
 
 /** Whether anything is done about its tags, or waited for. */
 function hasMoves({ tags }: RollbackTarget): boolean {
-  return tags.some((tag) => isMove(tag) || tag.mayLand === true);
+  return tags.some((tag) => isMove(tag) || tag.mayLand !== undefined);
 }
 
 function isMove({ move }: RollbackTag): boolean {
@@ -161,19 +161,19 @@ function resultText(results: readonly TargetResult[]): string {
 
 /**
  * @throws what kept a tag from being put back, `precondition_failed` where somebody has moved it since; as `partial` where others were
- *   put back; `partial` for new tags, which stay.
+ *   put back, or may be; `partial` for new tags, which stay, and for those of which nobody can know what they come to name.
  */
 function requireBack(plan: readonly RollbackTarget[], results: readonly TargetResult[]): void {
   const failed = results.find(({ error }) => error !== undefined);
   const hasMoved = plan.some(({ tags }, at) => tags.filter(isMove).some(({ tag }) => isBack(tag, results[at])));
-  if (failed) throw hasMoved ? partly(failed.error) : failed.error;
+  const isUnsettled = results.some(({ tags }) => tags.some(({ mayDiffer }) => mayDiffer));
+  if (failed) throw hasMoved || isUnsettled ? partly(failed.error) : failed.error;
   const stayed = results.flatMap(({ at, tags }) =>
     tags.filter(({ state }) => state === "left-behind").map((told) => ({ ...told, name: tagName(at, told.tag) })),
   );
   const gone = results.flatMap(({ at, tags }) =>
     tags.filter(isFailed).map(({ tag, why = "no reason given" }) => `${tagName(at, tag)}: ${why}`),
   );
-  const isUnsettled = results.some(({ tags }) => tags.some(({ mayDiffer }) => mayDiffer));
   if (isUnsettled) throw unsettled(gone);
   if (gone.length > 0) throw notOurs(gone, hasMoved || stayed.length > 0 ? "partial" : "precondition_failed");
   requireNone(stayed, plan.some(couldDelete));
