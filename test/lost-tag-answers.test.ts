@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { sleep } from "../src/async/clock.ts";
 import { exitCodeOf } from "../src/cli/exit-code.ts";
 import { outcomeError } from "../src/cli/outcome.ts";
 import { WaybillError } from "../src/errors.ts";
@@ -286,6 +287,29 @@ test("a tag that was not found by mistake is not deleted for being new", async (
   expect(at.storages[hosts.first]!.catalogue.tagged("team/app", "1")).toBe(at.old);
   expect(untruths(result, at)).toEqual([]);
   expect(exitCode).toBe(7);
+});
+
+test("a tag is put back once more where an attempt that nobody heard of is carried out after that", async () => {
+  let isFirst = true;
+  const faults: SimulationOptions["faults"] =
+    ({ clock }) =>
+    (next) =>
+    (request) => {
+      if (!isFirst || request.method !== "PUT" || !request.url.endsWith("/manifests/1")) return next(request);
+      isFirst = false;
+      clock.after(6000, () => void next(request));
+      return Promise.reject(new WaybillError("connection_failed", "the connection was reset", { sent: "all" }));
+    };
+  const refused: FaultRule = { method: "PUT", path: /\/manifests\/latest$/, fault: answer(403, "DENIED", "no") };
+  const both: SimulationOptions["faults"] = (simulation) => (next) => faults(simulation)(faulty(next, [refused]));
+  const tags = ["1", "latest"].map((tag) => `${hosts.first}/team/app:${tag}`);
+
+  const { result, at, exitCode, simulation } = await publishUnder(both, { tags, onTagError: "rollback" });
+  await simulation.settle(sleep(simulation.clock, 20_000));
+
+  expect(result.targets[0]!.tags[0]).toMatchObject({ tag: "1", state: "rolled-back" });
+  expect(untruths(result, at)).toEqual([]);
+  expect(exitCode).toBe(4);
 });
 
 test("a tag may be as before where the answer to putting it back was lost for good", async () => {

@@ -92,7 +92,13 @@ export interface PushManifestOptions extends CallOptions {
    */
   readonly beforeTagging?: (tags: readonly string[]) => Promise<void>;
   /** Called for each tag as soon as the store has acknowledged that it names the manifest. */
-  readonly onTagged?: (tag: string) => void;
+  readonly onTagged?: (tag: string, how?: Tagged) => void;
+}
+
+/** How a tag came to be written. */
+export interface Tagged {
+  /** An attempt before the one that was acknowledged lost its answer, and may be carried out later. Default false. */
+  readonly mayRepeat?: boolean;
 }
 
 /** How many more manifests an account may read at a registry that counts. */

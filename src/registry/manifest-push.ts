@@ -1,5 +1,5 @@
 import { wallTime } from "../async/clock.ts";
-import type { PushManifestOptions } from "../content/store.ts";
+import type { PushManifestOptions, Tagged } from "../content/store.ts";
 import { requireTags } from "../content/needs.ts";
 import { hasCode, WaybillError, type ErrorContext } from "../errors.ts";
 import { drain } from "../http/body.ts";
@@ -61,8 +61,8 @@ async function writeTags(push: Push, tags: readonly string[]): Promise<void> {
   if (left.length >= worthProbing && quirks.multiTag === "unknown") left = await probeMultiTag(push, left);
   if (quirks.multiTag === "yes" && (left.length > 1 || needsDigest(push))) left = await putAtOnce(push, left);
   for (const tag of left) {
-    await put(push, tag, { tags: [tag] });
-    push.options.onTagged?.(tag);
+    const { mayRepeat } = await put(push, tag, { tags: [tag] });
+    push.options.onTagged?.(tag, { mayRepeat });
   }
 }
 
@@ -87,16 +87,18 @@ const mayBeTheQuery = [
 async function probeMultiTag(push: Push, tags: readonly string[]): Promise<readonly string[]> {
   const { quirks } = push.access;
   const [first = "", ...rest] = tags;
+  let how: Tagged = {};
   try {
-    const headers = await put(push, push.manifest.descriptor.digest, { query: [first], tags: [first] });
+    const { headers, mayRepeat } = await put(push, push.manifest.descriptor.digest, { query: [first], tags: [first] });
     const isWritten = headers === undefined || tagsIn(headers).has(first);
     quirks.multiTag = isWritten ? "yes" : "no";
+    how = { mayRepeat };
   } catch (error) {
     if (!hasCode(error, ...mayBeTheQuery) || error.context.sent !== undefined) throw error;
     quirks.multiTag = "no";
   }
   if (quirks.multiTag === "no") return tags;
-  push.options.onTagged?.(first);
+  push.options.onTagged?.(first, how);
   return rest;
 }
 
@@ -105,10 +107,10 @@ async function putAtOnce(push: Push, tags: readonly string[]): Promise<readonly 
   const missing: string[] = [];
   for (let at = 0; at < tags.length; at += 10) {
     const some = tags.slice(at, at + 10);
-    const headers = await put(push, push.manifest.descriptor.digest, { query: some, tags: some });
+    const { headers, mayRepeat } = await put(push, push.manifest.descriptor.digest, { query: some, tags: some });
     const written = headers ? tagsIn(headers) : new Set(some);
     for (const tag of some) {
-      if (written.has(tag)) push.options.onTagged?.(tag);
+      if (written.has(tag)) push.options.onTagged?.(tag, { mayRepeat });
       else missing.push(tag);
     }
   }
@@ -126,12 +128,13 @@ interface PutOptions {
   readonly tags?: readonly string[];
 }
 
-/** One PUT. Answers its headers; `undefined` where the tag could not be written because it names the manifest already. */
-async function put(
-  push: Push,
-  reference: string,
-  { query = [], tags = [] }: PutOptions = {},
-): Promise<HttpHeaders | undefined> {
+interface PutAnswer extends Required<Tagged> {
+  /** `undefined` where the tag could not be written because it names the manifest already. */
+  readonly headers: HttpHeaders | undefined;
+}
+
+/** One PUT. */
+async function put(push: Push, reference: string, { query = [], tags = [] }: PutOptions = {}): Promise<PutAnswer> {
   const { access, manifest, options } = push;
   const search = query.length > 0 ? `?${query.map((tag) => `tag=${tag}`).join("&")}` : "";
   const beforeEach = async () => (tags.length > 0 ? options.beforeTagging?.(tags) : undefined);
@@ -147,9 +150,10 @@ async function put(
     signal: options.signal,
     ...(tags.length > 0 && { tags }),
   });
+  const { mayBeDone: mayRepeat = false } = response;
   if (response.status < 200 || response.status >= 300) {
     await judgeRefusal(push, response, tags);
-    return undefined;
+    return { headers: undefined, mayRepeat };
   }
   const { status, headers } = response;
   const isProved = status === 201 || announcedDigest(headers) !== undefined;
@@ -159,7 +163,7 @@ async function put(
   if (!isProved) await requireThere(push, reference, status);
   if (headers.all("oci-tag").length > 0) access.quirks.multiTag = "yes";
   if (headers.get("oci-subject") !== undefined) push.subjectKnown = true;
-  return headers;
+  return { headers, mayRepeat };
 }
 
 /** Returns where the refusal does not matter: a tag that may not move names this very manifest. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../async/clock.ts";
-import type { Store } from "../content/store.ts";
+import type { Store, Tagged } from "../content/store.ts";
 import { innermostMessage, WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -37,6 +37,8 @@ export class Ledger {
   readonly #unsure: UnsureWrites;
   /** Tags that an earlier run was about to write, and of which nobody says what they name. */
   readonly #doubtful = new Set<string>();
+  /** Of those that this run wrote: an earlier attempt may be carried out later. */
+  readonly #repeating = new Set<string>();
   /** Tags that a request was about to write. */
   readonly #begun = new Set<string>();
   /** Those of the request that failed; where none was sent, the first of its step. */
@@ -101,7 +103,8 @@ export class Ledger {
     for (const tag of tags) this.#begun.add(tag);
   }
 
-  tagged(tag: string): void {
+  tagged(tag: string, { mayRepeat = false }: Tagged = {}): void {
+    if (mayRepeat) this.#repeating.add(tag);
     this.#tellTagged(tag, this.#options.clock.now());
   }
 
@@ -182,7 +185,8 @@ export class Ledger {
       .filter((_tag, at) => written[at])
       .map((tag) => {
         const before = this.#before[tag];
-        return { tag, ours: this.#root, ...(before !== undefined && { before }) };
+        const mayLand = this.#repeating.has(tag) ? "again" : undefined;
+        return { tag, ours: this.#root, ...(mayLand && { mayLand }), ...(before !== undefined && { before }) };
       });
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../async/clock.ts";
-import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store } from "../content/store.ts";
+import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store, Tagged } from "../content/store.ts";
 import { inContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -34,7 +34,7 @@ export interface PerformOptions {
   /** Called with the tags of each request that is about to write them. */
   readonly onTagging?: (at: Location, tags: readonly string[]) => void;
   /** Called for each tag when the target has acknowledged it. */
-  readonly onTagged: (at: Location, tag: string) => void;
+  readonly onTagged: (at: Location, tag: string, how?: Tagged) => void;
   /** Called when bytes have left towards a target. */
   readonly onSent: (at: Location, bytes: number) => void;
   /** Where steps that stage the same blob get its bytes; default: each reads for itself. */
@@ -123,9 +123,9 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
     settings.onTagging?.(step.at, some);
   };
   const untold = new Set(tags);
-  const onTagged = (tag: string) => {
+  const onTagged = (tag: string, how?: Tagged) => {
     untold.delete(tag);
-    settings.onTagged(step.at, tag);
+    settings.onTagged(step.at, tag, how);
     grace.done();
   };
   try {

@@ -115,8 +115,8 @@ function performing(
     },
     onSeen: (at, names) => ledgerAt(at)?.seen(names),
     onTagging: (at, tags) => ledgerAt(at)?.tagging(tags),
-    onTagged(at, tag) {
-      ledgerAt(at)?.tagged(tag);
+    onTagged(at, tag, how) {
+      ledgerAt(at)?.tagged(tag, how);
       recording.tagged(at, tag);
     },
     onSent(at, bytes) {

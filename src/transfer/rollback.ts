@@ -26,9 +26,10 @@ export interface Move {
 
 /**
  * Why a tag that names what it named before may name something else soon. `unheard`: nobody has heard what came of its write, and the
- * registry may still carry it out. `late`: it was acknowledged, and the registry may show that late.
+ * registry may still carry it out. `late`: it was acknowledged, and the registry may show that late. `again`: nobody has heard of an
+ * attempt before the one that was acknowledged, which may be carried out after the tag was put back.
  */
-export type MayLand = "unheard" | "late";
+export type MayLand = "unheard" | "late" | "again";
 
 /**
  * What taking a move back came to: it names again what it named before, also where that was nothing; it was new and names the
@@ -70,10 +71,18 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
   const { tag, before, mayLand } = move;
+  if (mayLand === "again") return undoAgain(at, move, options);
   const isSettled = mayLand === undefined || (await hasLanded(at, move, options));
   const undone = await undoNow(at, move, options);
   if (isSettled || undone.state === "failed" || undone.state === "kept") return undone;
   return { tag, state: "failed", why: mayBeWritten[mayLand], mayDiffer: true, ...(before && { now: before }) };
+}
+
+/** What was put back and is ours again within ten seconds is put back once more. */
+async function undoAgain(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
+  const undone = await undoNow(at, move, options);
+  if (undone.state !== "rolled-back" || !(await hasLanded(at, move, options))) return undone;
+  return undoNow(at, move, options);
 }
 
 /** Waits until the tag names something else than before. */
@@ -127,7 +136,7 @@ const mayBeBack = "nobody has heard what came of putting it back, and it may be 
 const mayBeWritten = {
   unheard: "nobody has heard what came of its write, and it may be written still",
   late: "it was written, and its registry may show that late",
-} as const satisfies Record<MayLand, string>;
+} as const satisfies Record<Exclude<MayLand, "again">, string>;
 
 /** A write that comes later than so long after a look is looked for again. */
 const lookAgainMs = 1000;
