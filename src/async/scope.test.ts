@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { inScope, openScope } from "./scope.ts";
+import { inScope, openScope, together } from "./scope.ts";
 
 /** Ends when `signal` aborts, a few turns later, as work that has to clean up does. */
 async function untilAborted(signal: AbortSignal, after: () => void): Promise<void> {
@@ -79,4 +79,16 @@ test("spawn turns a synchronous throw into the scope's failure", async () => {
     throw new RangeError("sync");
   });
   await expect(scope.join()).rejects.toThrow("sync");
+});
+
+test("together throws the first failure when the others have been ended", async () => {
+  const log: string[] = [];
+  const work = together(["slow", "bad"], async (name, signal) => {
+    if (name === "bad") throw new Error(name);
+    await untilAborted(signal, () => log.push(`${name} ended`));
+  });
+
+  await expect(work).rejects.toThrow("bad");
+
+  expect(log).toEqual(["slow ended"]);
 });

@@ -79,6 +79,20 @@ export async function inScope<T>(body: (scope: Scope) => Promise<T>, options: Sc
   return result;
 }
 
+/**
+ * What `work` makes of each item, in their order, all at the same time. The first failure ends the others, which are waited for.
+ *
+ * @throws the first failure
+ */
+export async function together<T, R>(
+  items: readonly T[],
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+  options?: ScopeOptions,
+): Promise<R[]> {
+  await using scope = openScope(options);
+  return await Promise.all(items.map((item) => scope.spawn((signal) => work(item, signal))));
+}
+
 /** Any number of things may wait for `signal`, each of which unlinks itself: to Node more than ten look like a leak. */
 export function crowded(signal: AbortSignal): AbortSignal {
   setMaxListeners(0, signal);

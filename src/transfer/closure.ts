@@ -1,4 +1,5 @@
 import { joinAll } from "../async/join-all.ts";
+import { together } from "../async/scope.ts";
 import type { Source } from "../content/store.ts";
 import { WaybillError } from "../errors.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
@@ -124,7 +125,7 @@ class Walker {
   /** Counts what refers to `digest`; none of it travels. */
   async leaveReferrers({ digest, from }: NonNullable<ClosureRoot["replaces"]>): Promise<void> {
     if (!this.#options.referrers.lookUp) return;
-    const lists = await Promise.all(from.map((location) => this.#listReferrers(location, digest)));
+    const lists = await this.#listReferrers(from, digest);
     for (const { digest: referrer, artifactType } of lists.flatMap(({ found }) => found)) {
       if (!this.#referrersSeen.has(referrer)) this.#leave(artifactType);
       this.#referrersSeen.add(referrer);
@@ -153,20 +154,24 @@ class Walker {
 
   async #visitReferrers(subject: Omit<Visit, "manifest"> & { readonly descriptor: Descriptor }): Promise<void> {
     if (!this.#options.referrers.lookUp || subject.from.length === 0) return;
-    const lists = subject.from.map((location) => this.#listReferrers(location, subject.descriptor.digest));
+    const lists = await this.#listReferrers(subject.from, subject.descriptor.digest);
     await joinAll(
-      (await Promise.all(lists)).flatMap(({ location, found }) =>
+      lists.flatMap(({ location, found }) =>
         found.map((referrer) => this.#visitReferrer(referrer, location, subject.depth)),
       ),
     );
   }
 
-  async #listReferrers(
-    location: Location,
+  #listReferrers(
+    from: readonly Location[],
     subject: Digest,
-  ): Promise<{ location: Location; found: readonly Descriptor[] }> {
-    const source = await this.#options.open(location);
-    return { location, found: await source.referrers(subject, { signal: this.#options.signal }) };
+  ): Promise<{ location: Location; found: readonly Descriptor[] }[]> {
+    const { open, signal: run } = this.#options;
+    const listAt = async (location: Location, signal: AbortSignal) => {
+      const source = await open(location);
+      return { location, found: await source.referrers(subject, { signal }) };
+    };
+    return together(from, listAt, { signal: run });
   }
 
   async #visitReferrer(referrer: Descriptor, location: Location, depth: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { together } from "../async/scope.ts";
 import type { CallOptions, Store } from "../content/store.ts";
 import { messageOf } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -43,7 +44,10 @@ export async function deleteCreated(
 const unproved = "what its registry deletes with a tag is not known, see docs/registries.md";
 
 async function namingIt(store: Store, tags: readonly string[], ours: Digest, call: CallOptions): Promise<string[]> {
-  const must = { ...call, mustKnow: true } as const;
-  const named = await Promise.all(tags.map(async (tag) => ({ tag, digest: (await store.tagged(tag, must))?.digest })));
+  const digestOf = async (tag: string, signal: AbortSignal) => {
+    const named = await store.tagged(tag, { ...call, signal, mustKnow: true });
+    return { tag, digest: named?.digest };
+  };
+  const named = await together(tags, digestOf, call);
   return named.filter(({ digest }) => digest === ours).map(({ tag }) => tag);
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../async/clock.ts";
+import { together } from "../async/scope.ts";
 import type { PullQuota, Store, TargetFacts } from "../content/store.ts";
 import { WaybillError, type ErrorContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -100,10 +101,13 @@ export async function look(target: PublishTarget, options: LookOptions): Promise
   const startedAt = options.clock.now();
   try {
     const store = await options.open(target.at);
-    const call = { signal: options.signal, clock: options.clock };
+    const { clock } = options;
     const isKnown = (tag: string) => options.present?.has(tagName(target.at, tag)) === true;
-    const nameOf = (tag: string) => (isKnown(tag) ? nameAgain : nameNow)(store, tag, call);
-    const named = await Promise.all(target.tags.map(async (tag) => [tag, await nameOf(tag)] as const));
+    const nameOf = async (tag: string, signal: AbortSignal) => {
+      const ask = isKnown(tag) ? nameAgain : nameNow;
+      return [tag, await ask(store, tag, { signal, clock })] as const;
+    };
+    const named = await together(target.tags, nameOf, { signal: options.signal });
     const before = recordFrom(named.flatMap(([tag, now]) => (now === undefined ? [] : [[tag, now]])));
     return expecting({ state: "found", target, before, facts: store.facts?.() ?? {}, startedAt }, options.expect);
   } catch (error) {

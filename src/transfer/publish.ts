@@ -1,4 +1,4 @@
-import { openScope } from "../async/scope.ts";
+import { together } from "../async/scope.ts";
 import type { OwnLoad } from "../async/own-load.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Store } from "../content/store.ts";
@@ -57,7 +57,9 @@ export async function publish(
     () => publishGroup(closure, onTime, group),
     ...looked.filter(isLate).map((late) => () => follow(late)),
   ];
-  const settled = (policy.strategy === "serial" ? await inTurn(groups) : await together(groups)).flat();
+  const settled = (
+    policy.strategy === "serial" ? await inTurn(groups) : await together(groups, (part) => part())
+  ).flat();
   const results = looked.flatMap(({ target }) => settled.find(({ at }) => sameLocation(at, target.at)) ?? []);
   await recording.end({ state: stateOf(results, signal), results });
   return results;
@@ -67,11 +69,6 @@ async function inTurn<T>(work: readonly (() => Promise<T>)[]): Promise<readonly 
   const done: T[] = [];
   for (const part of work) done.push(await part());
   return done;
-}
-
-async function together<T>(work: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
-  await using scope = openScope();
-  return await Promise.all(work.map((part) => scope.spawn(part)));
 }
 
 /** A publish that was begun without knowing what the tags named is told now, before any of them moves. */

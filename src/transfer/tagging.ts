@@ -1,5 +1,6 @@
 import type { Clock } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
+import { together } from "../async/scope.ts";
 import type { Target } from "../content/store.ts";
 import { answerWords, hasCode, WaybillError } from "../errors.ts";
 import { recordFrom } from "../spec/json.ts";
@@ -39,13 +40,12 @@ export async function compareTags(
   target: Target,
   { onSeen, ...call }: Call & { readonly onSeen?: (names: NamesOfTags) => void },
 ): Promise<Omit<Comparison, "at">> {
-  const found = await Promise.all(
-    step.tags.map(async (tag) => {
-      const wanted = wantedOf(step, tag);
-      const ask = wanted === undefined || wanted === "absent" ? nameNow : nameAgain;
-      return { tag, now: await ask(target, tag, call) };
-    }),
-  );
+  const nameOf = async (tag: string, signal: AbortSignal) => {
+    const wanted = wantedOf(step, tag);
+    const ask = wanted === undefined || wanted === "absent" ? nameNow : nameAgain;
+    return { tag, now: await ask(target, tag, { ...call, signal }) };
+  };
+  const found = await together(step.tags, nameOf, call);
   onSeen?.(recordFrom(found.flatMap(({ tag, now }) => (now === undefined ? [] : [[tag, now] as const]))));
   const open = found.filter(({ now }) => now !== step.content.digest);
   for (const { tag, now } of open) {

@@ -61,6 +61,27 @@ test("a publish that is under way ends when its context is disposed of, without 
   expect(clock.pending).toBe(0);
 });
 
+test("a publish that could not look at one tag leaves nothing waiting for what the others name", async () => {
+  const refusal = { fault: { kind: "status", status: 400 } } as const;
+  const busy = { times: Infinity, fault: { kind: "status", status: 503, headers: { "retry-after": "20" } } } as const;
+  const { clock, opening } = contextOver(
+    faulty(createRegistry(createMemoryStorage()), [
+      { ...refusal, repository: "to", path: /\/1$/ },
+      { ...busy, repository: "to", path: /\/2$/ },
+    ]),
+  );
+  await using context = await opening;
+  await pushImage(context.registry("r.example").repository("from"), { tags: ["1"] });
+
+  const { targets } = await create(
+    { sources: ["r.example/from:1"], tags: ["r.example/to:1", "r.example/to:2"] },
+    context,
+  );
+
+  expect(targets[0]).toMatchObject({ error: { context: { status: 400 } } });
+  expect(clock.pending).toBe(0);
+});
+
 test.each([new DOMException("Enough", "AbortError"), "enough"])(
   "what a signal ends is cancelled, whatever the reason: %s",
   async (reason) => {
