@@ -30,6 +30,7 @@ export type {
   Source,
   Store,
   KnownOptions,
+  TaggedOptions,
   Target,
   TargetFacts,
 } from "./content/store.ts";

@@ -5,7 +5,7 @@ import { faulty, type FaultRule } from "../src/server/faults.ts";
 import type { CreateRequest } from "../src/verbs/create.ts";
 import { exitCodeOf } from "../src/cli/exit-code.ts";
 import { outcomeError } from "../src/cli/outcome.ts";
-import { makeCase, publishIn, registries, targets } from "./support/publish-case.ts";
+import { makeCase, publishIn, publishUnder, registries, targets } from "./support/publish-case.ts";
 import { simulate } from "./support/simulation.ts";
 import { answer } from "./support/three-registries.ts";
 
@@ -31,7 +31,8 @@ async function publishSlowly(theirs: string, rules: (clock: Clock) => FaultRule[
   const result = await simulation.settle(publishIn(simulation, request));
   const error = outcomeError(result);
   const named = (tag: string) => catalogue.tagged(repository, tag);
-  return { at, result, tags: result.targets[0]!.tags, exitCode: error === undefined ? 0 : exitCodeOf(error), named };
+  const exitCode = error === undefined ? 0 : exitCodeOf(error);
+  return { at, tags: result.targets[0]!.tags, exitCode, named, requests: simulation.trace };
 }
 
 describe("a tag that somebody else makes while its write", () => {
@@ -53,6 +54,15 @@ describe("a tag that somebody else makes while its write", () => {
     expect(exitCode).toBe(7);
   });
 
+  test("waits to be repeated is not overwritten where it cannot be looked at for a while", async () => {
+    const unseen: FaultRule = { method: "HEAD", path: /\/latest$/, skip: 2, times: 3, fault: { kind: "refuse" } };
+    const rules = () => [{ ...writes("latest"), fault: busy }, unseen];
+    const { named, at, requests } = await publishSlowly("latest", rules, { tags: [nameOf("latest")] });
+
+    expect(named("latest")).toBe(at.old);
+    expect(requests.filter((line) => / PUT .*\/latest$/.test(line))).toHaveLength(1);
+  });
+
   test("comes after that of another tag is not overwritten", async () => {
     const request = { noClobber: true, tags: [nameOf("new"), nameOf("latest")] };
     const rules = (clock: Clock) => [{ ...slow(clock), ...writes("new") }];
@@ -70,4 +80,18 @@ describe("a tag that somebody else makes while its write", () => {
     expect([named("1"), named("latest")]).toEqual([at.old, at.old]);
     expect(exitCode).toBe(7);
   });
+});
+
+test("a registry that goes away in a tag's write is asked no more often than any other", async () => {
+  let isGone = false;
+  const goes = (request: { readonly method: string; readonly url: string }) =>
+    (isGone ||= request.method === "PUT" && request.url.endsWith("/manifests/latest"));
+  const gone: FaultRule = { when: goes, times: Infinity, fault: { kind: "lose-answer" } };
+
+  const { result, simulation } = await publishUnder(() => (next) => faulty(next, [gone]), { tags: [nameOf("latest")] });
+
+  expect(result.targets[0]!.tags).toMatchObject([{ state: "failed", mayDiffer: true }]);
+  const retries = simulation.events.flatMap((event) => (event.type === "retry" ? [event.method] : []));
+  expect(retries.slice(0, 11)).toEqual(Array.from({ length: 11 }, () => "PUT"));
+  expect(retries.slice(11)).not.toContain("PUT");
 });

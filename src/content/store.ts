@@ -88,9 +88,10 @@ export interface PushManifestOptions extends CallOptions {
   readonly root?: boolean;
   /**
    * Called just before tags are written, each time that this is tried: where it rejects, they are not. Much time may have passed
-   * since anybody has looked at them. Default: nobody minds.
+   * since anybody has looked at them. Before a repetition it is told how often it may ask at most: where that fails in passing, it
+   * is called again before the next one. Default: nobody minds.
    */
-  readonly beforeTagging?: (tags: readonly string[]) => Promise<void>;
+  readonly beforeTagging?: (tags: readonly string[], limits?: Pick<TaggedOptions, "attempts">) => Promise<void>;
   /** Called for each tag as soon as the store has acknowledged that it names the manifest. */
   readonly onTagged?: (tag: string, how?: Tagged) => void;
 }
@@ -129,6 +130,12 @@ export interface KnownOptions extends CallOptions {
   readonly mustKnow?: true;
 }
 
+/** How a store is asked for what a tag names. */
+export interface TaggedOptions extends KnownOptions {
+  /** How often a registry is asked at most, where that fails in passing; default as often as for anything else. */
+  readonly attempts?: number;
+}
+
 /** Where content goes. Children first is the caller's duty. */
 export interface Target {
   readonly location: Location;
@@ -145,7 +152,7 @@ export interface Target {
   /** Whether the blob or manifest is there; false where the store does not say unless `mustKnow` is set. */
   exists(target: Descriptor, options?: KnownOptions): Promise<boolean>;
   /** What a tag names now; `undefined` where it names nothing, and where the store does not say unless `mustKnow` is set. */
-  tagged(tag: string, options?: KnownOptions): Promise<Descriptor | undefined>;
+  tagged(tag: string, options?: TaggedOptions): Promise<Descriptor | undefined>;
   /**
    * Makes a blob be there: checks, mounts or sends it, with as few trips as the store allows. Retries and resumes on its
    * own; `body` is opened only when bytes must be sent. A thrown error leaves no half-written content visible.

@@ -130,9 +130,10 @@ export function codeOf(error: unknown): string {
   return error instanceof AggregateError ? codeOf(error.errors[0]) : "";
 }
 
-/** Node's code of what an error of ours was caused by; empty where there is none. */
+/** Node's code of what an error of ours was caused by, also where others of ours stand around it; empty where there is none. */
 export function causeCodeOf(error: unknown): string {
-  return error instanceof Error ? codeOf(error.cause) : "";
+  if (!(error instanceof Error)) return "";
+  return error.cause instanceof WaybillError ? causeCodeOf(error.cause) : codeOf(error.cause);
 }
 
 const certificateCodes =

@@ -72,6 +72,25 @@ describe("retry", () => {
     for (const first of [unheard, 500]) expect((await run(manifest, [first, 403])).response?.mayBeDone).toBeUndefined();
   });
 
+  test.each([
+    ["nothing answers", undefined, 12],
+    ["nobody listens", Object.assign(new Error("connect"), { code: "ECONNREFUSED" }), 5],
+  ])("counts as attempts what must be done before a repetition, where %s", async (_what, cause, attempts) => {
+    const lookError = failed("connection_failed", { sent: "all" }, failed("connection_failed", {}, cause));
+    let looks = 0;
+    const beforeRepeat = async () => {
+      looks += 1;
+      throw lookError;
+    };
+
+    const { error, sentAt } = await run({ ...manifest, beforeRepeat }, [
+      failed("connection_failed", { sent: "nothing" }),
+    ]);
+
+    expect([sentAt.length, looks]).toEqual([1, attempts - 1]);
+    expect(error).toMatchObject({ code: "connection_failed", context: { sent: "nothing" } });
+  });
+
   test("does not forget a lost answer where the registry asks for too long a wait", async () => {
     const lost = failed("connection_failed", { sent: "all" });
     const { error } = await run(manifest, [lost, [429, { "retry-after": "3600" }]]);

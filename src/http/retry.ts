@@ -27,7 +27,8 @@ export interface RetryOptions {
 
 /**
  * Repeats what failed in passing, with growing waits, as often as the origin's budget allows. The only place that repeats
- * requests. After the last attempt a response is returned as it is; a transport error is thrown.
+ * requests. After the last attempt a response is returned as it is; a transport error is thrown. Where `beforeRepeat` fails in
+ * passing, that is an attempt which has sent nothing.
  *
  * What waits with everything else to its origin is no storm and costs nothing, and what several requests failed by is paid once.
  *
@@ -40,7 +41,7 @@ export function retry(options: RetryOptions): Interceptor {
     let sent: Sent = "nothing";
     let isAnswerLost = false;
     for (let attempt = 1; ; attempt += 1) {
-      const result = await tryOnce(next, attempt === request.attempt ? request : { ...request, attempt });
+      const result = await tryOnce(next, request, attempt);
       if (!isRepeatable(request, result)) {
         if ("response" in result) purses.earn(request, result);
         return unwrap(result, { sent, isAnswerLost });
@@ -52,7 +53,6 @@ export function retry(options: RetryOptions): Interceptor {
       if (isLast || request.signal?.aborted || !purses.pay(request, result)) return unwrap(result, so);
       try {
         await waitFor(request, result, attempt, options);
-        await request.beforeRepeat?.();
       } catch (error) {
         return unwrap({ error }, so);
       }
@@ -100,12 +100,24 @@ function spenderOf({ operation }: HttpRequest): Spender {
   return operation === "tag" ? "tag" : "other";
 }
 
-async function tryOnce(next: Send, request: HttpRequest): Promise<AttemptResult> {
+/** One attempt. What must be done before it is repeated is part of it: where that fails, nothing is sent. */
+async function tryOnce(next: Send, request: HttpRequest, attempt: number): Promise<AttemptResult> {
   try {
-    return { response: await next(request) };
+    if (attempt > 1) await request.beforeRepeat?.();
+  } catch (error) {
+    return { error: sentNothing(error) };
+  }
+  try {
+    return { response: await next(attempt === request.attempt ? request : { ...request, attempt }) };
   } catch (error) {
     return { error };
   }
+}
+
+/** Whatever another request had sent that failed. */
+function sentNothing(error: unknown): unknown {
+  if (!(error instanceof WaybillError)) return error;
+  return new WaybillError(error.code, error.message, { ...error.context, sent: "nothing" }, { cause: error });
 }
 
 /** What became of a request's attempts so far. */

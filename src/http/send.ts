@@ -59,7 +59,10 @@ export interface HttpRequest {
   readonly attempt?: number;
   /** How often it is sent at most; default as often as any other. */
   readonly attempts?: number;
-  /** Called before it is sent again, when the waiting for that is over: where it rejects, it is not. */
+  /**
+   * Called before it is sent again, when the waiting for that is over: where it rejects, it is not. What rejects in passing counts
+   * as an attempt, and is called again before the next: it need not repeat anything itself.
+   */
   readonly beforeRepeat?: () => Promise<void>;
   /** Another request would do in its place: a refusal is believed at the second time, unless it speaks of load. */
   readonly isOptional?: boolean;

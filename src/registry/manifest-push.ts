@@ -1,5 +1,5 @@
 import { wallTime } from "../async/clock.ts";
-import type { PushManifestOptions, Tagged } from "../content/store.ts";
+import type { PushManifestOptions, Tagged, TaggedOptions } from "../content/store.ts";
 import { requireTags } from "../content/needs.ts";
 import { hasCode, WaybillError, type ErrorContext } from "../errors.ts";
 import { drain } from "../http/body.ts";
@@ -137,8 +137,9 @@ interface PutAnswer extends Required<Tagged> {
 async function put(push: Push, reference: string, { query = [], tags = [] }: PutOptions = {}): Promise<PutAnswer> {
   const { access, manifest, options } = push;
   const search = query.length > 0 ? `?${query.map((tag) => `tag=${tag}`).join("&")}` : "";
-  const beforeEach = async () => (tags.length > 0 ? options.beforeTagging?.(tags) : undefined);
-  await beforeEach();
+  const before = async (limits?: Pick<TaggedOptions, "attempts">) =>
+    tags.length > 0 ? options.beforeTagging?.(tags, limits) : undefined;
+  await before();
   const response = await ask(access, {
     method: "PUT",
     path: `manifests/${reference}${search}`,
@@ -146,7 +147,7 @@ async function put(push: Push, reference: string, { query = [], tags = [] }: Put
     rights: "pull,push",
     headers: { "content-type": manifest.descriptor.mediaType },
     body: manifest.bytes,
-    beforeRepeat: beforeEach,
+    beforeRepeat: () => before({ attempts: 1 }),
     signal: options.signal,
     ...(tags.length > 0 && { tags }),
   });

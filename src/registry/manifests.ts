@@ -1,4 +1,4 @@
-import type { CallOptions, KnownOptions } from "../content/store.ts";
+import type { CallOptions, KnownOptions, TaggedOptions } from "../content/store.ts";
 import { hasCode, inContext, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
@@ -34,10 +34,10 @@ export async function getManifest(
 export async function readManifest(
   access: Access,
   target: Descriptor | string,
-  { signal }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<{ manifest: Manifest; etag?: string }> {
   const name = typeof target === "string" ? requireName(target) : target.digest;
-  const { raw, headers } = await rawManifest(access, name, signal);
+  const { raw, headers } = await rawManifest(access, name, options);
   const pinned = typeof target === "string" ? undefined : target;
   const { bytes, digest } = settleContent(access, raw, { headers, name, pinned });
   const manifest = parsed(access, name, { ...claims(access, headers, pinned), bytes, digest });
@@ -50,9 +50,9 @@ export async function readManifest(
 async function rawManifest(
   access: Access,
   name: string,
-  signal: AbortSignal | undefined,
+  options: Limits,
 ): Promise<{ readonly raw: Uint8Array; readonly headers: HttpHeaders }> {
-  const response = await requestManifest(access, "GET", name, signal);
+  const response = await requestManifest(access, "GET", name, options);
   if (response.status !== 200) throw await problemOf(access, response, `Cannot read manifest ${shown(name)} in`);
   await refuseHtml(access, response);
   return { raw: await wholeBody(access, name, response), headers: response.headers };
@@ -67,15 +67,17 @@ async function wholeBody(access: Access, name: string, response: HttpResponse): 
   }
 }
 
+type Limits = Pick<TaggedOptions, "signal" | "attempts">;
+
 async function requestManifest(
   access: Access,
   method: "GET" | "HEAD",
   name: string,
-  signal?: AbortSignal,
+  { signal, attempts }: Limits,
 ): Promise<HttpResponse> {
   const operation = method === "HEAD" && isTag(name) ? "tag" : "manifest";
   const request = { method, path: `manifests/${name}`, operation, headers: readHeaders } as const;
-  const response = await ask(access, { ...request, signal });
+  const response = await ask(access, { ...request, signal, ...(attempts !== undefined && { attempts }) });
   notePullQuota(access, response.headers);
   noteKind(access, response);
   return response;
@@ -189,8 +191,8 @@ export async function resolveManifest(access: Access, name: string, options: Cal
 }
 
 /** What one HEAD tells of `name`; `undefined` where it is not allowed, or does not tell all. */
-async function describedByHead(access: Access, name: string, { signal }: CallOptions): Promise<Descriptor | undefined> {
-  const response = await requestManifest(access, "HEAD", requireName(name), signal);
+async function describedByHead(access: Access, name: string, options: Limits): Promise<Descriptor | undefined> {
+  const response = await requestManifest(access, "HEAD", requireName(name), options);
   const { status, headers } = response;
   if (![200, 403, 405, 501].includes(status)) {
     throw await problemOf(access, response, `Cannot find ${shown(name)} in`);
@@ -226,15 +228,15 @@ export function sizeIn(headers: HttpHeaders): number | undefined {
 export async function taggedManifest(
   access: Access,
   tag: string,
-  options: KnownOptions = {},
+  options: TaggedOptions = {},
 ): Promise<Descriptor | undefined> {
   const find = async () => (await describedByHead(access, tag, options)) ?? describedByGet(access, tag, options);
   return find().catch((error: unknown) => absence(error, options));
 }
 
 /** The descriptor of whatever a GET answers with. The announced digest counts, also where the bytes have another. */
-async function describedByGet(access: Access, name: string, { signal }: CallOptions): Promise<Descriptor> {
-  const { raw, headers } = await rawManifest(access, name, signal);
+async function describedByGet(access: Access, name: string, options: Limits): Promise<Descriptor> {
+  const { raw, headers } = await rawManifest(access, name, options);
   const mediaType = essence(headers.get("content-type") ?? "application/octet-stream");
   try {
     const { bytes, digest } = settleContent(access, raw, { headers, name, pinned: undefined });

@@ -1,11 +1,11 @@
 import type { Clock } from "../async/clock.ts";
 import { lagPatience } from "../async/lag-patience.ts";
-import type { CallOptions, Target } from "../content/store.ts";
+import type { TaggedOptions, Target } from "../content/store.ts";
 import { hasCode } from "../errors.ts";
 import type { Named } from "./named.ts";
 
 /** What a tag names now. @throws WaybillError `auth_denied` where the store does not say */
-export async function knownName(store: Target, tag: string, call: CallOptions): Promise<Named> {
+export async function knownName(store: Target, tag: string, call: TaggedOptions): Promise<Named> {
   return (await store.tagged(tag, { ...call, mustKnow: true }))?.digest ?? "absent";
 }
 
@@ -13,7 +13,7 @@ export async function knownName(store: Target, tag: string, call: CallOptions): 
  * The same; `undefined` where the store does not say: some registries answer 403 for what is not there and for
  * what may not be read, so that neither can be concluded from it.
  */
-export async function nameNow(store: Target, tag: string, call: CallOptions): Promise<Named | undefined> {
+export async function nameNow(store: Target, tag: string, call: TaggedOptions): Promise<Named | undefined> {
   try {
     return await knownName(store, tag, call);
   } catch (error) {
@@ -32,7 +32,7 @@ const vanishedMs = 3000;
 export async function nameAgain(
   store: Target,
   tag: string,
-  { clock, ...call }: CallOptions & { readonly clock: Clock },
+  { clock, ...call }: TaggedOptions & { readonly clock: Clock },
 ): Promise<Named | undefined> {
   const patience = lagPatience(clock, clock.now() + vanishedMs);
   for (;;) {

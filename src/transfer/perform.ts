@@ -1,5 +1,13 @@
 import type { Clock } from "../async/clock.ts";
-import type { PushBlobOptions, PushManifestOptions, PushOutcome, Replayable, Store, Tagged } from "../content/store.ts";
+import type {
+  PushBlobOptions,
+  PushManifestOptions,
+  PushOutcome,
+  Replayable,
+  Store,
+  Tagged,
+  TaggedOptions,
+} from "../content/store.ts";
 import { inContext } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -85,7 +93,11 @@ async function performStep(step: TargetStep, settings: Settings, call: Call): Pr
   }
 }
 
-async function compare(step: CompareStep | TagStep, settings: Settings, call: Call): Promise<Comparison> {
+async function compare(
+  step: CompareStep | TagStep,
+  settings: Settings,
+  call: Call & Pick<TaggedOptions, "attempts">,
+): Promise<Comparison> {
   const target = await settings.open(step.at);
   const at = settings.clock.now();
   const onSeen = (names: NamesOfTags) => settings.onSeen?.(step.at, names);
@@ -113,10 +125,10 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   if (call.signal.aborted) throw nothingSent(call.signal);
   using grace = graceAfter(call.signal, clock);
   const lookedAtTag = new Map(tags.map((tag) => [tag, seenAt]));
-  const beforeTagging = async (some: readonly string[]) => {
+  const beforeTagging: PushManifestOptions["beforeTagging"] = async (some, limits) => {
     const stale = some.filter((tag) => clock.now() - (lookedAtTag.get(tag) ?? 0) > mayAgeMs);
     if (stale.length > 0) {
-      const { at } = await compare({ ...step, tags: stale }, settings, { ...call, signal: grace.signal });
+      const { at } = await compare({ ...step, tags: stale }, settings, { ...call, ...limits, signal: grace.signal });
       for (const tag of stale) lookedAtTag.set(tag, at);
     }
     if (grace.signal.aborted) throw nothingSent(call.signal);

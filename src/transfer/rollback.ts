@@ -1,6 +1,6 @@
 import { finestOf, type Clock } from "../async/clock.ts";
 import { storeForTask } from "../content/for-task.ts";
-import type { CallOptions, Store } from "../content/store.ts";
+import type { CallOptions, PushManifestOptions, Store } from "../content/store.ts";
 import { messageOf, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -177,8 +177,9 @@ async function restore(
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
   }
   const old = await store.manifest(before, call);
-  const beforeTagging = async () => {
-    const again = clock.now() - lookedAt < lookAgainMs ? ours : await knownName(store, tag, call);
+  const beforeTagging: PushManifestOptions["beforeTagging"] = async (_tags, limits) => {
+    const isFresh = clock.now() - lookedAt < lookAgainMs;
+    const again = isFresh ? ours : await knownName(store, tag, { ...call, ...limits });
     if (again === ours || again === before) return onBegun();
     throw new WaybillError("precondition_failed", `Cannot put tag "${tag}" back: it names ${namedText(again)} now`);
   };

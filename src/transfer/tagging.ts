@@ -1,7 +1,7 @@
 import type { Clock } from "../async/clock.ts";
 import { lagMs, lagPatience } from "../async/lag-patience.ts";
 import { together } from "../async/scope.ts";
-import type { Target } from "../content/store.ts";
+import type { TaggedOptions, Target } from "../content/store.ts";
 import { answerWords, hasCode, WaybillError } from "../errors.ts";
 import { recordFrom } from "../spec/json.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
@@ -38,7 +38,7 @@ export interface Comparison {
 export async function compareTags(
   step: CompareStep | TagStep,
   target: Target,
-  { onSeen, ...call }: Call & { readonly onSeen?: (names: NamesOfTags) => void },
+  { onSeen, ...call }: Call & Pick<TaggedOptions, "attempts"> & { readonly onSeen?: (names: NamesOfTags) => void },
 ): Promise<Omit<Comparison, "at">> {
   const nameOf = async (tag: string, signal: AbortSignal) => {
     const wanted = wantedOf(step, tag);
