@@ -1,7 +1,10 @@
+import type { Clock } from "../async/clock.ts";
+import { lagPatience } from "../async/lag-patience.ts";
 import { together } from "../async/scope.ts";
 import type { CallOptions, Store } from "../content/store.ts";
 import { messageOf } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
+import { apartMs } from "./afterwards.ts";
 
 /** A tag that named nothing before the publish. */
 export interface CreatedTag {
@@ -19,21 +22,28 @@ export type Deletion =
 
 /**
  * Takes a tag away that the publish has made, where it is proved that nothing else goes with it. Looks afterwards whether the
- * image and its other tags are there, and puts them back where they are not.
+ * image and its other tags are there, and puts them back where they are not. A tag whose deletion was acknowledged is asked for
+ * again for ten seconds, or until `signal` aborts: registries may show late that it is gone.
  *
  * @throws WaybillError where they could not be put back, or not be asked for.
  */
 export async function deleteCreated(
   store: Store,
   { tag, ours, siblings }: CreatedTag,
-  call: CallOptions,
+  { clock, ...call }: CallOptions & { readonly clock: Clock },
 ): Promise<Deletion> {
   if (!store.deleteTag || !store.facts?.().deletesTagsAlone) return { isGone: false, why: unproved };
   const image = await store.manifest(ours, call);
   const before = await namingIt(store, siblings, ours, call);
   // An answer that was lost may have been a good one: only what is there tells.
-  const why = await store.deleteTag(tag, call).then(() => "it was deleted, and is still there", messageOf);
-  if ((await store.tagged(tag, { ...call, mustKnow: true })) !== undefined) return { isGone: false, why };
+  const refusal = await store.deleteTag(tag, call).then(() => undefined, messageOf);
+  const patience = lagPatience(clock, clock.now() + (refusal === undefined ? apartMs : 0));
+  const isThere = async () => (await store.tagged(tag, { ...call, mustKnow: true })) !== undefined;
+  while (await isThere()) {
+    // The time for all of the undoing may be over sooner.
+    const mayBeLate = await patience.wait(call.signal).catch(() => false);
+    if (!mayBeLate) return { isGone: false, why: refusal ?? "it was deleted, and is still there" };
+  }
   const after = await namingIt(store, siblings, ours, call);
   const lost = before.filter((sibling) => !after.includes(sibling));
   if (lost.length === 0 && (await store.exists(image.descriptor, call))) return { isGone: true };

@@ -173,7 +173,7 @@ async function restore(
   if (now !== ours && now !== before) return movedOn(now);
   if (before === "absent") {
     onBegun();
-    const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, call);
+    const { isGone, why } = await deleteCreated(store, { tag, ours, siblings }, { ...call, clock });
     return { state: isGone ? "rolled-back" : "left-behind", ...(why !== undefined && { why }) };
   }
   const old = await store.manifest(before, call);
