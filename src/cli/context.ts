@@ -1,4 +1,4 @@
-import { Controller, follow } from "../async/on-abort.ts";
+import { Controller, follow, onAbort } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
 import { isHost, normalizeHost } from "../spec/reference.ts";
 import { nodeCredentialEnvironment } from "../registry/credentials/environment.ts";
@@ -111,11 +111,15 @@ function realmsOf(list: string): readonly string[] {
 function signalOf(flags: RegistryFlags & TimelineFlags, host: Host): AbortSignal {
   if (flags.timeout === undefined) return host.signal;
   const controller = new Controller();
-  follow(host.signal, controller);
+  const unlink = follow(host.signal, controller);
   const seen = `it was not done after ${flags.timeout / 1000} s`;
   const advice = "raise --timeout, or leave it away";
-  host.clock.after(flags.timeout, () =>
+  const cancel = host.clock.after(flags.timeout, () =>
     controller.abort(new WaybillError("timeout", `Cannot finish in time: ${seen}`, { advice })),
   );
+  onAbort(host.ended, () => {
+    cancel();
+    unlink();
+  });
   return controller.signal;
 }

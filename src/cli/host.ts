@@ -58,4 +58,6 @@ export interface Host {
   readonly onPublished?: (published: Published) => void;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Aborted when the command has ended, for what would go on waiting; set by `runProgram`. */
+  readonly ended?: AbortSignal;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runInProcess } from "../../test/support/in-process.ts";
+import { systemClock, type Clock } from "../async/clock.ts";
 import type { Send } from "../http/send.ts";
 import { pushSmallImage, startRegistry, type RunningRegistry } from "../../test/support/running-registry.ts";
 
@@ -62,6 +63,27 @@ describe("help", () => {
   test("--builder is taken in front of every command, as docker hands it on", async () => {
     expect(await runInProcess(["--builder", "b", "version"])).toMatchObject({ code: 0 });
   });
+});
+
+test("--timeout leaves no timer behind when its command has ended", async () => {
+  const waiting = new Set<number>();
+  const system = systemClock();
+  const clock: Clock = {
+    ...system,
+    after(delayMs, callback) {
+      const cancel = system.after(delayMs, callback);
+      waiting.add(delayMs);
+      return () => {
+        waiting.delete(delayMs);
+        cancel();
+      };
+    },
+  };
+
+  const ran = await runInProcess(["inspect", "--timeout", "1h", `${registry.host}/app:amd64`], { clock });
+
+  expect(ran.code).toBe(0);
+  expect(waiting).not.toContain(3_600_000);
 });
 
 describe("create", () => {

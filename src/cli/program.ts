@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { Controller } from "../async/on-abort.ts";
 import { WaybillError } from "../errors.ts";
 import { goArguments } from "./arguments.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
@@ -13,9 +14,11 @@ import { ToldError } from "./told.ts";
  * @returns the exit code. Never rejects.
  */
 export async function runProgram(args: readonly string[], host: Host): Promise<number> {
+  const ended = new Controller();
+  const own = { ...host, ended: ended.signal };
   try {
     const found = route(args);
-    await dispatch(found, found.dockerConfig === undefined ? host : withDockerConfig(host, found.dockerConfig));
+    await dispatch(found, found.dockerConfig === undefined ? own : withDockerConfig(own, found.dockerConfig));
     return exitCodes.done;
   } catch (error) {
     const isTold = error instanceof ToldError;
@@ -24,6 +27,8 @@ export async function runProgram(args: readonly string[], host: Host): Promise<n
     const code = exitCodeOf(failure);
     if (!isTold) host.stderr.write(host.log.ofError(failure, code));
     return code;
+  } finally {
+    ended.abort();
   }
 }
 

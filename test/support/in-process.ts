@@ -1,4 +1,4 @@
-import { systemClock } from "../../src/async/clock.ts";
+import { systemClock, type Clock } from "../../src/async/clock.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { logFor } from "./log.ts";
 import { stateHome } from "./state-home.ts";
@@ -21,12 +21,14 @@ export interface RanOptions {
   readonly isTTY?: boolean;
   /** Aborting it interrupts the run. */
   readonly signal?: AbortSignal;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** Runs the command line in this process, with outputs that are kept and no configuration but what `env` names. */
 export async function runInProcess(args: readonly string[], options: RanOptions = {}): Promise<Ran> {
   const { env = {}, input = "", homeDirectory = "/nonexistent", isTTY = false } = options;
-  const { signal = new AbortController().signal } = options;
+  const { signal = new AbortController().signal, clock = systemClock() } = options;
   const written: { readonly to: "stdout" | "stderr"; readonly text: string }[] = [];
   const output = (to: "stdout" | "stderr") => ({
     write: (text: string | Uint8Array) => void written.push({ to, text: Buffer.from(text).toString("utf8") }),
@@ -47,7 +49,7 @@ export async function runInProcess(args: readonly string[], options: RanOptions 
     stdin: Object.assign(one(input), { isTTY }),
     stdout: output("stdout"),
     stderr: output("stderr"),
-    clock: systemClock(),
+    clock,
     random: () => 0,
     signal,
     log: logFor(args),
