@@ -185,8 +185,7 @@ export async function refuseHtml(access: Access, response: HttpResponse, doing =
 export async function resolveManifest(access: Access, name: string, options: CallOptions = {}): Promise<Descriptor> {
   const told = await describedByHead(access, name, options);
   if (told && isManifestType(told.mediaType)) return told;
-  const { descriptor } = await getManifest(access, name, options);
-  const { mediaType, digest, size } = descriptor;
+  const { mediaType, digest, size } = (await getManifest(access, name, options)).descriptor;
   return { mediaType, digest, size };
 }
 

@@ -124,13 +124,9 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   await settings.recording.tagging(step.at, tags);
   if (call.signal.aborted) throw nothingSent(call.signal);
   using grace = graceAfter(call.signal, clock);
-  const lookedAtTag = new Map(tags.map((tag) => [tag, seenAt]));
+  const lookAgain = lookingAgain(step, settings, { seenAt, mayAgeMs });
   const beforeTagging: PushManifestOptions["beforeTagging"] = async (some, limits) => {
-    const stale = some.filter((tag) => clock.now() - (lookedAtTag.get(tag) ?? 0) > mayAgeMs);
-    if (stale.length > 0) {
-      const { at } = await compare({ ...step, tags: stale }, settings, { ...call, ...limits, signal: grace.signal });
-      for (const tag of stale) lookedAtTag.set(tag, at);
-    }
+    await lookAgain(some, { ...call, ...limits, signal: grace.signal });
     if (grace.signal.aborted) throw nothingSent(call.signal);
     settings.onTagging?.(step.at, some);
   };
@@ -148,6 +144,21 @@ async function tagRoot(step: TagStep, settings: Settings, call: Call): Promise<S
   } catch (error) {
     throw inContext(error, placeOf(step.at), `publish ${step.content.digest} to ${names[0] ?? ""}: `);
   }
+}
+
+/** Compares those of some tags once more that were last looked at too long ago. */
+function lookingAgain(
+  step: TagStep,
+  settings: Settings,
+  { seenAt, mayAgeMs }: { readonly seenAt: number; readonly mayAgeMs: number },
+) {
+  const lookedAt = new Map(step.tags.map((tag) => [tag, seenAt]));
+  return async (tags: readonly string[], call: Parameters<typeof compare>[2]): Promise<void> => {
+    const stale = tags.filter((tag) => settings.clock.now() - (lookedAt.get(tag) ?? 0) > mayAgeMs);
+    if (stale.length === 0) return;
+    const { at } = await compare({ ...step, tags: stale }, settings, call);
+    for (const tag of stale) lookedAt.set(tag, at);
+  };
 }
 
 /** The run was over before anything had left. */
