@@ -354,6 +354,28 @@ describe("rollback of a publish that died while its registry had a tag's write, 
   });
 });
 
+test("rollback believes a refusal more than a registry that then shows what the tag named before", async () => {
+  const at = await makeCase();
+  const published = await newProcess(at);
+  await published.simulation.settle(publishWith(published.simulation, published.context));
+  const [run] = await listRuns(folder);
+  let isRefused = false;
+  const refusing = (send: Send): Send => {
+    const refused = faulty(send, [{ times: Infinity, fault: { kind: "status", status: 403 } }]);
+    return (request) => {
+      const isWrite = request.method === "PUT" && request.url === firstTag;
+      isRefused ||= isWrite;
+      return isWrite ? refused(request) : (isRefused ? late(at)(send) : send)(request);
+    };
+  };
+
+  const { simulation, context } = await newProcess(at, { wrong: refusing });
+  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
+  const results = await simulation.settle(rollback(plan, at.root, context));
+
+  expect(results[0]).toMatchObject({ tags: [{ state: "failed" }, {}], error: { code: "auth_denied" } });
+});
+
 test("rollback says of a new tag that was acknowledged and does not show that it may show late", async () => {
   const at = await makeCase();
   const published = await newProcess(at);

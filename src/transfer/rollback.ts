@@ -106,17 +106,19 @@ async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<
   if (before === undefined) return { tag, state: "left-behind", why: unknownBefore };
   if (before === "absent" && !options.deleteCreated) return { tag, state: "left-behind", why: notAsked };
   let isBegun = false;
+  let first: Named | undefined;
   try {
     const known = { ...move, before };
-    const onBegun = () => (isBegun = true);
-    const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal, onBegun });
+    const told = { onBegun: () => void (isBegun = true), onLooked: (named: Named) => void (first = named) };
+    const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal, ...told });
     return { tag, ...(await afterwards(options, at, putBack)) };
   } catch (error) {
     const now = await seenAfterwards(at, move, options);
-    if (now !== undefined && now !== move.ours)
-      return { tag, ...(now === before ? { state: "rolled-back" } : movedOn(now)) };
-    if (isBegun && (isAnswerLost(error) || isLeftAlone(error)))
-      return { tag, state: "failed", why: mayBeBack, mayDiffer: true, ...(now !== undefined && { now }) };
+    const isUnheard = isBegun && (isAnswerLost(error) || isLeftAlone(error));
+    if (now !== undefined && now !== before && now !== move.ours) return { tag, ...movedOn(now) };
+    // What was refused has not put it back: its registry shows late what was written.
+    if (now === before && (isUnheard || first !== move.ours)) return { tag, state: "rolled-back" };
+    if (isUnheard) return { tag, state: "failed", why: mayBeBack, mayDiffer: true, ...(now !== undefined && { now }) };
     return before === "absent" ? { tag, state: "left-behind", why: messageOf(error) } : { tag, state: "kept", error };
   }
 }
@@ -161,15 +163,22 @@ export function movedOn(now: Digest | "absent"): Restored & { readonly state: "f
   return { state: "failed", why, now };
 }
 
+interface RestoreOptions extends UndoOptions, CallOptions {
+  /** Told what the tag names at first, and when its change is about to be sent. */
+  readonly onLooked: (named: Named) => void;
+  readonly onBegun: () => void;
+}
+
 /** Also where the tag seems to name what it named before: registries may show late what was written. */
 async function restore(
   store: Store,
   { tag, before, ours }: KnownMove,
-  { siblings = [], signal, clock, onBegun }: UndoOptions & CallOptions & { readonly onBegun: () => void },
+  { siblings = [], signal, clock, onBegun, onLooked }: RestoreOptions,
 ): Promise<Restored> {
   const call = { signal };
   const lookedAt = clock.now();
   const now = await knownName(store, tag, call);
+  onLooked(now);
   if (now !== ours && now !== before) return movedOn(now);
   if (before === "absent") {
     onBegun();
