@@ -9,7 +9,7 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, digestFrom, hashFor } from "../spec/digest.ts";
 import { contextOf, nameOfRepository, type Access } from "./access.ts";
 import { codingOf, decodeStream } from "./content-encoding.ts";
-import { sizeIn } from "./manifests.ts";
+import { sizeIn } from "./announced.ts";
 
 const maxFailures = 5;
 

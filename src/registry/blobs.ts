@@ -9,7 +9,8 @@ import { essence } from "../spec/media-type.ts";
 import { ask, askToDelete, originElsewhere, type Access } from "./access.ts";
 import { blobBody, type OpenAt } from "./blob-body.ts";
 import { codingOf } from "./content-encoding.ts";
-import { refuseHtml, sizeIn } from "./manifests.ts";
+import { sizeIn } from "./announced.ts";
+import { refuseHtml } from "./web-page.ts";
 import { problemOf } from "./problem.ts";
 
 /**

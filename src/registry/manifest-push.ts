@@ -8,7 +8,9 @@ import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import { algorithmOf, digestOf, type Digest } from "../spec/digest.ts";
 import { maxManifestBytes, type Manifest } from "../spec/manifest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
-import { announcedDigest, refuseHtml, resolveManifest, taggedManifest } from "./manifests.ts";
+import { announcedDigest } from "./announced.ts";
+import { resolveManifest, taggedManifest } from "./manifest-names.ts";
+import { refuseHtml } from "./web-page.ts";
 import { withRepositoryAdvice } from "./missing-repository.ts";
 import { errorFrom, readProblem, type Problem } from "./problem.ts";
 

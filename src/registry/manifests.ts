@@ -1,4 +1,4 @@
-import type { CallOptions, KnownOptions, TaggedOptions } from "../content/store.ts";
+import type { CallOptions, TaggedOptions } from "../content/store.ts";
 import { hasCode, inContext, WaybillError } from "../errors.ts";
 import { drain, readBody } from "../http/body.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
@@ -8,10 +8,12 @@ import { maxManifestBytes, parseManifest, type Manifest, type ManifestOptions } 
 import { essence, isManifestType, manifestAccept } from "../spec/media-type.ts";
 import { isTag } from "../spec/reference.ts";
 import { ask, askToDelete, contextOf, nameOfRepository, type Access } from "./access.ts";
+import { announcedDigest } from "./announced.ts";
 import { codingOf, decodeBytes } from "./content-encoding.ts";
 import { noteKind } from "./kinds.ts";
 import { problemOf } from "./problem.ts";
 import { notePullQuota } from "./pull-quota.ts";
+import { refuseHtml } from "./web-page.ts";
 
 const readHeaders = { accept: manifestAccept.join(", "), "accept-encoding": "identity" };
 
@@ -47,7 +49,7 @@ export async function readManifest(
 }
 
 /** The bytes as they came, whatever they are. */
-async function rawManifest(
+export async function rawManifest(
   access: Access,
   name: string,
   options: Limits,
@@ -67,9 +69,11 @@ async function wholeBody(access: Access, name: string, response: HttpResponse): 
   }
 }
 
-type Limits = Pick<TaggedOptions, "signal" | "attempts">;
+/** How often, and how long, a manifest is asked for. */
+export type Limits = Pick<TaggedOptions, "signal" | "attempts">;
 
-async function requestManifest(
+/** One request for what `name` stands for. The answer is the caller's to judge. */
+export async function requestManifest(
   access: Access,
   method: "GET" | "HEAD",
   name: string,
@@ -108,7 +112,7 @@ function refused(access: Access, name: string, error: unknown): unknown {
 }
 
 /** The bytes that the digests speak of: the raw ones, or what they decode to where the answer is labelled as encoded. */
-function settleContent(
+export function settleContent(
   access: Access,
   raw: Uint8Array,
   answer: { readonly headers: HttpHeaders; readonly name: string; readonly pinned: Descriptor | undefined },
@@ -133,12 +137,6 @@ function decoded(
   return decodeBytes(raw, { coding, maxBytes: maxManifestBytes, doing, about: about(access, name) });
 }
 
-/** `Docker-Content-Digest` where it is present and a digest. Not all registries send it, and some send other things. */
-export function announcedDigest(headers: HttpHeaders): Digest | undefined {
-  const value = headers.get("docker-content-digest")?.trim();
-  return isDigest(value) ? value : undefined;
-}
-
 function requireDigest(access: Access, bytes: Uint8Array, expected: Digest): void {
   const seen = digestOf(bytes, algorithmOf(expected));
   if (seen === expected) return;
@@ -161,102 +159,6 @@ function requireSameType(access: Access, manifest: Manifest, pinned: Descriptor 
   if (essence(pinned.mediaType) === mediaType) return;
   const message = `Cannot accept manifest ${shown(pinned.digest)} from "${nameOfRepository(access)}": its descriptor names another media type than ${mediaType}`;
   throw new WaybillError("invalid_manifest", message, about(access, pinned.digest));
-}
-
-/**
- * Closes the answer and throws where it is a web page: a login page or a captive portal answers 200 to everything.
- *
- * @throws WaybillError `not_a_registry`
- */
-export async function refuseHtml(access: Access, response: HttpResponse, doing = "Cannot read from"): Promise<void> {
-  if (essence(response.headers.get("content-type") ?? "") !== "text/html") return;
-  await response[Symbol.asyncDispose]();
-  const message = `${doing} "${nameOfRepository(access)}": the answer is a web page`;
-  const advice = `Check that ${access.host} is a registry, and that no login page or proxy stands before it`;
-  throw new WaybillError("not_a_registry", message, { ...contextOf(access), advice });
-}
-
-/**
- * What `name` stands for. One HEAD; a GET where HEAD is not allowed, or lacks digest, type or size, or is refused: only a
- * GET's answer says why.
- *
- * @throws WaybillError `not_found`, `auth_denied` and what `getManifest` throws.
- */
-export async function resolveManifest(access: Access, name: string, options: CallOptions = {}): Promise<Descriptor> {
-  const told = await describedByHead(access, name, options);
-  if (told && isManifestType(told.mediaType)) return told;
-  const { mediaType, digest, size } = (await getManifest(access, name, options)).descriptor;
-  return { mediaType, digest, size };
-}
-
-/** What one HEAD tells of `name`; `undefined` where it is not allowed, or does not tell all. */
-async function describedByHead(access: Access, name: string, options: Limits): Promise<Descriptor | undefined> {
-  const response = await requestManifest(access, "HEAD", requireName(name), options);
-  const { status, headers } = response;
-  if (![200, 403, 405, 501].includes(status)) {
-    throw await problemOf(access, response, `Cannot find ${shown(name)} in`);
-  }
-  await drain(response);
-  return status === 200 ? describedBy(headers, name) : undefined;
-}
-
-/** The descriptor in a HEAD's headers, where they are complete and speak of the content itself. */
-function describedBy(headers: HttpHeaders, name: string): Descriptor | undefined {
-  const digest = announcedDigest(headers);
-  const mediaType = essence(headers.get("content-type") ?? "");
-  const size = sizeIn(headers);
-  const isPage = mediaType === "" || mediaType === "text/html";
-  if (!digest || size === undefined || size === 0 || isPage || codingOf(headers)) return undefined;
-  return isDigest(name) && name !== digest ? undefined : { mediaType, digest, size };
-}
-
-/** `Content-Length` as a number, where it is one. */
-export function sizeIn(headers: HttpHeaders): number | undefined {
-  const value = headers.get("content-length");
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-}
-
-/**
- * What a tag names now; `undefined` where it names nothing, and where the registry does not say: some answer 403 for what
- * does not exist, and the write that follows tells the difference.
- *
- * It need not be a manifest that is understood here, to be replaced by one: its media type is as the registry has it, and so is its digest.
- *
- * @throws WaybillError `auth_denied` where it does not say and the caller must know.
- */
-export async function taggedManifest(
-  access: Access,
-  tag: string,
-  options: TaggedOptions = {},
-): Promise<Descriptor | undefined> {
-  const find = async () => (await describedByHead(access, tag, options)) ?? describedByGet(access, tag, options);
-  return find().catch((error: unknown) => absence(error, options));
-}
-
-/** The descriptor of whatever a GET answers with. The announced digest counts, also where the bytes have another. */
-async function describedByGet(access: Access, name: string, options: Limits): Promise<Descriptor> {
-  const { raw, headers } = await rawManifest(access, name, options);
-  const mediaType = essence(headers.get("content-type") ?? "application/octet-stream");
-  try {
-    const { bytes, digest } = settleContent(access, raw, { headers, name, pinned: undefined });
-    return { mediaType, digest, size: bytes.byteLength };
-  } catch (error) {
-    const digest = announcedDigest(headers);
-    if (digest === undefined || !hasCode(error, "digest_mismatch")) throw error;
-    return { mediaType, digest, size: raw.byteLength };
-  }
-}
-
-/** @throws `error` where it does not mean that there is nothing */
-function absence(error: unknown, { mustKnow }: KnownOptions): undefined {
-  if (hasCode(error, "not_found") || (hasCode(error, "auth_denied") && !mustKnow)) return undefined;
-  throw error;
-}
-
-/** Whether a manifest is there, by its digest. @throws WaybillError `auth_denied` where the caller must know and is not told */
-export async function hasManifest(access: Access, digest: Digest, options: KnownOptions = {}): Promise<boolean> {
-  const found = await resolveManifest(access, digest, options).catch((error: unknown) => absence(error, options));
-  return found?.digest === digest;
 }
 
 /**
@@ -291,11 +193,12 @@ function tagsStay(error: WaybillError): WaybillError {
 }
 
 /** @throws WaybillError `invalid_reference` for what could not stand in a URL's path. */
-function requireName(name: string): string {
+export function requireName(name: string): string {
   if (isDigest(name) || isTag(name)) return name;
   throw new WaybillError("invalid_reference", `Cannot use "${name.slice(0, 140)}": expected a tag or a digest`);
 }
 
-function shown(name: string): string {
+/** A tag or digest, for sentences. */
+export function shown(name: string): string {
   return isDigest(name) ? name : `"${name}"`;
 }

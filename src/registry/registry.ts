@@ -16,15 +16,9 @@ import {
 } from "./access.ts";
 import { deleteBlob, fetchBlob, hasBlob } from "./blobs.ts";
 import { putManifest } from "./manifest-push.ts";
-import {
-  deleteManifest,
-  deleteTag,
-  getManifest,
-  hasManifest,
-  refuseHtml,
-  resolveManifest,
-  taggedManifest,
-} from "./manifests.ts";
+import { hasManifest, resolveManifest, taggedManifest } from "./manifest-names.ts";
+import { deleteManifest, deleteTag, getManifest } from "./manifests.ts";
+import { refuseHtml } from "./web-page.ts";
 import { probePush } from "./probe.ts";
 import { problemOf } from "./problem.ts";
 import { profileOf } from "./profiles.ts";

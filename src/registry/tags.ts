@@ -16,7 +16,7 @@ import {
   type Access,
   type RegistryAccess,
 } from "./access.ts";
-import { refuseHtml } from "./manifests.ts";
+import { refuseHtml } from "./web-page.ts";
 import { problemOf } from "./problem.ts";
 
 const maxPageBytes = 8 * 1024 * 1024;

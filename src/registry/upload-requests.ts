@@ -9,7 +9,7 @@ import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
 import { ask, contextOf, nameOfRepository, type Access } from "./access.ts";
 import { hasBlob } from "./blobs.ts";
-import { announcedDigest } from "./manifests.ts";
+import { announcedDigest } from "./announced.ts";
 import { errorFrom, readProblem, type Problem } from "./problem.ts";
 import { heldBytes, placeFrom, withDigest, type UploadPlace } from "./upload-location.ts";
 import type { UploadAnswer } from "./upload-events.ts";
