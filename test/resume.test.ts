@@ -8,11 +8,12 @@ import type { HttpRequest, Send } from "../src/http/send.ts";
 import { faulty } from "../src/server/faults.ts";
 import { journalRecorder } from "../src/transfer/journal.ts";
 import type { Recorder, Recording } from "../src/transfer/recording.ts";
+import type { RecordedRun } from "../src/transfer/recorded-run.ts";
 import { isComplete } from "../src/transfer/result.ts";
 import { listRuns } from "../src/transfer/runs.ts";
 import type { CreateRequest, CreateResult } from "../src/verbs/create.ts";
 import type { Context } from "../src/verbs/context.ts";
-import { planRollback, rollback } from "../src/verbs/rollback.ts";
+import { planRollback, rollback, type RollbackOptions } from "../src/verbs/rollback.ts";
 import { resume } from "../src/verbs/resume.ts";
 import {
   hosts,
@@ -225,6 +226,28 @@ test("resume leaves a tag alone that somebody else has moved since", async () =>
   expect(result.targets[1]?.heldBack).toBe(true);
 });
 
+/** A publish that is done, and what its journal tells. */
+async function published(): Promise<{ at: PublishCase; run: RecordedRun }> {
+  const at = await makeCase();
+  const { simulation, context } = await newProcess(at);
+  await simulation.settle(publishWith(simulation, context));
+  const [run] = await listRuns(folder);
+  return { at, run: run! };
+}
+
+/** Rolls `run` back in a process of its own. */
+async function rollBackIn(
+  { simulation, context }: Pick<Awaited<ReturnType<typeof newProcess>>, "simulation" | "context">,
+  { at, run }: { readonly at: PublishCase; readonly run: RecordedRun },
+  options?: RollbackOptions,
+) {
+  const plan = await simulation.settle(planRollback(run.publication, run.earlier, context, options));
+  const startedAt = simulation.clock.now();
+  const results = await simulation.settle(rollback(plan, at.root, context));
+  const moves = plan.map(({ tags }) => tags.map(({ tag, move }) => `${tag} ${move}`));
+  return { moves, results, tookMs: simulation.clock.now() - startedAt };
+}
+
 const [first] = targets;
 const firstTag = `https://${first.host}/v2/${first.repository}/manifests/1`;
 const isLook = ({ method, url }: HttpRequest) => method !== "PUT" && url === firstTag;
@@ -287,13 +310,9 @@ test("a tag that an earlier run was about to write may differ where it is shown 
 });
 
 test("rollback puts back a tag that still shows what it named before, because its registry is late", async () => {
-  const at = await makeCase();
-  const published = await newProcess(at);
-  await published.simulation.settle(publishWith(published.simulation, published.context));
-  const [run] = await listRuns(folder);
-  const { simulation, context } = await newProcess(at, { wrong: late(at) });
-  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
-  const results = await simulation.settle(rollback(plan, at.root, context));
+  const { at, run } = await published();
+  const later = await newProcess(at, { wrong: late(at) });
+  const { results } = await rollBackIn(later, { at, run });
 
   expect(results[0]?.tags[0]).toMatchObject({ tag: "1", state: "rolled-back" });
   expect(at.storages[first.host]!.catalogue.tagged(first.repository, "1")).toBe(at.old);
@@ -324,12 +343,11 @@ describe("rollback of a publish that died while its registry had a tag's write, 
         return send(request);
       };
     };
-    const { simulation, context } = await newProcess(at, { wrong: landing });
+    const later = await newProcess(at, { wrong: landing });
+    const { simulation } = later;
     const heardAt = simulation.clock.now() - agoMs;
-    const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { heardAt }));
-    const startedAt = simulation.clock.now();
-    const results = await simulation.settle(rollback(plan, at.root, context));
-    return { tag: results[0]?.tags[0], tookMs: simulation.clock.now() - startedAt };
+    const { results, tookMs } = await rollBackIn(later, { at, run: run! }, { heardAt });
+    return { tag: results[0]?.tags[0], tookMs };
   }
 
   test("waits for it, and puts it back", async () => {
@@ -355,10 +373,7 @@ describe("rollback of a publish that died while its registry had a tag's write, 
 });
 
 test("rollback believes a refusal more than a registry that then shows what the tag named before", async () => {
-  const at = await makeCase();
-  const published = await newProcess(at);
-  await published.simulation.settle(publishWith(published.simulation, published.context));
-  const [run] = await listRuns(folder);
+  const { at, run } = await published();
   let isRefused = false;
   const refusing = (send: Send): Send => {
     const refused = faulty(send, [{ times: Infinity, fault: { kind: "status", status: 403 } }]);
@@ -369,18 +384,14 @@ test("rollback believes a refusal more than a registry that then shows what the 
     };
   };
 
-  const { simulation, context } = await newProcess(at, { wrong: refusing });
-  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
-  const results = await simulation.settle(rollback(plan, at.root, context));
+  const later = await newProcess(at, { wrong: refusing });
+  const { results } = await rollBackIn(later, { at, run });
 
   expect(results[0]).toMatchObject({ tags: [{ state: "failed" }, {}], error: { code: "auth_denied" } });
 });
 
 test("rollback says of a new tag that was acknowledged and does not show that it may show late", async () => {
-  const at = await makeCase();
-  const published = await newProcess(at);
-  await published.simulation.settle(publishWith(published.simulation, published.context));
-  const [run] = await listRuns(folder);
+  const { at, run } = await published();
   const { host, repository } = targets[1];
   const url = `https://${host}/v2/${repository}/manifests/1`;
   const hidden = {
@@ -389,10 +400,8 @@ test("rollback says of a new tag that was acknowledged and does not show that it
     fault: { kind: "status", status: 404 },
   } as const;
 
-  const { simulation, context } = await newProcess(at, { wrong: (send) => faulty(send, [hidden]) });
-  const heardAt = simulation.clock.now();
-  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { heardAt }));
-  const results = await simulation.settle(rollback(plan, at.root, context));
+  const later = await newProcess(at, { wrong: (send) => faulty(send, [hidden]) });
+  const { results } = await rollBackIn(later, { at, run }, { heardAt: later.simulation.clock.now() });
 
   const why = "it was written, and its registry may show that late";
   expect(results[1]?.tags[0]).toEqual({
@@ -406,37 +415,28 @@ test("rollback says of a new tag that was acknowledged and does not show that it
 });
 
 test("rollback deletes a new tag that does not show yet, where it may", async () => {
-  const at = await makeCase();
-  const published = await newProcess(at);
-  await published.simulation.settle(publishWith(published.simulation, published.context));
-  const [run] = await listRuns(folder);
+  const { at, run } = await published();
   const { host, repository } = targets[1];
   const tag = `https://${host}/v2/${repository}/manifests/1`;
   const isRead = ({ method, url }: HttpRequest) => (method === "GET" || method === "HEAD") && url === tag;
   const hidden = { when: isRead, times: Infinity, fault: { kind: "status", status: 404 } } as const;
 
-  const { simulation, context } = await newProcess(at, { wrong: (send) => faulty(send, [hidden]) });
-  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { deleteCreated: true }));
-  const results = await simulation.settle(rollback(plan, at.root, context));
+  const later = await newProcess(at, { wrong: (send) => faulty(send, [hidden]) });
+  const { results } = await rollBackIn(later, { at, run }, { deleteCreated: true });
 
   expect(results[1]?.tags[0]).toMatchObject({ tag: "1", state: "rolled-back" });
   expect(at.storages[host]!.catalogue.tagged(repository, "1")).toBeUndefined();
 });
 
 test("rollback puts back what a publish has moved, leaves what was new, and says so", async () => {
-  const at = await makeCase();
-  const first = await newProcess(at);
-  await first.simulation.settle(publishWith(first.simulation, first.context));
-  const [run] = await listRuns(folder);
+  const { at, run } = await published();
 
-  const { simulation, context } = await newProcess(at);
-  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context));
-  expect(plan.map(({ tags }) => tags.map(({ tag, move }) => `${tag} ${move}`))).toEqual([
+  const { moves, results } = await rollBackIn(await newProcess(at), { at, run });
+
+  expect(moves).toEqual([
     ["1 put-back", "latest left"],
     ["1 left", "latest left"],
   ]);
-  const results = await simulation.settle(rollback(plan, at.root, context));
-
   expect(results.map(({ tags }) => tags.map(({ state }) => state))).toEqual([
     ["rolled-back", "left-behind"],
     ["left-behind", "left-behind"],
@@ -447,19 +447,14 @@ test("rollback puts back what a publish has moved, leaves what was new, and says
 });
 
 test("rollback takes new tags away where it is asked to and nothing else goes with them", async () => {
-  const at = await makeCase();
-  const first = await newProcess(at);
-  await first.simulation.settle(publishWith(first.simulation, first.context));
-  const [run] = await listRuns(folder);
+  const { at, run } = await published();
 
-  const { simulation, context } = await newProcess(at);
-  const plan = await simulation.settle(planRollback(run!.publication, run!.earlier, context, { deleteCreated: true }));
-  expect(plan.map(({ tags }) => tags.map(({ tag, move }) => `${tag} ${move}`))).toEqual([
+  const { moves, results } = await rollBackIn(await newProcess(at), { at, run }, { deleteCreated: true });
+
+  expect(moves).toEqual([
     ["1 put-back", "latest delete"],
     ["1 delete", "latest delete"],
   ]);
-  const results = await simulation.settle(rollback(plan, at.root, context));
-
   expect(new Set(results.flatMap(({ tags }) => tags.map(({ state }) => state)))).toEqual(new Set(["rolled-back"]));
   expect(untouched(at, 0) && untouched(at, 1)).toBe(true);
 });
