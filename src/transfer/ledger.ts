@@ -185,8 +185,8 @@ export class Ledger {
       .filter((_tag, at) => written[at])
       .map((tag) => {
         const before = this.#before[tag];
-        const mayLand = this.#repeating.has(tag) ? "again" : undefined;
-        return { tag, ours: this.#root, ...(mayLand && { mayLand }), ...(before !== undefined && { before }) };
+        const mayRepeat = this.#repeating.has(tag);
+        return { tag, ours: this.#root, mayRepeat, ...(before !== undefined && { before }) };
       });
   }
 

@@ -6,10 +6,9 @@ import type { Digest } from "../spec/digest.ts";
 import { formatLocation, type Location } from "../spec/reference.ts";
 import { silent, type Report } from "../telemetry/events.ts";
 import { asTask } from "../telemetry/task.ts";
-import { lagPatience } from "../async/lag-patience.ts";
-import { afterwards, apartMs } from "./afterwards.ts";
+import { afterwards } from "./afterwards.ts";
 import { deleteCreated } from "./delete-created.ts";
-import { knownName, nameNow } from "./name-now.ts";
+import { knownName, nameAfterwards } from "./name-now.ts";
 import { namedText, type Named } from "./named.ts";
 import { isAnswerLost, isLeftAlone } from "./unsure-writes.ts";
 
@@ -22,14 +21,18 @@ export interface Move {
   readonly ours: Digest;
   /** Why its write may show later: that is waited for, for ten seconds. Default: it may not. */
   readonly mayLand?: MayLand;
+  /**
+   * Nobody has heard of an attempt before the one that was acknowledged: it may be carried out after the tag was put back, which is
+   * watched for ten seconds. Default false.
+   */
+  readonly mayRepeat?: boolean;
 }
 
 /**
  * Why a tag that names what it named before may name something else soon. `unheard`: nobody has heard what came of its write, and the
- * registry may still carry it out. `late`: it was acknowledged, and the registry may show that late. `again`: nobody has heard of an
- * attempt before the one that was acknowledged, which may be carried out after the tag was put back.
+ * registry may still carry it out. `late`: it was acknowledged, and the registry may show that late.
  */
-export type MayLand = "unheard" | "late" | "again";
+export type MayLand = "unheard" | "late";
 
 /**
  * What taking a move back came to: it names again what it named before, also where that was nothing; it was new and names the
@@ -70,8 +73,8 @@ export function undo(at: Location, moves: readonly Move[], options: UndoOptions)
 }
 
 async function undoOne(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
-  const { tag, before, mayLand } = move;
-  if (mayLand === "again") return undoAgain(at, move, options);
+  const { tag, before, mayLand, mayRepeat = false } = move;
+  if (mayRepeat) return undoAgain(at, move, options);
   const isSettled = mayLand === undefined || (await hasLanded(at, move, options));
   const undone = await undoNow(at, move, options);
   if (isSettled || undone.state === "failed" || undone.state === "kept") return undone;
@@ -87,17 +90,8 @@ async function undoAgain(at: Location, move: Move, options: UndoOptions): Promis
 
 /** Waits until the tag names something else than before. */
 async function hasLanded(at: Location, { tag, before }: Move, options: UndoOptions): Promise<boolean> {
-  const patience = lagPatience(options.clock, options.clock.now() + apartMs);
-  try {
-    const store = await options.open(at);
-    for (;;) {
-      const now = await afterwards(options, at, (signal) => nameNow(store, tag, { signal }));
-      if (now !== undefined && now !== before) return true;
-      if (!(await patience.wait(options.signal))) return false;
-    }
-  } catch {
-    return false;
-  }
+  const isAsBefore = (now: Named | undefined) => now === undefined || now === before;
+  return !isAsBefore(await nameAfterwards(tag, { ...options, at }, isAsBefore));
 }
 
 async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<Undone> {
@@ -113,7 +107,7 @@ async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<
     const putBack = async (signal: AbortSignal) => restore(await open(at), known, { ...options, signal, ...told });
     return { tag, ...(await afterwards(options, at, putBack)) };
   } catch (error) {
-    const now = await seenAfterwards(at, move, options);
+    const now = await nameAfterwards(tag, { ...options, at });
     const isUnheard = isBegun && (isAnswerLost(error) || isLeftAlone(error));
     if (now !== undefined && now !== before && now !== move.ours) return { tag, ...movedOn(now) };
     // What was refused has not put it back: its registry shows late what was written.
@@ -123,22 +117,13 @@ async function undoNow(at: Location, move: Move, options: UndoOptions): Promise<
   }
 }
 
-/** What the tag names after a change that failed; `undefined` where nobody can know. */
-async function seenAfterwards(at: Location, { tag }: Move, options: UndoOptions): Promise<Named | undefined> {
-  try {
-    return await afterwards(options, at, async (signal) => knownName(await options.open(at), tag, { signal }));
-  } catch {
-    return undefined;
-  }
-}
-
 const notAsked = "new tags stay without --delete-created-tags";
 const unknownBefore = "what it named before is not known";
 const mayBeBack = "nobody has heard what came of putting it back, and it may be done still";
 const mayBeWritten = {
   unheard: "nobody has heard what came of its write, and it may be written still",
   late: "it was written, and its registry may show that late",
-} as const satisfies Record<Exclude<MayLand, "again">, string>;
+} as const satisfies Record<MayLand, string>;
 
 /** A write that comes later than so long after a look is looked for again. */
 const lookAgainMs = 1000;

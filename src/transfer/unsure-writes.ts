@@ -1,25 +1,15 @@
-import type { Clock } from "../async/clock.ts";
-import { lagPatience } from "../async/lag-patience.ts";
-import type { Store } from "../content/store.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
-import type { Location } from "../spec/reference.ts";
-import { afterwards, apartMs } from "./afterwards.ts";
 import { namedText, type Named } from "./named.ts";
-import { nameNow } from "./name-now.ts";
+import { nameAfterwards, type AskingAfterwards } from "./name-now.ts";
 import type { TagResult } from "./result.ts";
 
 /** What there is to say of a tag whose write has failed. */
 export type Doubt = Pick<TagResult, "now" | "mayDiffer" | "isUnwritten" | "why">;
 
-/** Where the tags are, what they were to name, and how the target is asked. */
-export interface UnsureWritesOptions {
-  readonly at: Location;
+/** Where the tags are, how the target is asked, and what they were to name. */
+export interface UnsureWritesOptions extends AskingAfterwards {
   readonly root: Digest;
-  readonly open: (location: Location) => Promise<Store>;
-  readonly clock: Clock;
-  /** The run's own. */
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -60,25 +50,12 @@ export class UnsureWrites {
     return { now, isUnwritten: true };
   }
 
+  /** Asks again, unless interrupted, where the registry may show late what it was not heard to acknowledge. */
   #nameOf(tag: string, before: Named | undefined): Promise<Named | undefined> {
-    const asked = this.#asked.get(tag) ?? this.#ask(tag, before);
+    const asked =
+      this.#asked.get(tag) ?? nameAfterwards(tag, this.#options, (now) => this.#mayShowLate(tag, before, now));
     this.#asked.set(tag, asked);
     return asked;
-  }
-
-  /** Asks again with growing waits, unless interrupted, where the registry may show late what it was not heard to acknowledge. */
-  async #ask(tag: string, before: Named | undefined): Promise<Named | undefined> {
-    const { at, open, clock, signal: run } = this.#options;
-    const patience = lagPatience(clock, clock.now() + apartMs);
-    let now: Named | undefined;
-    try {
-      const store = await open(at);
-      do now = await afterwards(this.#options, at, (signal) => nameNow(store, tag, { signal }));
-      while (this.#mayShowLate(tag, before, now) && (await patience.wait(run)));
-    } catch {
-      // What was seen before is all that is known.
-    }
-    return now;
   }
 
   #mayShowLate(tag: string, before: Named | undefined, now: Named | undefined): boolean {
