@@ -1,3 +1,6 @@
+import { wallTime, type Clock } from "../async/clock.ts";
+import type { HttpResponse } from "./send.ts";
+
 /** The longest `Retry-After` that is followed where the user allows no other, in milliseconds. */
 export const defaultMaxRetryAfterMs = 120_000;
 
@@ -12,6 +15,11 @@ export function retryAfterMs(header: string | undefined, nowMs: number): number 
   if (text.length > 40 || !/^[A-Za-z]{3,9},? /.test(text)) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
+
+/** How long an answer asks us to wait, in milliseconds, a date seen from that of the machine; `undefined` where it does not. */
+export function askedWaitMs({ headers }: Pick<HttpResponse, "headers">, clock: Clock): number | undefined {
+  return retryAfterMs(headers.get("retry-after"), wallTime(clock));
 }
 
 /** What an error that is due to a longer wait than is allowed advises. */

@@ -7,7 +7,7 @@ import type { Report } from "../telemetry/events.ts";
 import { answerLike, drain } from "./body.ts";
 import { cancelledError } from "./outcome.ts";
 import { pause } from "./pause.ts";
-import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "./retry-after.ts";
+import { defaultMaxRetryAfterMs, askedWaitMs, waitAdvice, waitWords } from "./retry-after.ts";
 import type { AttemptResult } from "./retry-policy.ts";
 import { attemptsFor, isRepeatable } from "./retry-policy.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin, Send } from "./send.ts";
@@ -186,7 +186,7 @@ async function delayOf(
 
 /** How long we are asked to wait: by the answer, or by that of a token service. */
 function askedBy(result: AttemptResult, clock: Clock): number | undefined {
-  if ("response" in result) return retryAfterMs(result.response.headers.get("retry-after"), wallTime(clock));
+  if ("response" in result) return askedWaitMs(result.response, clock);
   return result.error instanceof WaybillError ? result.error.context.retryAfterMs : undefined;
 }
 

@@ -1,10 +1,9 @@
-import { wallTime } from "../async/clock.ts";
 import { hasCode, WaybillError } from "../errors.ts";
 import { afterBody } from "./after-body.ts";
 import { isBodiless } from "./body.ts";
 import { Gate, type GateOptions, type OriginLimit, type Pass } from "./gate.ts";
 import type { OwnLoad } from "../async/own-load.ts";
-import { defaultMaxRetryAfterMs, retryAfterMs } from "./retry-after.ts";
+import { defaultMaxRetryAfterMs, askedWaitMs } from "./retry-after.ts";
 import { isPassingStatus } from "./retry-policy.ts";
 import type { HttpRequest, HttpResponse, Interceptor, Origin } from "./send.ts";
 import { originOf } from "./url.ts";
@@ -108,7 +107,7 @@ function askedMs(
   response: HttpResponse,
   { clock, maxRetryAfterMs = defaultMaxRetryAfterMs }: Seen["options"],
 ): number | undefined {
-  const asked = retryAfterMs(response.headers.get("retry-after"), wallTime(clock));
+  const asked = askedWaitMs(response, clock);
   return asked === undefined || asked > maxRetryAfterMs ? undefined : asked;
 }
 

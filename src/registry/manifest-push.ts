@@ -1,9 +1,8 @@
-import { wallTime } from "../async/clock.ts";
 import type { PushManifestOptions, Tagged, TaggedOptions } from "../content/store.ts";
 import { requireTags } from "../content/needs.ts";
 import { hasCode, WaybillError, type ErrorContext } from "../errors.ts";
 import { drain } from "../http/body.ts";
-import { retryAfterMs } from "../http/retry-after.ts";
+import { askedWaitMs } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse } from "../http/send.ts";
 import { algorithmOf, digestOf, type Digest } from "../spec/digest.ts";
 import { maxManifestBytes, type Manifest } from "../spec/manifest.ts";
@@ -172,7 +171,7 @@ async function put(push: Push, reference: string, { query = [], tags = [] }: Put
 /** Returns where the refusal does not matter: a tag that may not move names this very manifest. */
 async function judgeRefusal(push: Push, response: HttpResponse, tags: readonly string[]): Promise<void> {
   const { access, manifest, options } = push;
-  const wait = retryAfterMs(response.headers.get("retry-after"), wallTime(access.clock));
+  const wait = askedWaitMs(response, access.clock);
   const problem = await readProblem(response);
   const error = refusal(access, problem, { retryAfterMs: wait, sent: response.mayBeDone ? "all" : undefined });
   if (error.code !== "tag_immutable" || tags.length === 0) throw error;

@@ -1,8 +1,7 @@
-import { wallTime } from "../async/clock.ts";
 import { answerWords, WaybillError, type ErrorCode, type ErrorContext } from "../errors.ts";
 import { collect } from "../content/collect.ts";
 import { isPassingStatus } from "../http/retry-policy.ts";
-import { retryAfterMs } from "../http/retry-after.ts";
+import { askedWaitMs } from "../http/retry-after.ts";
 import type { HttpResponse } from "../http/send.ts";
 import { isDigest } from "../spec/digest.ts";
 import { parseJson } from "../spec/json.ts";
@@ -79,7 +78,7 @@ function errorsIn(bytes: Uint8Array): readonly ForeignError[] {
  * @param doing the beginning of the sentence, such as `Cannot push manifest to`.
  */
 export async function problemOf(access: Access, response: HttpResponse, doing: string): Promise<WaybillError> {
-  const wait = retryAfterMs(response.headers.get("retry-after"), wallTime(access.clock));
+  const wait = askedWaitMs(response, access.clock);
   const problem = await readProblem(response);
   const error = errorFrom(access, problem, { doing, ...(wait !== undefined && { retryAfterMs: wait }) });
   const origin = originElsewhere(access, response);

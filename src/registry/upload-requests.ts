@@ -3,7 +3,7 @@ import { withDeadline } from "../async/deadline.ts";
 import { hasCode, isRetryable, WaybillError } from "../errors.ts";
 import { drain } from "../http/body.ts";
 import { isPassingStatus, speaksOfLoad } from "../http/retry-policy.ts";
-import { defaultMaxRetryAfterMs, retryAfterMs, waitAdvice, waitWords } from "../http/retry-after.ts";
+import { defaultMaxRetryAfterMs, askedWaitMs, waitAdvice, waitWords } from "../http/retry-after.ts";
 import type { HttpHeaders, HttpResponse, RequestBody, RequestHistory } from "../http/send.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { algorithmOf, type Digest } from "../spec/digest.ts";
@@ -106,7 +106,7 @@ export async function refusal(
   response: HttpResponse,
 ): Promise<UploadAnswer> {
   const { status, headers } = response;
-  const wait = retryAfterMs(headers.get("retry-after"), wallTime(access.clock));
+  const wait = askedWaitMs(response, access.clock);
   const problem = await readProblem(response);
   const doing = `Cannot push blob ${blob.digest} to`;
   const error = errorFrom(access, problem, { doing, sends: "blob", ...(wait !== undefined && { retryAfterMs: wait }) });

@@ -1,8 +1,8 @@
 import * as v from "valibot";
-import { wallTime, type Clock } from "../../async/clock.ts";
+import type { Clock } from "../../async/clock.ts";
 import { WaybillError, type ErrorCode } from "../../errors.ts";
 import { readBody } from "../../http/body.ts";
-import { retryAfterMs } from "../../http/retry-after.ts";
+import { askedWaitMs } from "../../http/retry-after.ts";
 import { isPassingStatus } from "../../http/retry-policy.ts";
 import { scrub } from "../../http/scrub.ts";
 import { Secret, type HttpRequest, type HttpResponse, type Send } from "../../http/send.ts";
@@ -141,7 +141,7 @@ async function acceptAnswer(
   { askedAtMs, clock }: { readonly askedAtMs: number; readonly clock: Clock },
 ): Promise<Token> {
   const body = await readBody(response, maxAnswerBytes);
-  if (response.status < 200 || response.status > 299) throw refusal(response, body, request, wallTime(clock));
+  if (response.status < 200 || response.status > 299) throw refusal(response, body, request, clock);
   const answer = v.safeParse(answerSchema, jsonOf(body));
   const text = answer.success ? answer.output.access_token || answer.output.token : undefined;
   if (!answer.success || !text || !/^[\x21-\x7e]+$/.test(text)) {
@@ -165,9 +165,9 @@ function jsonOf(body: Uint8Array): unknown {
   }
 }
 
-function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest, nowMs: number): WaybillError {
+function refusal(response: HttpResponse, body: Uint8Array, request: TokenRequest, clock: Clock): WaybillError {
   const { status } = response;
-  const waitMs = retryAfterMs(response.headers.get("retry-after"), nowMs);
+  const waitMs = askedWaitMs(response, clock);
   const said = detailOf(body, request);
   const facts = { status, ...(waitMs !== undefined && { retryAfterMs: waitMs }), ...(said && { detail: said }) };
   const seen = `it answered ${status}${request.credential ? ` to the credential from ${request.credential.source}` : ""}`;
